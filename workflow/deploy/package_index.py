@@ -1,0 +1,26 @@
+"""Let uv use the package index that the user has set for pip, unless uv has one of its own."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+
+def uv_environment(python: Path | str = sys.executable) -> dict[str, str]:
+    """The environment for uv: this one, with pip's index and certificates in uv's terms."""
+    translated = {"UV_DEFAULT_INDEX": "index-url", "SSL_CERT_FILE": "cert"}
+    if os.environ.get("UV_INDEX_URL"):
+        del translated["UV_DEFAULT_INDEX"]
+    settings = pip_settings(python) if translated.keys() - os.environ.keys() else {}
+    found = {name: settings[key] for name, key in translated.items() if key in settings}
+    return {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"} | found | os.environ
+
+
+def pip_settings(python: Path | str) -> dict[str, str]:
+    """What `pip config list` tells; the environment wins over files, as it does for pip."""
+    command = [python, "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    pairs = re.findall(r"^(?:global|install|:env:)\.([\w-]+)='([^']*)'", listed, re.MULTILINE)
+    own = {"index-url": "PIP_INDEX_URL", "cert": "PIP_CERT"}
+    return dict(pairs) | {k: os.environ[v] for k, v in own.items() if os.environ.get(v)}

@@ -1,0 +1,258 @@
+"""Set up what drives the workflow: `.driver/`, a virtual environment, and a conda command.
+
+One line tells which conda is used and where its packages come from:
+
+- a real conda that reaches conda-forge is used as it is;
+- a real conda that does not is pointed at a local channel made of this machine's Pythons;
+- without conda, the front-end in `conda/` takes packages from conda-forge;
+- without either, the front-end takes them from the local channel.
+
+Run by `setup.sh` as `make setup`. Done once, it only checks that nothing has changed.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+import interpreters
+from package_index import uv_environment
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+DRIVER = ROOT / ".driver"
+PYTHON = DRIVER / "bin/python"
+LOCK = ROOT / "envs/driver.txt"
+FRONT_END = HERE / "conda/bin/conda"
+CHANNEL = DRIVER / "channel"
+CONDARC = DRIVER / "condarc"
+STAMP = DRIVER / "setup.json"
+LEAST_CONDA = (24, 7, 1)  # what Snakemake 9 asks for
+CONDA_FORGE = "https://conda.anaconda.org/conda-forge/noarch/repodata.json.zst"
+SOURCES = ("setup.py", "interpreters.py", "machine_channel.py")
+
+
+def main() -> None:
+    """Do what is not done yet, and print the line."""
+    with open(LOCK) as guard:  # two set-ups at once would disturb each other
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        if platform.system() != "Linux" or platform.machine() != "x86_64":
+            stop(
+                f"this is {platform.system()} on {platform.machine()}, but the frameworks of 2019 "
+                "exist for Linux on x86-64 only; use such a machine, or a container of one."
+            )
+        conda = find_conda()
+        key = fingerprint(conda)
+        stamp = read_stamp()
+        if stamp.get("key") != key:
+            stamp = set_up(conda) | {"key": key}
+            STAMP.write_text(json.dumps(stamp, indent=1))
+        print(stamp["line"])
+
+
+def set_up(conda: Path | None) -> dict[str, str]:
+    """All of set-up; the cheap checks come first."""
+    version = conda and check_conda(conda)
+    pins = interpreters.python_pins(ROOT / "envs")
+    check_pythons(conda, pins)
+    make_driver()
+    CONDARC.unlink(missing_ok=True)
+    reached = all(offers(conda or FRONT_END, pin) for pin in pins)
+    local = "" if reached else make_channel(pins)
+    write_activation(conda, local=not reached)
+    return {"line": describe(conda, version, local)}
+
+
+def describe(conda: Path | None, version: str | None, local: str) -> str:
+    """The line that tells which case applies."""
+    who = f"conda {version} ({conda})" if conda else "no conda here: the workflow's own front-end"
+    if not local:
+        return f"Environments: {who}, packages from conda-forge."
+    return f"Environments: {who}; no conda-forge: a local channel of this machine's Python {local}."
+
+
+def stop(sentence: str) -> None:
+    """End with a sentence for the user."""
+    sys.exit(f"set-up: {sentence}")
+
+
+def find_conda() -> Path | None:
+    """A real conda: on PATH, or the one that `conda init` knows. The front-end does not count."""
+    folders = [f for f in os.environ.get("PATH", "").split(os.pathsep) if not is_front_end(f)]
+    found = shutil.which("conda", path=os.pathsep.join(folders)) or os.environ.get("CONDA_EXE")
+    return Path(found) if found and os.access(found, os.X_OK) else None
+
+
+def is_front_end(folder: str) -> bool:
+    """Say whether a folder on PATH is that of the front-end, of this clone or another."""
+    return (Path(folder).parent / "frontend.py").exists()
+
+
+def fingerprint(conda: Path | None) -> str:
+    """A hash of everything that set-up depends on."""
+    contents = [LOCK.read_bytes()] + [(HERE / name).read_bytes() for name in SOURCES]
+    facts = [str(ROOT), str(conda), *interpreters.python_pins(ROOT / "envs")]
+    return hashlib.sha256(b"\0".join(contents) + "\0".join(facts).encode()).hexdigest()
+
+
+def read_stamp() -> dict[str, str]:
+    """What the last complete set-up left."""
+    try:
+        return json.loads(STAMP.read_text()) if PYTHON.exists() else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def check_conda(conda: Path) -> str:
+    """The version of a real conda, if Snakemake can use it."""
+    answer = subprocess.run([conda, "--version"], capture_output=True, text=True)
+    found = re.search(r"(\d+)\.(\d+)\.(\d+)", answer.stdout)
+    if not found:
+        stop(f"{conda} does not tell its version; repair it or take it off PATH.")
+    if tuple(map(int, found.groups())) < LEAST_CONDA:
+        least = ".".join(map(str, LEAST_CONDA))
+        stop(
+            f"{conda} is conda {found[0]}, but Snakemake needs {least} or newer; update it "
+            "(conda update -n base conda) or take it off PATH."
+        )
+    return found[0]
+
+
+def check_pythons(conda: Path | None, pins: list[str]) -> None:
+    """Stop before anything is built if the Pythons asked for are nowhere to be had."""
+    configured = os.environ.get("CONDARC") or (Path.home() / ".condarc").exists()
+    lacking = lacking_pythons(pins)
+    if lacking and not conda and not configured and not answers(CONDA_FORGE):
+        stop(lacking_sentence(lacking))
+
+
+def lacking_pythons(pins: list[str]) -> list[str]:
+    """The pins that no Python of this machine satisfies."""
+    found = interpreters.choose(pins, interpreters.find_interpreters())
+    return [pin for pin, python in found.items() if python is None]
+
+
+def lacking_sentence(lacking: list[str]) -> str:
+    """What to do where a Python is nowhere to be had."""
+    pins = " and ".join(pin.removeprefix("=") for pin in lacking)
+    example = "3.7" if "=3.7" in lacking else re.search(r"\d+\.\d+", lacking[0])[0]
+    return (
+        f"Python {pins} is needed, but conda-forge does not answer and this machine has none with "
+        f"its venv module; install it (for instance: pyenv install {example}, or "
+        f"python{example} and python{example}-venv from your distribution)."
+    )
+
+
+def answers(url: str) -> bool:
+    """Say whether a server answers soon."""
+    try:
+        request = urllib.request.Request(url, method="HEAD")
+        return urllib.request.urlopen(request, timeout=5).status == 200
+    except (OSError, ValueError):
+        return False
+
+
+def make_driver() -> None:
+    """Make the virtual environment from its lock, unless this very lock made it."""
+    made_from = DRIVER / "driver.sha256"
+    digest = hashlib.sha256(LOCK.read_bytes() + str(ROOT).encode()).hexdigest()
+    if made_from.exists() and made_from.read_text() == digest:
+        return
+    print("Setting up the driver environment in .driver/ ...", flush=True)
+    shutil.rmtree(DRIVER, ignore_errors=True)
+    try:
+        base = getattr(sys, "_base_executable", sys.executable)
+        subprocess.run([base, "-m", "venv", DRIVER], check=True)
+        install_uv()
+        install_lock()
+    except BaseException:
+        shutil.rmtree(DRIVER, ignore_errors=True)
+        raise
+    with (DRIVER / "bin/activate").open("a") as activate:
+        activate.write('\n. "$VIRTUAL_ENV/conda.sh"\n')
+    made_from.write_text(digest)
+
+
+def install_uv() -> None:
+    """Install uv alone with pip, hash-checked; this also shows whether a package index answers."""
+    entry = re.search(r"^uv==(?:.*\\\n)*.*\n", LOCK.read_text(), re.MULTILINE)[0]
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
+        requirements.write(entry)
+        requirements.flush()
+        command = [PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"]
+        command += ["--retries", "1", "--disable-pip-version-check", "-r", requirements.name]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        reason = next((li for li in done.stderr.splitlines() if li.startswith("ERROR")), "")
+        if "HASHES" in done.stderr:
+            stop(
+                f"the package index served a file that is not the one in envs/driver.txt; {reason}"
+            )
+        stop(
+            "no Python package index answered; connect to the network, or name a mirror in "
+            f"PIP_INDEX_URL. (pip: {reason.removeprefix('ERROR: ')})"
+        )
+
+
+def install_lock() -> None:
+    """Install the driver's lock with uv."""
+    command = [DRIVER / "bin/uv", "pip", "install", "--quiet", "--require-hashes"]
+    command += ["--python", PYTHON, "-r", LOCK]
+    if subprocess.run(command, env=uv_environment(PYTHON)).returncode:
+        stop("the driver environment could not be installed (uv tells why above).")
+
+
+def offers(conda: Path, pin: str) -> bool:
+    """Ask a conda whether conda-forge, or what it takes for it, has this Python."""
+    quick = {"CONDA_REMOTE_CONNECT_TIMEOUT_SECS": "5", "CONDA_REMOTE_MAX_RETRIES": "0"}
+    command = [conda, "search", "--override-channels", "--channel", "conda-forge", "--json"]
+    asked = subprocess.run(
+        [*command, f"python{pin}"],
+        env=quick | os.environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return asked.returncode == 0
+
+
+def make_channel(pins: list[str]) -> str:
+    """Build the local channel and let the name conda-forge lead to it; return its versions."""
+    lacking = lacking_pythons(pins)
+    if lacking:
+        stop(lacking_sentence(lacking))
+    print("conda-forge does not answer: packing this machine's Pythons ...", flush=True)
+    folder = CHANNEL / "conda-forge"
+    subprocess.run([PYTHON, HERE / "machine_channel.py", folder, *pins], check=True)
+    own = os.environ.get("CONDARC")
+    settings = Path(own).read_text() + "\n" if own and Path(own).is_file() else ""
+    # JSON is YAML: a path with spaces or colons needs no thought.
+    CONDARC.write_text(
+        f"{settings}custom_channels: {json.dumps({'conda-forge': CHANNEL.as_uri()})}\n"
+    )
+    records = json.loads((folder / "linux-64/repodata.json").read_text())["packages.conda"]
+    versions = {record["version"] for record in records.values() if record["name"] == "python"}
+    return ", ".join(sorted(versions, key=interpreters.version_key))
+
+
+def write_activation(conda: Path | None, local: bool) -> None:
+    """What `source .driver/bin/activate` adds. Nothing of ours comes before a user's command."""
+    lines = ["# Sourced by bin/activate; written by the set-up of the workflow."]
+    if conda and local:
+        lines.append('export CONDARC="$VIRTUAL_ENV/condarc"')
+    if conda and not shutil.which("conda"):
+        lines.append(f'PATH="$PATH:{conda.parent}"')
+    if not conda:
+        lines.append('PATH="$PATH:${VIRTUAL_ENV%/.driver}/workflow/deploy/conda/bin"')
+    (DRIVER / "conda.sh").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
