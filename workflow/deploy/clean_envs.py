@@ -3,7 +3,6 @@
 Run as `make clean-envs`, or `make clean-envs NAME=figures` for one of them.
 """
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -43,9 +42,8 @@ def main(names: list[str]) -> None:
     for prefix in found:
         total += freed(prefix)
         remove(prefix)
-    print(
-        f"Removed {len(found)} environments, freed {total / 1e6:,.0f} MB in {os.path.relpath(PREFIXES)}."
-    )
+    where = PREFIXES.relative_to(ROOT)
+    print(f"Removed {len(found)} environments from {where}, which frees {total / 1e6:,.0f} MB.")
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ class Spec:
 
     @property
     def lock(self) -> Path:
+        """The file that is generated."""
         return ENVS / f"{self.name}.{'txt' if self.name == 'driver' else 'yaml'}"
 
 
@@ -159,6 +160,7 @@ def missing(spec: Spec, pins: dict[str, list[str]]) -> list[str]:
 
 
 def main() -> None:
+    """Lock the environments named, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="environments (default: all)")
     parser.add_argument("--upgrade", action="store_true", help="look for newer versions")

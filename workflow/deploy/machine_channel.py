@@ -96,14 +96,17 @@ def make_relocatable(stage: Path, binary: Path, library: Path) -> None:
 
 
 def undo_debian(library: Path) -> None:
-    """Make Debian's Python install where every other one does: it only redirects inside /usr."""
+    """Make Debian's Python install and import where every other one does.
+
+    Where it imports from is frozen into the binary, so its `dist-packages` becomes a link.
+    """
     sysconfig = library / "sysconfig" / "__init__.py"
     sysconfig = sysconfig if sysconfig.exists() else library / "sysconfig.py"
     text = sysconfig.read_text()
-    if "posix_local" in text:
-        sysconfig.write_text(text + "\n\ndef get_default_scheme():\n    return 'posix_prefix'\n")
-        site = library / "site.py"
-        site.write_text(site.read_text().replace("dist-packages", "site-packages"))
+    if "'posix_local'" in text:
+        scheme = "prefix_scheme = 'posix_"
+        sysconfig.write_text(text.replace(f"{scheme}local'", f"{scheme}prefix'"))
+        (library / "dist-packages").symlink_to("site-packages")
 
 
 def run_patchelf(*arguments: str | Path) -> str:
@@ -169,7 +172,7 @@ def files(stage: Path) -> list[Path]:
 
 def describe(path: Path, stage: Path, placeholder: str) -> dict:
     """The entry of a file in `paths.json`."""
-    content = path.read_bytes()
+    content = b"" if path.is_symlink() else path.read_bytes()
     entry = {
         "_path": path.relative_to(stage).as_posix(),
         "path_type": "softlink" if path.is_symlink() else "hardlink",
@@ -250,6 +253,7 @@ def read_index(path: Path) -> dict:
 
 
 def main() -> None:
+    """Build or extend a channel."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("channel", type=Path, help="folder of the channel")
     parser.add_argument("pins", nargs="+", help="Python versions to offer, such as '=3.7'")

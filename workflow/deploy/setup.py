@@ -14,13 +14,11 @@ import fcntl
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from pathlib import Path
 
 import interpreters
@@ -44,9 +42,10 @@ def main() -> None:
     """Do what is not done yet, and print the line."""
     with open(LOCK) as guard:  # two set-ups at once would disturb each other
         fcntl.flock(guard, fcntl.LOCK_EX)
-        if platform.system() != "Linux" or platform.machine() != "x86_64":
+        system, _, _, _, machine = os.uname()
+        if (system, machine) != ("Linux", "x86_64"):
             stop(
-                f"this is {platform.system()} on {platform.machine()}, but the frameworks of 2019 "
+                f"this is {system} on {machine}, but the frameworks of 2019 "
                 "exist for Linux on x86-64 only; use such a machine, or a container of one."
             )
         conda = find_conda()
@@ -153,6 +152,8 @@ def lacking_sentence(lacking: list[str]) -> str:
 
 def answers(url: str) -> bool:
     """Say whether a server answers soon."""
+    import urllib.request  # slow to import, seldom needed
+
     try:
         request = urllib.request.Request(url, method="HEAD")
         return urllib.request.urlopen(request, timeout=5).status == 200
@@ -193,9 +194,7 @@ def install_uv() -> None:
     if done.returncode:
         reason = next((li for li in done.stderr.splitlines() if li.startswith("ERROR")), "")
         if "HASHES" in done.stderr:
-            stop(
-                f"the package index served a file that is not the one in envs/driver.txt; {reason}"
-            )
+            stop(f"the package index has other files than envs/driver.txt names. (pip: {reason})")
         stop(
             "no Python package index answered; connect to the network, or name a mirror in "
             f"PIP_INDEX_URL. (pip: {reason.removeprefix('ERROR: ')})"
@@ -234,9 +233,8 @@ def make_channel(pins: list[str]) -> str:
     own = os.environ.get("CONDARC")
     settings = Path(own).read_text() + "\n" if own and Path(own).is_file() else ""
     # JSON is YAML: a path with spaces or colons needs no thought.
-    CONDARC.write_text(
-        f"{settings}custom_channels: {json.dumps({'conda-forge': CHANNEL.as_uri()})}\n"
-    )
+    custom = json.dumps({"conda-forge": CHANNEL.as_uri()})
+    CONDARC.write_text(f"{settings}custom_channels: {custom}\n")
     records = json.loads((folder / "linux-64/repodata.json").read_text())["packages.conda"]
     versions = {record["version"] for record in records.values() if record["name"] == "python"}
     return ", ".join(sorted(versions, key=interpreters.version_key))

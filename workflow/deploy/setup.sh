@@ -1,29 +1,35 @@
 #!/bin/sh
 # Set-up, first step: find a Python that can do the rest (setup.py), or say what to install.
-# A shell script, because no file of Python is read by every Python.
+# A shell script, because there is no Python file that every Python can read.
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
-
-old= bare=
+ask='
+import sys
+print("%d.%d.%d" % sys.version_info[:3])
+if sys.version_info < (3, 11):
+    sys.exit(3)
+try:
+    import ensurepip, venv
+except ImportError:
+    sys.exit(4)
+'
+old='' bare=''
 for python in "$here/../../.driver/bin/python" \
     python3 python3.14 python3.13 python3.12 python3.11 python; do
-    # A name may be there and not start: pyenv leaves such shims for versions not switched on.
-    version=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) ||
-        continue
-    if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-        old=${old:-"$python is $version"}
-    elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        bare=${bare:-$version}
-    else
-        exec "$python" -s "$here/setup.py" "$@"
-    fi
+    version=$("$python" -c "$ask" 2>/dev/null)
+    case $? in
+        0) exec "$python" -s "$here/setup.py" "$@" ;;
+        3) old=${old:-"$python is $version"} ;;
+        4) bare=${bare:-$version} ;;
+        # Any other: there is no such command, or one that does not start, such as the shims that
+        # pyenv leaves for versions not switched on.
+    esac
 done
 
 if [ -n "$bare" ]; then
-    short=${bare%.*}
     echo "set-up: Python $bare lacks its venv module; install it (on Debian and Ubuntu:" \
-        "apt-get install python$short-venv)." >&2
+        "apt-get install python${bare%.*}-venv)." >&2
 else
-    echo "set-up: Python 3.11 or newer is needed and ${old:-there is no python3 on PATH};" \
+    echo "set-up: Python 3.11 or newer is needed, and ${old:-there is no python3 on PATH};" \
         "install one (for instance: apt-get install python3.11 python3.11-venv)." >&2
 fi
 exit 1

@@ -141,9 +141,7 @@ def serve_search(args: argparse.Namespace) -> None:
     attempt(lambda: found.extend(conda.run(conda.find(urls, args.spec))), urls)
     if not found:
         raise Failure(f"no {args.spec} in {', '.join(urls)}.")
-    rows = [
-        {"name": r.name.normalized, "version": str(r.version), "url": str(r.url)} for r in found
-    ]
+    rows = [{"name": r.name.normalized, "version": str(r.version), "url": r.url} for r in found]
     print(json.dumps(rows, indent=1) if args.json else "\n".join(row["url"] for row in rows))
 
 
