@@ -1,10 +1,19 @@
+# make reproduce   the main job: train everything, judge the claims, draw the figures
+# make test        every test
 # make setup       driver environment in .driver/, and a conda command (says which)
 # make lock        hashes of envs/*.in again; NAME=one of them, UPGRADE=1 for newer versions
 # make clean-envs  remove the environments of the rules; NAME=one of them
 
 driver := . .driver/bin/activate &&
+cores ?= 4
 
-.PHONY: setup lock clean-envs
+.PHONY: reproduce test setup lock clean-envs
+
+reproduce: setup
+	@$(driver) snakemake --use-conda --cores $(cores)
+
+test: setup
+	@$(driver) python -m pytest
 
 setup:
 	@sh workflow/deploy/setup.sh

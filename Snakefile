@@ -1,0 +1,36 @@
+"""bn-yes-or-no: every number and claim of the page, trained again and judged.
+
+config.yaml -> runs -> tables -> claims -> figures. One rule file per stage, one script per
+rule; `snakemake -n` lists what would be made.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/environments.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/claims.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.write_config.output,
+        expand(PACKAGE_LIST, environment=ENVIRONMENT_FILES),
+        rules.collect_tables.output,
+        rules.judge_claims.output,
+        rules.render_figures.input,
+    message:
+        "Tables, claims and figures are complete"
+
+
+onsuccess:
+    print(summarize("results/tables/claims.csv", "results/figures"))

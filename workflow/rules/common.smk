@@ -1,0 +1,40 @@
+"""What the rule files share: the checked configuration and the names made from it.
+
+In:  config.yaml, claims.yaml
+Out: the names below; nothing is written
+"""
+
+import json
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, "workflow/scripts")
+
+from bnyesno.config import ConfigurationError, check_config, load_claims
+from bnyesno.runs import RECORD, name_rule, record_paths
+from bnyesno.summary import summarize
+
+try:
+    check_config(config, workflow.basedir)
+    load_claims(config["claims"], config)
+except ConfigurationError as error:
+    raise WorkflowError(str(error)) from None
+
+ENVIRONMENTS = config["environments"]
+PACKAGE_LIST = "results/provenance/packages/{environment}.csv"
+ENVIRONMENT_FILES = {
+    **{name: entry["file"] for name, entry in ENVIRONMENTS.items()},
+    "figures": "envs/figures.yaml",
+}
+# Snakemake takes environment files relative to the rule file.
+FIGURES_ENVIRONMENT = "../../envs/figures.yaml"
+# Command-line arguments are JSON, which Python 3.7 reads without further packages.
+LAYERS = {name: json.dumps(entry["layers"]) for name, entry in config["variants"].items()}
+PROTOCOLS = json.dumps(config["protocols"])
+DATA = json.dumps(config["experiment"]["data"])
+
+
+wildcard_constraints:
+    seed=r"\d+",
+    variant="|".join(config["variants"]),

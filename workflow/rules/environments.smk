@@ -1,0 +1,54 @@
+"""What the runs stand on: the merged configuration and the exact packages.
+
+In:  config.yaml, envs/*.yaml
+Out: results/provenance/config.yaml, results/provenance/packages/{environment}.csv
+"""
+
+
+rule write_config:
+    output:
+        "results/provenance/config.yaml",
+    log:
+        "results/logs/write_config.log",
+    benchmark:
+        "results/benchmarks/write_config.tsv"
+    conda:
+        FIGURES_ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=200,
+        runtime=5,
+    params:
+        config=json.dumps(config),
+        script="workflow/scripts/write_config.py",
+    message:
+        "Writing the merged configuration"
+    shell:
+        "python -s {params.script} --config {params.config:q} --output {output} > {log} 2>&1"
+
+
+for environment, environment_file in ENVIRONMENT_FILES.items():
+
+    rule:
+        name:
+            name_rule("list_packages", environment)
+        input:
+            script="workflow/scripts/list_packages.py",
+            environment_file=environment_file,
+        output:
+            PACKAGE_LIST.format(environment=environment),
+        log:
+            f"results/logs/list_packages/{environment}.log",
+        benchmark:
+            f"results/benchmarks/list_packages/{environment}.tsv"
+        conda:
+            f"../../{environment_file}"
+        threads: 1
+        resources:
+            mem_mb=200,
+            runtime=5,
+        message:
+            f"Listing the packages of {environment}"
+        shell:
+            "python -s {input.script} --environment-file {input.environment_file}"
+            " --output {output} > {log} 2>&1"

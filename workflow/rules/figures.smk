@@ -1,0 +1,50 @@
+"""Figures: SVG, PDF and PNG, the same bytes on every run.
+
+In:  results/provenance/config.yaml, results/tables/*.csv
+Out: results/figures/{weight_sums,val_loss,published_and_measured}.{svg,pdf,png}
+"""
+
+FORMATS = config["figures"]["formats"]
+# Figure -> the one table that it is drawn from.
+FIGURES = {
+    "weight_sums": "steps",
+    "val_loss": "epochs",
+    "published_and_measured": "claims",
+}
+
+for figure, table in FIGURES.items():
+
+    rule:
+        name:
+            f"render_{figure}"
+        input:
+            script=f"workflow/scripts/render_{figure}.py",
+            code="workflow/scripts/bnyesno/figures.py",
+            config=rules.write_config.output,
+            table=f"results/tables/{table}.csv",
+        output:
+            expand("results/figures/{figure}.{format}", figure=figure, format=FORMATS),
+        log:
+            f"results/logs/render_{figure}.log",
+        benchmark:
+            f"results/benchmarks/render_{figure}.tsv"
+        conda:
+            FIGURES_ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=500,
+            runtime=5,
+        params:
+            table=table,
+        message:
+            f"Drawing {figure} from {table}.csv"
+        shell:
+            "python -s {input.script} --config {input.config} --{params.table} {input.table}"
+            " --output {output} > {log} 2>&1"
+
+
+rule render_figures:
+    input:
+        expand("results/figures/{figure}.{format}", figure=FIGURES, format=FORMATS),
+    message:
+        "All figures are in results/figures"

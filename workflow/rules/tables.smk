@@ -1,0 +1,33 @@
+"""Tables: every record becomes rows of tidy CSV files (columns: bnyesno/tables.py).
+
+In:  the records that results/provenance/config.yaml asks for
+Out: results/tables/{runs,epochs,steps,layers}.csv
+"""
+
+TABLES = ["runs", "epochs", "steps", "layers"]
+
+
+rule collect_tables:
+    input:
+        script="workflow/scripts/collect_tables.py",
+        code="workflow/scripts/bnyesno/tables.py",
+        config=rules.write_config.output,
+        records=record_paths(config),
+    output:
+        **{table: f"results/tables/{table}.csv" for table in TABLES},
+    log:
+        "results/logs/collect_tables.log",
+    benchmark:
+        "results/benchmarks/collect_tables.tsv"
+    conda:
+        FIGURES_ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    message:
+        "Collecting the records into tables"
+    shell:
+        "python -s {input.script} --config {input.config} --runs {output.runs}"
+        " --epochs {output.epochs} --steps {output.steps} --layers {output.layers}"
+        " > {log} 2>&1"

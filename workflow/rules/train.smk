@@ -1,0 +1,62 @@
+"""Training: one rule per framework version and API, the same command line for all.
+
+In:  config.yaml (variants, protocols, seeds, repeats), workflow/experiments/
+Out: results/runs/{environment}/{api}/{variant}/{protocol}/seed{seed}-repeat{repeat}.json,
+     one record per run; a job trains all protocols and repeats of a variant and a seed
+"""
+
+TRAINING_CODE = [
+    "workflow/scripts/bnyesno/training/framework.py",
+    "workflow/scripts/bnyesno/training/observe.py",
+    "workflow/scripts/bnyesno/training/run.py",
+]
+TRAINED = [(name, api) for name, entry in ENVIRONMENTS.items() for api in entry["apis"]]
+
+for environment, api in TRAINED:
+
+    rule:
+        name:
+            name_rule("train", environment, api)
+        input:
+            script="workflow/scripts/train.py",
+            code=TRAINING_CODE,
+            experiment=config["experiment"]["module"],
+        output:
+            expand(
+                RECORD,
+                environment=environment,
+                api=api,
+                protocol=config["protocols"],
+                repeat=range(1, config["repeats"][api] + 1),
+                allow_missing=True,
+            ),
+        log:
+            f"results/logs/train/{environment}/{api}/{{variant}}-seed{{seed}}.log",
+        benchmark:
+            f"results/benchmarks/train/{environment}/{api}/{{variant}}-seed{{seed}}.tsv"
+        conda:
+            f"../../{ENVIRONMENTS[environment]['file']}"
+        threads: max(1, config["training_threads"])
+        resources:
+            mem_mb=800,
+            runtime=10,
+        params:
+            environment=environment,
+            api=api,
+            layers=lookup("{variant}", within=LAYERS),
+            protocols=PROTOCOLS,
+            data=DATA,
+            data_seed=config["experiment"]["data_seed"],
+            python_seed=config["experiment"]["python_seed"],
+            repeats=config["repeats"][api],
+            folder=f"results/runs/{environment}/{api}/{{variant}}",
+        message:
+            f"Training {{wildcards.variant}}, seed {{wildcards.seed}}, in {environment} with {api}"
+        shell:
+            "python -s {input.script} --experiment {input.experiment}"
+            " --environment {params.environment} --api {params.api}"
+            " --variant {wildcards.variant} --layers {params.layers:q}"
+            " --protocols {params.protocols:q} --data {params.data:q}"
+            " --seed {wildcards.seed} --data-seed {params.data_seed}"
+            " --python-seed {params.python_seed} --repeats {params.repeats}"
+            " --threads {threads} --output-folder {params.folder} > {log} 2>&1"

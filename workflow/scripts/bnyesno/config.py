@@ -1,0 +1,181 @@
+"""Checking the configuration before anything is run, and the cells that it asks for."""
+
+import ast
+import json
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+
+
+class ConfigurationError(Exception):
+    """A mistake in a file of the user's; the message says file, key, found and expected."""
+
+
+def check_schema(document, schema_name, source):
+    """Check a document against schemas/`schema_name`.
+
+    Raises ConfigurationError with one line per mistake, each naming `source`, the key, what
+    was found and what was expected.
+    """
+    schema = yaml.safe_load((SCHEMAS / schema_name).read_text(encoding="utf-8"))
+    errors = sorted(Draft202012Validator(schema).iter_errors(document), key=lambda e: e.json_path)
+    if errors:
+        raise ConfigurationError("\n".join(describe_error(error, source) for error in errors))
+
+
+def describe_error(error, source):
+    """Return one line for a jsonschema error."""
+    key = "/".join(str(part) for part in error.absolute_path) or "top level"
+    if error.validator == "required":
+        found, expected = "nothing", f"the key{missing_keys(error)}"
+    elif error.validator == "additionalProperties":
+        unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))
+        found = "unknown " + ", ".join(map(str, unknown))
+        expected = "only " + ", ".join(error.schema.get("properties", {}))
+    else:
+        found, expected = shorten(error.instance), expectation(error)
+    return f"{source}: {key}: found {found}, expected {expected}"
+
+
+def missing_keys(error):
+    """Return the required keys that an object lacks, as text with a leading space or plural."""
+    missing = [key for key in error.validator_value if key not in error.instance]
+    return ("s " if len(missing) > 1 else " ") + ", ".join(missing)
+
+
+def expectation(error):
+    """Return what a schema keyword asks for, in words."""
+    value = error.validator_value
+    words = {
+        "type": f"{'an' if str(value)[0] in 'aeiou' else 'a'} {value}",
+        "enum": "one of " + ", ".join(map(str, value)) if isinstance(value, list) else "",
+        "minimum": f"at least {value}",
+        "maximum": f"at most {value}",
+        "exclusiveMinimum": f"more than {value}",
+        "exclusiveMaximum": f"less than {value}",
+        "minItems": f"at least {value} item(s)",
+        "maxItems": f"at most {value} item(s)",
+        "minProperties": f"at least {value} key(s)",
+        "maxProperties": f"at most {value} key(s)",
+        "uniqueItems": "no item twice",
+        "pattern": f"text that matches {value}",
+    }
+    described = error.schema.get("description") if isinstance(error.schema, dict) else None
+    expected = words.get(error.validator) or described or error.message
+    return f"{expected} ({described})" if described and described != expected else expected
+
+
+def shorten(value):
+    """Return a value as JSON of at most 60 characters."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def check_config(config, base, source="config"):
+    """Check the merged configuration, its files, and the names it uses of other entries.
+
+    `base` is the folder that its relative paths start from. Raises ConfigurationError.
+    """
+    check_schema(config, "config.schema.yaml", source)
+    mistakes = [*missing_files(config, base, source)]
+    if not mistakes:
+        mistakes = [*unknown_names(config, base, source)]
+    if mistakes:
+        raise ConfigurationError("\n".join(mistakes))
+
+
+def missing_files(config, base, source):
+    """Yield a line for each file that the configuration names and that is not there."""
+    named = {"experiment/module": config["experiment"]["module"], "claims": config["claims"]}
+    for name, environment in config["environments"].items():
+        named[f"environments/{name}/file"] = environment["file"]
+    for key, path in named.items():
+        if not (Path(base) / path).is_file():
+            yield f"{source}: {key}: found {path}, which is no file; expected a path from {base}"
+
+
+def unknown_names(config, base, source):
+    """Yield a line for each slot, procedure, variant or protocol that is nowhere defined."""
+    module = config["experiment"]["module"]
+    slots, procedures = read_interface(Path(base) / module)
+    uses = [
+        *((f"variants/{name}/layers", slot, slots, f"a slot of {module}")
+          for name, variant in config["variants"].items() for slot in variant["layers"]),
+        *((f"protocols/{name}/procedure", protocol["procedure"], procedures, f"one of {module}")
+          for name, protocol in config["protocols"].items()),
+        *((f"figures/{figure}/protocol", config["figures"][figure]["protocol"],
+           config["protocols"], "a protocol") for figure in ("weight_sums", "val_loss")),
+        *(("figures/weight_sums/variants", name, config["variants"], "a variant")
+          for name in config["figures"]["weight_sums"]["variants"]),
+    ]  # fmt: skip
+    for key, name, known, kind in uses:
+        if name not in known:
+            yield f"{source}: {key}: found {name}, expected {kind}: {', '.join(known)}"
+
+
+def read_interface(path):
+    """Return (slots, procedures) of an experiment module, without importing it.
+
+    The host may lack what the module imports, so its source is read instead.
+    Raises ConfigurationError when the file is not Python or lacks a part of the interface.
+    """
+    try:
+        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        raise ConfigurationError(f"{path}: line {error.lineno}: {error.msg}") from None
+    values = {
+        target.id: node.value
+        for node in tree.body if isinstance(node, ast.Assign)
+        for target in node.targets if isinstance(target, ast.Name)
+    }  # fmt: skip
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    needed = {"SLOTS", "PROCEDURES", "make_data", "build_model"}
+    missing = sorted(needed - values.keys() - functions)
+    if missing:
+        raise ConfigurationError(
+            f"{path}: found no {', '.join(missing)}, expected an experiment module to define "
+            "SLOTS, make_data, build_model and PROCEDURES (workflow/experiments/autoencoder.py)"
+        )
+    try:
+        slots = [*ast.literal_eval(values["SLOTS"])]
+        procedures = [ast.literal_eval(key) for key in values["PROCEDURES"].keys]
+    except (ValueError, AttributeError, KeyError):
+        raise ConfigurationError(
+            f"{path}: expected SLOTS to be a tuple of names, PROCEDURES a dictionary from name "
+            "to function, both written out"
+        ) from None
+    return slots, procedures
+
+
+def load_claims(path, config):
+    """Read and check the claims file; return its list of claims. Raises ConfigurationError."""
+    document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    check_schema(document, "claims.schema.yaml", path)
+    claims = document["claims"]
+    identifiers = [claim["id"] for claim in claims]
+    repeated = sorted({name for name in identifiers if identifiers.count(name) > 1})
+    if repeated:
+        raise ConfigurationError(f"{path}: id: found {', '.join(repeated)} twice, expected once")
+    mistakes = [line for claim in claims for line in unknown_cells(claim, config, path)]
+    if mistakes:
+        raise ConfigurationError("\n".join(mistakes))
+    return claims
+
+
+def unknown_cells(claim, config, path):
+    """Yield a line for each part of a claim's cells that the configuration does not define."""
+    known = {
+        "environment": config["environments"],
+        "variant": config["variants"],
+        "protocol": config["protocols"],
+    }
+    for cell in claim.get("cells", []):
+        for key, names in known.items():
+            if cell[key] not in names:
+                yield (
+                    f"{path}: {claim['id']}/{key}: found {cell[key]}, "
+                    f"expected one of {', '.join(names)}"
+                )

@@ -1,0 +1,62 @@
+"""What all figures share: one style, one colour per variant, the same bytes on every run."""
+
+import matplotlib
+import yaml
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # the backend has to be chosen first
+
+COLUMN_WIDTH = 3.5  # inches, one column of a two-column page
+# Okabe and Ito (2008), Color Universal Design; black first, yellow left out (poor on white).
+COLOURS = ["#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"]
+LINE_STYLES = ["-", "--", ":", "-."]
+
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so bytes do not depend on the machine
+    "font.size": 7,
+    "axes.titlesize": 7,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.0,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "bn-yes-or-no",  # otherwise identifiers in SVG are random
+    "savefig.dpi": 300,
+}
+
+
+def read_config(path):
+    """Return the merged configuration from its YAML file."""
+    with open(path, encoding="utf-8") as stream:
+        return yaml.safe_load(stream)
+
+
+def variant_colours(config):
+    """Return {variant: colour}, by the order in the configuration, the same in every figure."""
+    return {
+        variant: COLOURS[position % len(COLOURS)]
+        for position, variant in enumerate(config["variants"])
+    }
+
+
+def new_figure(rows, columns, height, width=COLUMN_WIDTH, **options):
+    """Return (figure, 2-D array of axes) in the common style; sizes in inches."""
+    plt.rcParams.update(STYLE)
+    return plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **options)
+
+
+def save(figure, paths):
+    """Write the figure to each path, in the format of its ending, without any date."""
+    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+    for path in paths:
+        kind = str(path).rsplit(".", 1)[1]
+        figure.savefig(path, format=kind, metadata=dates[kind])
+    plt.close(figure)

@@ -1,0 +1,183 @@
+"""From run records to tidy tables. One row per observation, stable order, 17 digits.
+
+COLUMNS is the one place that says which tables and columns there are, and what they mean.
+"""
+
+import json
+from pathlib import Path
+
+import pandas
+
+CELL_COLUMNS = {
+    "environment": "name of the environment, as in config.yaml",
+    "api": "tf.keras or keras",
+    "variant": "name of the variant, as in config.yaml",
+    "protocol": "name of the protocol, as in config.yaml",
+    "seed": "graph-level seed",
+    "repeat": "1 for the first run of a cell, 2 for its first repetition, ...",
+}
+
+COLUMNS = {
+    "runs": {
+        **CELL_COLUMNS,
+        "tensorflow": "version of TensorFlow",
+        "keras": "version of the Keras that trained (tf.keras has one of its own)",
+        "numpy": "version of numpy",
+        "python": "version of Python",
+        "epochs": "number of epochs",
+        "batch_size": "rows per training step",
+        "learning_rate": "learning rate of the optimizer",
+        "steps": "number of training steps in all",
+        "rows": "evaluation rows, first:last, half-open",
+        "rows_role": "training, held_out or mixed: whether the run has trained on these rows",
+        "loss": "training loss of the last epoch (mean squared error), as in epochs.csv",
+        "val_loss": "mean squared error on `rows` after the last epoch, by the framework's evaluate",
+        "initial_weights_sha256": "SHA-256 of the float32 bytes of all weights before training",
+        "final_weights_sha256": "the same after training",
+        "trajectory_sha256": "SHA-256 of the hashes of all weights after each step",
+    },
+    "epochs": {
+        **CELL_COLUMNS,
+        "epoch": "1 for the first",
+        "rows": "evaluation rows, first:last, half-open",
+        "loss": "training loss: the one fit reports, else the mean over the epoch's steps",
+        "val_loss": "mean squared error on `rows` with the weights at the end of the epoch",
+    },
+    "steps": {
+        **CELL_COLUMNS,
+        "step": "training step, 1 for the first",
+        "layer": "name of the layer in the framework",
+        "weight_sum": "sum of the layer's first weight array after the step (float32)",
+        "loss": "loss that the framework reports for the step",
+    },
+    "layers": {
+        **CELL_COLUMNS,
+        "position": "position in the model, 1 for the first layer",
+        "layer": "name of the layer in the framework",
+        "output_name": "name of the layer's output",
+        "output_equals_input": "True when bitwise equal on all rows; empty where shapes differ",
+        "graph_seed": "graph-level seed of the layer's first random draw; empty without draws",
+        "op_seed": "op-level seed of that draw",
+        "initial_kernel_sha256": "SHA-256 of the layer's first weight array before training",
+    },
+    "claims": {
+        "claim": "identifier in claims.yaml",
+        "statement": "what the page says, in our words",
+        "place": "where on the page",
+        "cells": "the runs it is about: environment/api/variant/protocol/seed/rows",
+        "published": "number or text as printed",
+        "tolerance": "half a unit of the last printed digit",
+        "measured": "what the workflow measured",
+        "verdict": "reproduced, within 0.001, not reproduced, refuted or not tested yet",
+        "reason": "why, in one line",
+    },
+}
+
+
+def read_records(paths):
+    """Return the records in the files, sorted by cell and repeat."""
+    records = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+    return sorted(records, key=lambda record: tuple(cell_of(record).values()))
+
+
+def cell_of(record):
+    """Return the values of CELL_COLUMNS for a record."""
+    cell = {name: record["cell"][name] for name in ("environment", "api", "variant", "protocol")}
+    return {**cell, "seed": record["cell"]["seeds"]["graph"], "repeat": record["cell"]["repeat"]}
+
+
+def run_rows(record):
+    """Yield the rows of runs.csv: one per range of evaluation rows."""
+    settings, machine = record["cell"]["settings"], record["machine"]
+    for rows, val_loss in record["evaluations"].items():
+        yield {
+            **cell_of(record),
+            **{name: machine[name] for name in ("tensorflow", "keras", "numpy", "python")},
+            **{name: settings[name] for name in ("epochs", "batch_size", "learning_rate")},
+            "steps": len(record["step_losses"]),
+            "rows": rows,
+            "rows_role": role_of(rows, settings["training_rows"]),
+            "loss": record["epochs"][-1]["loss"],
+            "val_loss": val_loss,
+            "initial_weights_sha256": record["initial_weights"]["sha256"],
+            "final_weights_sha256": record["final_weights"]["sha256"],
+            "trajectory_sha256": record["trajectory_sha256"],
+        }
+
+
+def role_of(rows, training_rows):
+    """Tell whether the rows "first:last" are training rows, held out, or some of each."""
+    first, last = map(int, rows.split(":"))
+    seen = len(range(max(first, training_rows[0]), min(last, training_rows[1])))
+    return {0: "held_out", last - first: "training"}.get(seen, "mixed")
+
+
+def epoch_rows(record):
+    """Yield the rows of epochs.csv: one per epoch and range of evaluation rows."""
+    for epoch in record["epochs"]:
+        for rows, val_loss in epoch["rows"].items():
+            yield {
+                **cell_of(record),
+                "epoch": epoch["epoch"],
+                "rows": rows,
+                "loss": epoch["loss"],
+                "val_loss": val_loss,
+            }
+
+
+def step_rows(record):
+    """Yield the rows of steps.csv: one per training step and layer with trainable weights."""
+    steps = zip(record["weight_sums"], record["step_losses"], strict=True)
+    for step, (sums, loss) in enumerate(steps, start=1):
+        for layer in record["layers"]:
+            if layer in sums:
+                yield {
+                    **cell_of(record),
+                    "step": step,
+                    "layer": layer,
+                    "weight_sum": sums[layer],
+                    "loss": loss,
+                }
+
+
+def layer_rows(record):
+    """Yield the rows of layers.csv: one per layer."""
+    kernels = {
+        array["layer"]: array["sha256"]
+        for array in record["initial_weights"]["arrays"]
+        if array["position"] == 0
+    }
+    for position, layer in enumerate(record["layers"], start=1):
+        seeds = record["op_level_seeds"].get(layer, {})
+        yield {
+            **cell_of(record),
+            "position": position,
+            "layer": layer,
+            "output_name": record["layer_output_names"][layer],
+            "output_equals_input": record["layer_is_identity"].get(layer),
+            "graph_seed": seeds.get("graph_seed"),
+            "op_seed": seeds.get("op_seed"),
+            "initial_kernel_sha256": kernels.get(layer),
+        }
+
+
+ROWS = {"runs": run_rows, "epochs": epoch_rows, "steps": step_rows, "layers": layer_rows}
+
+
+def make_table(name, records):
+    """Return one of the tables in ROWS as a data frame, with the columns of COLUMNS[name]."""
+    rows = [row for record in records for row in ROWS[name](record)]
+    table = pandas.DataFrame(rows, columns=list(COLUMNS[name]))
+    integers = [column for column in ("graph_seed", "op_seed") if column in table]
+    return table.astype(dict.fromkeys(integers, "Int64"))
+
+
+def write_table(table, path):
+    """Write a data frame as CSV: no index, 17 significant digits, Unix line ends."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False, float_format="%.17g", lineterminator="\n")
+
+
+def read_table(path):
+    """Read a table that `write_table` wrote; text stays text, every digit is kept."""
+    return pandas.read_csv(path, float_precision="round_trip", dtype={"rows": str})

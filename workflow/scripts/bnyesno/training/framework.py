@@ -1,0 +1,92 @@
+"""What differs between framework releases, in one place. Python 3.7, standard library, numpy."""
+
+import importlib
+import inspect
+import os
+import random
+
+import numpy
+
+
+def load_framework(api):
+    """Import the framework quietly and return (tensorflow, keras) for an API name.
+
+    `api` is "tf.keras" or "keras"; raises ValueError for any other name.
+    """
+    if api not in ("tf.keras", "keras"):
+        raise ValueError("--api: found {!r}, expected 'tf.keras' or 'keras'".format(api))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    tensorflow = importlib.import_module("tensorflow")
+    keras = tensorflow.keras if api == "tf.keras" else importlib.import_module("keras")
+    return tensorflow, keras
+
+
+def start_afresh(tensorflow, keras, threads):
+    """Put the framework into the state of a new process, as far as results can tell.
+
+    `clear_session` alone leaves a placeholder in the TF 1 graph, which would shift the
+    op-level seeds of everything after it; the graph has to go as well.
+    `threads` is the size of the framework's thread pools, 0 for its own choice.
+    """
+    keras.backend.clear_session()
+    compat = getattr(tensorflow, "compat", tensorflow)
+    v1 = getattr(compat, "v1", tensorflow)
+    if not executes_eagerly(tensorflow):
+        v1.reset_default_graph()
+        if threads:
+            options = v1.ConfigProto(
+                intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads
+            )
+            session_owner = keras.backend if hasattr(keras.backend, "set_session") else None
+            session_owner = session_owner or v1.keras.backend
+            session_owner.set_session(v1.Session(config=options))
+
+
+def executes_eagerly(tensorflow):
+    """Tell whether operations run as they are created (the default from 2.0.0)."""
+    return bool(tensorflow.executing_eagerly())
+
+
+def limit_threads(tensorflow, threads):
+    """Set the thread pools of eager execution; must come before the first operation."""
+    if threads and executes_eagerly(tensorflow):
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def set_seeds(tensorflow, seeds):
+    """Seed numpy, Python and the framework's graph, in the order of the published scripts."""
+    numpy.random.seed(seeds["numpy"])
+    random.seed(seeds["python"])
+    if hasattr(tensorflow, "set_random_seed"):
+        tensorflow.set_random_seed(seeds["graph"])
+    else:
+        tensorflow.random.set_seed(seeds["graph"])
+
+
+def make_optimizer(keras, name, learning_rate):
+    """Return a new optimizer; the learning rate's argument was called `lr` before Keras 2.3.
+
+    Raises ValueError when the framework has no optimizer of that class name.
+    """
+    if not hasattr(keras.optimizers, name):
+        raise ValueError("optimizer {!r}: this release of Keras has none by that name".format(name))
+    optimizer_class = getattr(keras.optimizers, name)
+    arguments = inspect.signature(optimizer_class.__init__).parameters
+    argument = "learning_rate" if "learning_rate" in arguments else "lr"
+    return optimizer_class(**{argument: learning_rate})
+
+
+def make_layer(keras, description):
+    """Make a layer from its class name, or from {class name: {argument: value}}.
+
+    Raises ValueError when the framework has no layer of that name.
+    """
+    if isinstance(description, str):
+        description = {description: {}}
+    ((class_name, arguments),) = description.items()
+    if not hasattr(keras.layers, class_name):
+        raise ValueError(
+            "layer {!r}: this release of Keras has none by that name".format(class_name)
+        )
+    return getattr(keras.layers, class_name)(**(arguments or {}))

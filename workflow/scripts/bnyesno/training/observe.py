@@ -1,0 +1,162 @@
+"""Looking at a model without touching it. Python 3.7, standard library, numpy."""
+
+import contextlib
+import hashlib
+import importlib
+
+import numpy
+
+
+def sha256_of(arrays):
+    """Return the SHA-256 of the float32 bytes (little-endian, C order) of arrays, in order."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(numpy.ascontiguousarray(array, dtype="<f4").tobytes())
+    return digest.hexdigest()
+
+
+def sha256_of_text(lines):
+    """Return the SHA-256 of lines of text, each with its line end."""
+    return hashlib.sha256("".join(line + "\n" for line in lines).encode("ascii")).hexdigest()
+
+
+def weights_of(model):
+    """Return [(layer name, position in the layer, float32 array)] in the model's own order."""
+    return [
+        (layer.name, position, array)
+        for layer in model.layers
+        for position, array in enumerate(layer.get_weights())
+    ]
+
+
+def describe_weights(weights):
+    """Return what the record keeps of the weights: every value, and a hash of all of them."""
+    return {
+        "sha256": sha256_of(array for _, _, array in weights),
+        "arrays": [
+            {
+                "layer": layer,
+                "position": position,
+                "shape": list(array.shape),
+                "sha256": sha256_of([array]),
+                "values": numpy.asarray(array, dtype=numpy.float64).ravel().tolist(),
+            }
+            for layer, position, array in weights
+        ],
+    }
+
+
+class Observer:
+    """Notes what the published scripts print or plot, while a procedure trains the model.
+
+    steps: per step the framework's loss, and per layer with trainable weights the sum of its
+    first weight array (what the answer plots). epochs: per epoch the framework's report, and
+    a copy of the weights, from which other rows are evaluated after the training is over.
+    """
+
+    def __init__(self, keras, model):
+        self._keras = keras
+        self._model = model
+        self.step_losses = []
+        self.weight_sums = []
+        self.step_hashes = []
+        self.validation_rows = None
+        self.epoch_logs = []
+        self.epoch_weights = []
+
+    def after_step(self, loss):
+        """Note the loss (a scalar) that the framework reports for this step."""
+        self.step_losses.append(float(loss))
+        weights = [(layer, layer.get_weights()) for layer in self._model.layers]
+        self.weight_sums.append(
+            {
+                layer.name: float(numpy.sum(arrays[0]))
+                for layer, arrays in weights
+                if layer.trainable_weights
+            }
+        )
+        self.step_hashes.append(sha256_of(array for _, arrays in weights for array in arrays))
+
+    def after_epoch(self, logs=None):
+        """Note the epoch's report, if the procedure has one ({name: value}), and the weights."""
+        self.epoch_logs.append({name: float(value) for name, value in (logs or {}).items()})
+        self.epoch_weights.append(self._model.get_weights())
+
+    def callback(self, first, last):
+        """Return a Keras callback that makes `fit` report to this observer.
+
+        `first` and `last` are the (half-open) range of rows behind the `val_loss` of `fit`.
+        """
+        self.validation_rows = (first, last)
+        observer = self
+
+        class Report(self._keras.callbacks.Callback):
+            def on_batch_end(self, batch, logs=None):
+                observer.after_step(logs["loss"])
+
+            def on_epoch_end(self, epoch, logs=None):
+                observer.after_epoch(logs)
+
+        return Report()
+
+
+@contextlib.contextmanager
+def noting_op_seeds():
+    """Yield a list that fills with the seeds that the framework gives to random operations.
+
+    Each entry is {"graph_seed", "op_seed"}, in the order of creation. Every release asks
+    `tensorflow.python.framework.random_seed.get_seed`; releases that draw initial weights
+    without it leave the list empty.
+    """
+    module = importlib.import_module("tensorflow.python.framework.random_seed")
+    original, noted = module.get_seed, []
+
+    def get_seed(op_seed):
+        seeds = original(op_seed)
+        noted.append({"graph_seed": as_integer(seeds[0]), "op_seed": as_integer(seeds[1])})
+        return seeds
+
+    module.get_seed = get_seed
+    try:
+        yield noted
+    finally:
+        module.get_seed = original
+
+
+def attribute_seeds(noted, initial_weights):
+    """Return {layer name: seeds} for the layers whose first weight array was drawn at random.
+
+    A drawn array holds more than one value, a constant one (zeros, ones) does not. Where the
+    framework made more or fewer draws than there are such layers, nothing is attributed.
+    """
+    drawn = [
+        layer for layer, position, array in initial_weights
+        if position == 0 and array.min() != array.max()
+    ]  # fmt: skip
+    return dict(zip(drawn, noted)) if len(drawn) == len(noted) else {}
+
+
+def as_integer(value):
+    """Return a seed as int, None where the framework gives none."""
+    return None if value is None else int(value)
+
+
+def output_names(model):
+    """Return {layer name: name of its output}."""
+    return {layer.name: layer.output.name for layer in model.layers}
+
+
+def find_identities(keras, model, inputs):
+    """Return {layer name: does its output equal its input, bit for bit, on these rows?}.
+
+    Layers whose output has another shape than their input are left out.
+    """
+    outputs = [layer.output for layer in model.layers]
+    values = keras.models.Model(model.inputs, outputs).predict(inputs)
+    before = numpy.asarray(inputs, dtype=values[0].dtype)
+    identities = {}
+    for layer, after in zip(model.layers, values):
+        if after.shape == before.shape:
+            identities[layer.name] = after.tobytes() == before.tobytes()
+        before = after
+    return identities

@@ -1,0 +1,168 @@
+"""One run: seeds, data, model, training, evaluation, record. Python 3.7, knows no experiment."""
+
+import importlib.util
+import json
+import os
+import platform
+import tempfile
+import time
+
+import numpy
+
+from bnyesno.training import framework, observe
+
+RECORD_FORMAT = 1
+
+
+def load_experiment(path):
+    """Import an experiment module from its file.
+
+    Raises ValueError, naming file and missing names, when it does not fit the interface.
+    """
+    spec = importlib.util.spec_from_file_location("experiment", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    needed = ("SLOTS", "make_data", "build_model", "PROCEDURES")
+    missing = [name for name in needed if not hasattr(module, name)]
+    if missing:
+        raise ValueError("{}: an experiment also has to define {}".format(path, ", ".join(missing)))
+    return module
+
+
+def train(tensorflow, keras, experiment, cell):
+    """Train one cell in the order of the published scripts and return its record (a dict).
+
+    `cell` has the keys of `train.py`'s options; the framework must have been started afresh.
+    """
+    begin = time.perf_counter()
+    settings = cell["settings"]
+    framework.set_seeds(tensorflow, cell["seeds"])
+    inputs, targets = experiment.make_data(**cell["data"])
+    with observe.noting_op_seeds() as op_seeds:
+        model = build(keras, experiment, cell, inputs)
+    initial_weights = observe.weights_of(model)
+    observer = observe.Observer(keras, model)
+    procedure = experiment.PROCEDURES[settings["procedure"]]
+    procedure(model, inputs, targets, settings, observer)
+    final_weights = observe.weights_of(model)
+    record = {
+        "format": RECORD_FORMAT,
+        "cell": cell,
+        "evaluations": evaluate(model, inputs, targets, settings, observer),
+        "layers": [layer.name for layer in model.layers],
+        "layer_output_names": observe.output_names(model),
+        "layer_is_identity": observe.find_identities(keras, model, inputs),
+        "initial_weights": observe.describe_weights(initial_weights),
+        "final_weights": observe.describe_weights(final_weights),
+        "op_level_seeds": observe.attribute_seeds(op_seeds, initial_weights),
+        "random_draws": op_seeds,
+        "step_losses": observer.step_losses,
+        "step_weights_sha256": observer.step_hashes,
+        "trajectory_sha256": observe.sha256_of_text(observer.step_hashes),
+        "weight_sums": observer.weight_sums,
+        "epochs": epoch_curves(model, inputs, targets, settings, observer),
+    }
+    record["seconds"] = time.perf_counter() - begin
+    return record
+
+
+def build(keras, experiment, cell, inputs):
+    """Return the compiled model of a cell."""
+    settings = cell["settings"]
+    slots = {
+        slot: [framework.make_layer(keras, layer) for layer in cell["layers"].get(slot, [])]
+        for slot in experiment.SLOTS
+    }
+
+    def optimizer():
+        return framework.make_optimizer(keras, settings["optimizer"], settings["learning_rate"])
+
+    return experiment.build_model(keras, inputs, slots, optimizer)
+
+
+def losses_by_rows(row_ranges, observer, logs, ask):
+    """Return {"first:last": loss} per range of evaluation rows.
+
+    `fit` reports (in `logs`) the loss on its own validation rows; `ask(first, last)` gives the
+    others. The two may differ in the last bit: TensorFlow 1.14 with BN does.
+    """
+    return {
+        "{}:{}".format(first, last): float(
+            logs["val_loss"] if (first, last) == observer.validation_rows else ask(first, last)
+        )
+        for first, last in row_ranges
+    }
+
+
+def evaluate(model, inputs, targets, settings, observer):
+    """Return {"first:last": loss} after the training, from the framework's `evaluate`."""
+
+    def ask(first, last):
+        return model.evaluate(inputs[first:last], targets[first:last], verbose=0)
+
+    return losses_by_rows(settings["evaluation_rows"], observer, observer.epoch_logs[-1], ask)
+
+
+def epoch_curves(model, inputs, targets, settings, observer):
+    """Return per epoch the training loss and the loss on each range of evaluation rows.
+
+    The training loss is the framework's own where `fit` reports one, else the mean over the
+    epoch's steps. Losses on rows that `fit` does not validate on are computed after the
+    training is over, from the weights noted at the end of each epoch, so that looking cannot
+    disturb the published sequence.
+    """
+
+    def ask(first, last):
+        return model.test_on_batch(inputs[first:last], targets[first:last])
+
+    steps_per_epoch = len(observer.step_losses) // len(observer.epoch_logs)
+    curves = []
+    for epoch, (logs, weights) in enumerate(zip(observer.epoch_logs, observer.epoch_weights)):
+        steps = observer.step_losses[epoch * steps_per_epoch : (epoch + 1) * steps_per_epoch]
+        model.set_weights(weights)
+        loss = logs.get("loss", float(numpy.mean(steps)))
+        rows = losses_by_rows(settings["evaluation_rows"], observer, logs, ask)
+        curves.append({"epoch": epoch + 1, "loss": loss, "rows": rows})
+    return curves
+
+
+def describe_machine(tensorflow, keras, threads):
+    """Return versions, processor and threads of this process."""
+    return {
+        "tensorflow": tensorflow.__version__,
+        "keras": keras.__version__,
+        "numpy": numpy.__version__,
+        "python": platform.python_version(),
+        "cpu_model": cpu_model(),
+        "cpu_count": os.cpu_count(),
+        "threads": threads or "default",
+        "executes_eagerly": framework.executes_eagerly(tensorflow),
+        "process": "{}-{}".format(os.getpid(), int(time.time())),
+    }
+
+
+def cpu_model():
+    """Return the processor's name as the operating system gives it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(
+                line.split(":")[1].strip() for line in lines if line.startswith("model name")
+            )
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown"
+
+
+def write_record(record, path):
+    """Write a record as JSON; the file appears whole or not at all."""
+    folder = os.path.dirname(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".json")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(record, stream, indent=1, sort_keys=True)
+            stream.write("\n")
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

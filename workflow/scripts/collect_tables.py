@@ -1,0 +1,25 @@
+"""Collect the run records into tidy tables."""
+
+import argparse
+from pathlib import Path
+
+import yaml
+from bnyesno.runs import record_paths
+from bnyesno.tables import ROWS, make_table, read_records, write_table
+
+
+def main():
+    """Read every record the configuration asks for and write one CSV per table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="the merged configuration")
+    for name in ROWS:
+        parser.add_argument(f"--{name}", type=Path, required=True, help=f"output: {name}.csv")
+    options = parser.parse_args()
+    config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
+    records = read_records(record_paths(config))
+    for name in ROWS:
+        write_table(make_table(name, records), getattr(options, name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""List what is installed in this environment: conda packages and wheels, with known hashes.
+
+Python 3.7, standard library.
+"""
+
+import argparse
+import csv
+import json
+import re
+import sys
+from pathlib import Path
+
+COLUMNS = ["manager", "name", "version", "build", "sha256"]
+
+
+def conda_packages(prefix):
+    """Yield a row per conda package, from the prefix's own records."""
+    for path in sorted((prefix / "conda-meta").glob("*.json")):
+        package = json.loads(path.read_text(encoding="utf-8"))
+        yield {
+            "manager": "conda",
+            "name": package["name"],
+            "version": package["version"],
+            "build": package.get("build", ""),
+            "sha256": package.get("sha256") or "",
+        }
+
+
+def installed_wheels(prefix):
+    """Yield (name, version) per distribution in the prefix's site-packages."""
+    library = prefix / "lib" / "python{}.{}".format(*sys.version_info[:2])
+    for path in sorted((library / "site-packages").glob("*.dist-info/METADATA")):
+        header = path.read_text(encoding="utf-8", errors="replace").split("\n\n")[0]
+        fields = dict(re.findall(r"^(Name|Version): (.+)$", header, flags=re.MULTILINE))
+        yield fields["Name"], fields["Version"]
+
+
+def pinned_hashes(environment_file):
+    """Return {(normalized name, version): hashes joined by a blank} of the file's pip section."""
+    hashes = {}
+    for line in environment_file.read_text(encoding="utf-8").splitlines():
+        pin = re.match(r"\s*- ['\"]?([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;'\"]+)", line)
+        if pin:
+            key = (normalize(pin.group(1)), pin.group(2))
+            hashes[key] = " ".join(re.findall(r"--hash=sha256:([0-9a-f]{64})", line))
+    return hashes
+
+
+def normalize(name):
+    """Return a distribution's name as the package index compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def list_packages(prefix, environment_file):
+    """Return the rows of the list, conda packages first, each group sorted by name.
+
+    A wheel may be pinned with several hashes, one per platform; all are given.
+    """
+    conda = sorted(conda_packages(prefix), key=lambda row: row["name"])
+    known = {(normalize(row["name"]), row["version"]) for row in conda}
+    pins = pinned_hashes(environment_file)
+    wheels = [
+        {
+            "manager": "pip",
+            "name": normalize(name),
+            "version": version,
+            "build": "",
+            "sha256": pins.get((normalize(name), version), ""),
+        }
+        for name, version in installed_wheels(prefix)
+        if (normalize(name), version) not in known
+    ]
+    return conda + sorted(wheels, key=lambda row: row["name"])
+
+
+def main():
+    """Write the list of the environment that runs this script."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--environment-file", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    options = parser.parse_args()
+    with options.output.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(list_packages(Path(sys.prefix), options.environment_file))
+
+
+if __name__ == "__main__":
+    main()
