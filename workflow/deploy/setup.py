@@ -243,6 +243,8 @@ def make_channel(pins: list[str]) -> str:
 def write_activation(conda: Path | None, local: bool) -> None:
     """What `source .driver/bin/activate` adds. Nothing of ours comes before a user's command."""
     lines = ["# Sourced by bin/activate; written by the set-up of the workflow."]
+    # Container images often set it: every start of Snakemake would then compile it anew.
+    lines.append("unset PYTHONDONTWRITEBYTECODE")
     if conda and local:
         lines.append('export CONDARC="$VIRTUAL_ENV/condarc"')
     if conda and not shutil.which("conda"):

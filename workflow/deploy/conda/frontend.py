@@ -26,6 +26,8 @@ sys.path.append(str(HERE.parent))
 VERSION = "24.7.1"  # of the conda whose command line this follows; the least that Snakemake takes
 ME = "conda front-end of bn-yes-or-no"
 
+UNFINISHED = "conda-meta/unfinished"  # there while an environment is being made
+
 
 class Failure(Exception):
     """Something that the user is told in a sentence."""
@@ -47,7 +49,8 @@ def main(argv: list[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line, as far as Snakemake uses it."""
-    top = argparse.ArgumentParser("conda", description=__doc__)
+    as_written = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser("conda", description=__doc__, formatter_class=as_written)
     top.add_argument("--version", action="version", version=f"conda {VERSION} (the {ME})")
     commands = top.add_subparsers(metavar="COMMAND")
 
@@ -150,7 +153,7 @@ def start(args: argparse.Namespace) -> Path:
     prefix = existing_name(args).absolute()
     if args.file and not args.file.is_file():
         raise Failure(f"there is no file {args.file}.")
-    if (prefix / "conda-meta/history").exists():
+    if (prefix / "conda-meta").exists() and not (prefix / UNFINISHED).exists():
         raise Failure(f"{prefix} exists already.")
     # `snakemake --conda-cleanup-envs` leaves this flag behind; with it, Snakemake would later take
     # a half-made environment for a whole one.
@@ -158,7 +161,8 @@ def start(args: argparse.Namespace) -> Path:
     if prefix.exists() and any(prefix.iterdir()) and not (prefix / "conda-meta").exists():
         raise Failure(f"{prefix} is not empty and no environment.")
     shutil.rmtree(prefix, ignore_errors=True)
-    (prefix / "conda-meta").mkdir(parents=True)
+    (prefix / UNFINISHED).parent.mkdir(parents=True)
+    (prefix / UNFINISHED).touch()
     die_with_snakemake()
     return prefix
 
@@ -174,8 +178,8 @@ def removed_on_failure(prefix: Path):
 
 
 def finish(prefix: Path) -> None:
-    """Mark an environment as whole, the way conda does."""
-    (prefix / "conda-meta/history").touch()
+    """Mark an environment as whole."""
+    (prefix / UNFINISHED).unlink()
 
 
 def existing_name(args: argparse.Namespace) -> Path:

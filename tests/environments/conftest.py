@@ -1,0 +1,188 @@
+"""What the tests of environments share: the front-end, a local channel, small environments.
+
+They use the real thing throughout: py-rattler, uv, Snakemake, this machine's Python. Wheels come
+from a folder, so that no test but the slow ones needs a network.
+"""
+
+import base64
+import functools
+import hashlib
+import http.server
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "workflow/deploy"
+FRONT_END = DEPLOY / "conda/bin/conda"
+DRIVER = ROOT / ".driver"
+sys.path.insert(0, str(DEPLOY))
+
+
+def pytest_collection_modifyitems(items):
+    """Without a driver environment there is nothing to test."""
+    if not (DRIVER / "bin/python").exists():
+        pytest.exit("run 'make setup' first: these tests use .driver/", returncode=2)
+
+
+def wait_until(condition, seconds: float = 20) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+@dataclass
+class Result:
+    """How a command ended."""
+
+    code: int
+    output: str
+
+
+@pytest.fixture(scope="session")
+def channel(tmp_path_factory) -> Path:
+    """A local channel with a Python 3.7: that of the set-up, or one made now."""
+    made = DRIVER / "channel"
+    if not list(made.glob("conda-forge/linux-64/python-3.7*.conda")):
+        made = tmp_path_factory.mktemp("channel")
+        builder = [DRIVER / "bin/python", DEPLOY / "machine_channel.py", made / "conda-forge"]
+        subprocess.run([*builder, "=3.7"], check=True)
+    return made
+
+
+@pytest.fixture(scope="session")
+def package_cache(tmp_path_factory) -> Path:
+    """Unpacked packages, once for all tests."""
+    return tmp_path_factory.mktemp("pkgs")
+
+
+@pytest.fixture
+def environ(tmp_path, channel, package_cache) -> dict[str, str]:
+    """An environment in which conda-forge means the local channel and no other conda is found."""
+    condarc = tmp_path / "condarc"
+    condarc.write_text(f'custom_channels: {{conda-forge: "{channel.as_uri()}"}}\n')
+    own = {"CONDARC": str(condarc), "CONDA_PKGS_DIRS": str(package_cache)}
+    path = f"{DRIVER / 'bin'}:/usr/local/bin:/usr/bin:/bin:{FRONT_END.parent}"
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return inherited | own | {"PATH": path, "VIRTUAL_ENV": str(DRIVER)}
+
+
+@pytest.fixture
+def run(environ, tmp_path):
+    """Run a command in that environment and return how it ended."""
+
+    def run(*command, cwd=None, **more) -> Result:
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=cwd or tmp_path,
+            env=environ | {name: str(value) for name, value in more.items()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=120,
+        )
+        return Result(done.returncode, done.stdout)
+
+    return run
+
+
+@pytest.fixture
+def conda(run):
+    """Run the front-end."""
+    return functools.partial(run, FRONT_END)
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory) -> Path:
+    """A folder with two wheels, `tiny` and `mini`, of one module each."""
+    folder = tmp_path_factory.mktemp("wheels")
+    for name in ("tiny", "mini"):
+        write_wheel(folder, name)
+    return folder
+
+
+def write_wheel(folder: Path, name: str) -> None:
+    """Write the wheel of a package with one module that holds one number."""
+    information = f"{name}-1.0.dist-info"
+    contents = {
+        f"{name}.py": "answer = 42\n",
+        f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{information}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\n"
+        "Root-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    rows = []
+    for path, text in contents.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
+        rows.append(f"{path},sha256={digest.decode()},{len(text)}\n")
+    contents[f"{information}/RECORD"] = "".join(rows) + f"{information}/RECORD,,\n"
+    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as archive:
+        for path, text in contents.items():
+            archive.writestr(path, text)
+
+
+@pytest.fixture
+def pin(wheels):
+    """Write the pin of a small wheel, with its hash."""
+
+    def pin(name: str) -> str:
+        content = (wheels / f"{name}-1.0-py3-none-any.whl").read_bytes()
+        return f"{name}==1.0 --hash=sha256:{hashlib.sha256(content).hexdigest()}"
+
+    return pin
+
+
+@pytest.fixture
+def write_env(tmp_path, wheels):
+    """Write an environment file with a Python and some pip lines."""
+
+    def write_env(*pip: str, python: str = "=3.7", index: str = "", folder=None) -> Path:
+        source = [f"--index-url {index}"] if index else ["--no-index", f"--find-links {wheels}"]
+        lines = "".join(f'    - "{line}"\n' for line in [*source, *pip])
+        file = Path(folder or tmp_path) / "small.yaml"
+        file.write_text(
+            "channels: [conda-forge, nodefaults]\n"
+            f'dependencies:\n- "python {python}"\n- pip\n' + (f"- pip:\n{lines}" if pip else "")
+        )
+        return file
+
+    return write_env
+
+
+@pytest.fixture
+def small_env(write_env, pin) -> Path:
+    """An environment file: Python 3.7 and `tiny`."""
+    return write_env(pin("tiny"))
+
+
+@pytest.fixture
+def http_channel(channel):
+    """The channel as a server offers it; yields its address and the paths asked for."""
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, _format, *args):
+            asked.append(str(args[0]))
+
+    handler = functools.partial(Handler, directory=channel)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+
+
+@pytest.fixture
+def silent_index():
+    """The address of a package index that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/simple"

@@ -1,0 +1,87 @@
+"""Locks and the hand-written files that they come from agree."""
+
+import re
+
+import lock
+import pytest
+
+SPECS = [lock.read_spec(path) for path in sorted(lock.ENVS.glob("*.in"))]
+each_spec = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+
+
+@each_spec
+def test_lock_was_made_from_this_very_file(spec):
+    header = re.search(r"sha256:(\w{64})\n", spec.lock.read_text())
+    assert header[1] == spec.digest, f"run: make lock NAME={spec.name}"
+
+
+@each_spec
+def test_every_requirement_is_met_by_a_pin(spec):
+    assert lock.missing(spec, lock.read_pins(spec.lock)) == []
+
+
+@each_spec
+def test_every_pin_is_exact_and_hashed(spec):
+    pins = lock.read_pins(spec.lock)
+    assert len(pins) > 10
+    for pin, hashes in pins.items():
+        assert re.fullmatch(r"[a-z0-9-]+==[\w.+!]+( ; .+)?", pin)
+        assert hashes and all(re.fullmatch(r"sha256:[0-9a-f]{64}", value) for value in hashes)
+
+
+@each_spec
+def test_lock_names_no_server(spec):
+    assert "//" not in spec.lock.read_text()
+
+
+@each_spec
+def test_python_pin_is_that_of_the_hand_written_file(spec):
+    if spec.name != "driver":
+        assert f'- "python {spec.python}"\n' in spec.lock.read_text()
+
+
+def test_driver_imports_what_the_figures_use():
+    """Unit tests run in the driver environment: the same versions, or they test something else."""
+    driver, figures = (lock.read_pins(lock.ENVS / name) for name in ("driver.txt", "figures.yaml"))
+    shared = ("matplotlib", "numpy", "pandas", "pyyaml", "jsonschema")
+    for name in shared:
+        assert {p for p in driver if p.startswith(f"{name}==")} == {
+            p for p in figures if p.startswith(f"{name}==")
+        }
+
+
+def test_a_requirement_that_no_pin_meets_is_told():
+    spec = lock.Spec("x", "=3.7", ("six >=2", "numpy ==1.16.6", "absent"), "")
+    pins = {"six==1.17.0": [], "numpy==1.16.6 ; python_version < '4'": []}
+    assert lock.missing(spec, pins) == ["six>=2", "absent"]
+
+
+@pytest.mark.parametrize(
+    ("wheel", "minors", "expected"),
+    [
+        ("x-1-py3-none-any.whl", [7], True),
+        ("x-1-py2.py3-none-any.whl", [7], True),
+        ("x-1-cp37-cp37m-manylinux1_x86_64.whl", [7], True),
+        ("x-1-cp38-cp38-manylinux2014_x86_64.whl", [7], False),
+        ("x-1-cp37-cp37m-macosx_10_9_x86_64.whl", [7], False),
+        ("x-1-cp312-cp312-musllinux_1_2_x86_64.whl", [11, 12], False),
+        ("x-1-cp312-cp312-manylinux_2_17_aarch64.whl", [11, 12], False),
+        ("x-1-cp39-abi3-manylinux_2_28_x86_64.whl", [11, 12], True),
+        ("x-1-cp313-cp313t-manylinux_2_28_x86_64.whl", [13], False),
+        ("x-1-pp311-pypy311_pp73-manylinux_2_28_x86_64.whl", [11], False),
+    ],
+)
+def test_only_usable_wheels_are_listed(wheel, minors, expected):
+    assert lock.usable(wheel, minors) is expected
+
+
+@pytest.mark.slow
+@each_spec
+def test_locking_again_changes_nothing(spec, monkeypatch):
+    monkeypatch.setenv("UV_NO_PROGRESS", "1")
+    packages = lock.compile_pins(spec, upgrade=False)
+    again = dict(filter(None, (lock.pin_lines(package, spec.minors) for package in packages)))
+    now = lock.read_pins(spec.lock)
+    assert again.keys() == now.keys()
+    # An index may have gained files for an old version since: that is no disagreement.
+    assert {pin for pin in now if not set(now[pin]) <= set(again[pin])} == set()

@@ -1,0 +1,116 @@
+"""`snakemake --use-conda` with the front-end: the calls and the life of an environment."""
+
+import os
+import shutil
+import signal
+import subprocess
+
+import pytest
+from conftest import DEPLOY, DRIVER, wait_until
+
+RULE = """
+rule tell:
+    output: "told.txt"
+    conda: "small.yaml"
+    shell: "python -c 'import sys, tiny; print(sys.prefix, tiny.answer)' > {output}"
+"""
+
+
+@pytest.fixture
+def workflow(tmp_path, write_env, pin):
+    """A folder, with a space in its name, that holds a workflow of one rule."""
+    folder = tmp_path / "a workflow"
+    folder.mkdir()
+    (folder / "Snakefile").write_text(RULE)
+    write_env(pin("tiny"), folder=folder)
+    return folder
+
+
+@pytest.fixture
+def snakemake(run, workflow):
+    """Run the workflow."""
+
+    def snakemake(*arguments, **more):
+        command = (DRIVER / "bin/snakemake", "--use-conda", "--cores", 1, *arguments)
+        return run(*command, cwd=workflow, **more)
+
+    return snakemake
+
+
+def test_path_with_spaces_and_reuse(snakemake, workflow):
+    done = snakemake()
+    assert done.code == 0, done.output
+    prefix = next((workflow / ".snakemake/conda").glob("*_"))
+    assert (workflow / "told.txt").read_text() == f"{prefix} 42\n"
+    before = (prefix / "conda-meta/history").stat().st_mtime_ns
+
+    again = snakemake("--forceall")
+    assert again.code == 0, again.output
+    assert "Creating conda environment" not in again.output
+    assert (prefix / "conda-meta/history").stat().st_mtime_ns == before
+
+
+def test_conda_prefix_and_create_envs_only(snakemake, workflow, tmp_path):
+    own = ("--conda-prefix", tmp_path / "my envs")
+    created = snakemake("--conda-create-envs-only", *own)
+    assert created.code == 0, created.output
+    assert not (workflow / "told.txt").exists()
+    assert len(list((tmp_path / "my envs").glob("*_/conda-meta"))) == 1
+    assert not list((workflow / ".snakemake/conda").glob("*_"))
+
+    done = snakemake(*own)
+    assert done.code == 0, done.output
+    assert "Creating conda environment" not in done.output
+    assert str(tmp_path / "my envs") in (workflow / "told.txt").read_text()
+
+
+def test_flag_left_by_cleaning_up_is_not_believed(snakemake, workflow, environ):
+    """After `--conda-cleanup-envs`, an interrupted creation must not pass for a whole one."""
+    envs = workflow / ".snakemake/conda"
+    assert snakemake("--conda-create-envs-only").code == 0
+    assert snakemake("--conda-cleanup-envs").code == 0
+    assert list(envs.glob("*_")) == []
+    assert len(list(envs.glob("*.env_setup_done"))) == 1  # which Snakemake should have removed
+
+    command = [DRIVER / "bin/snakemake", "--use-conda", "--cores", "1"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    killed = subprocess.Popen(command, cwd=workflow, env=environ, start_new_session=True, **quiet)
+    wait_until(lambda: list(envs.glob("*_/conda-meta/unfinished")))
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert len(list(envs.glob("*_/conda-meta/unfinished"))) == 1
+
+    done = snakemake("--nolock")
+    assert done.code == 0, done.output
+    assert "Removing incomplete Conda environment" in done.output
+    assert (workflow / "told.txt").exists()
+
+
+def test_failure_is_told_and_nothing_runs(snakemake, workflow, write_env):
+    write_env(python="=3.4", folder=workflow)
+    failed = snakemake()
+    assert failed.code == 1
+    assert "conda front-end of bn-yes-or-no: conda packages from file://" in failed.output
+    assert not (workflow / "told.txt").exists()
+    assert list((workflow / ".snakemake/conda").glob("*_")) == []
+
+
+def test_front_end_in_a_path_with_spaces(snakemake, workflow, tmp_path):
+    clone = tmp_path / "my clone"
+    shutil.copytree(DEPLOY, clone / "workflow/deploy")
+    (clone / ".driver").symlink_to(DRIVER)
+    front_end = clone / "workflow/deploy/conda/bin"
+    done = snakemake(PATH=f"{DRIVER / 'bin'}:/usr/bin:/bin:{front_end}")
+    assert done.code == 0, done.output
+    assert (workflow / "told.txt").exists()
+
+
+def test_pin_file_is_installed_as_it_is(snakemake, workflow, conda, tmp_path, small_env):
+    prefix = tmp_path / "env"
+    assert conda("env", "create", "--file", small_env, "--prefix", prefix).code == 0
+    explicit = conda("list", "--explicit", "--prefix", prefix).output
+    (workflow / "small.linux-64.pin.txt").write_text(explicit)
+    (workflow / "Snakefile").write_text(RULE.replace("tiny.answer", "1").replace(", tiny", ""))
+    done = snakemake()
+    assert done.code == 0, done.output
+    assert "Using pinnings from" in done.output
