@@ -104,10 +104,9 @@ def meets(version: tuple[int, ...], condition: str) -> bool:
 
 def python_pins(envs: Path) -> list[str]:
     """The Python pins of the environment files."""
-    pins = set()
-    for path in envs.glob("*.yaml"):
-        pins.update(re.findall(r'^ +- "?python +([^"#\n]+?)"?$', path.read_text(), re.MULTILINE))
-    return sorted(pins)
+    entry = re.compile(r"""^ *- *["']?python *([=<>!\d][^"'#\n]*)""", re.MULTILINE)
+    texts = [path.read_text() for path in sorted(envs.glob("*.yaml"))]
+    return sorted({pin.strip() for text in texts for pin in entry.findall(text)})
 
 
 def choose(pins: list[str], interpreters: list[dict]) -> dict[str, dict | None]:

@@ -1,0 +1,127 @@
+"""The local channel: this machine's Pythons, found and packed without what lies beside them."""
+
+import hashlib
+import io
+import json
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
+
+import interpreters
+import machine_channel
+import pytest
+import zstandard
+from conftest import DEPLOY
+
+
+@pytest.mark.parametrize(
+    ("version", "pin", "expected"),
+    [
+        ("3.7.16", "=3.7", True),
+        ("3.7.12", "=3.7", True),
+        ("3.70.1", "=3.7", False),
+        ("3.7.16", "3.7.*", True),
+        ("3.7.16", "==3.7.16", True),
+        ("3.11.2", ">=3.11,<3.14", True),
+        ("3.14.0", ">=3.11,<3.14", False),
+        ("3.10.9", ">=3.11", False),
+        ("3.12.0", "!=3.12.*", False),
+    ],
+)
+def test_pins_mean_what_conda_means(version, pin, expected):
+    assert interpreters.satisfies(version, pin) is expected
+
+
+def test_newest_that_satisfies_is_chosen():
+    found = [{"version": version} for version in ("3.13.0", "3.12.1", "3.7.16")]
+    chosen = interpreters.choose(["=3.7", ">=3.11,<3.13", "=3.9"], found)
+    versions = {pin: python and python["version"] for pin, python in chosen.items()}
+    assert versions == {"=3.7": "3.7.16", ">=3.11,<3.13": "3.12.1", "=3.9": None}
+
+
+def test_pins_are_read_from_environment_files(tmp_path):
+    (tmp_path / "a.yaml").write_text('dependencies:\n  - "python =3.7"\n  - pip\n')
+    (tmp_path / "b.yaml").write_text("dependencies:\n  - python >=3.11,<3.14  # newer ones\n")
+    assert interpreters.python_pins(tmp_path) == ["=3.7", ">=3.11,<3.14"]
+
+
+def test_what_does_not_start_is_no_interpreter(tmp_path):
+    shim = tmp_path / "python3.12"
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    assert interpreters.probe(shim) is None
+    assert interpreters.probe(tmp_path / "absent") is None
+
+
+def contents(package: Path) -> tuple[list[tarfile.TarInfo], dict]:
+    """Members of a package, and what it says of them."""
+    with zipfile.ZipFile(package) as archive:
+        packed, info = (archive.read(f"{part}-{package.stem}.tar.zst") for part in ("pkg", "info"))
+    with tarfile.open(fileobj=unpack(packed)) as files, tarfile.open(fileobj=unpack(info)) as told:
+        return files.getmembers(), json.load(told.extractfile("info/paths.json"))
+
+
+def unpack(content: bytes) -> io.BytesIO:
+    """The tar in a zstd-compressed one."""
+    return io.BytesIO(zstandard.ZstdDecompressor().decompressobj().decompress(content))
+
+
+def test_package_holds_the_standard_library_and_nothing_else(channel):
+    package = next(channel.glob("conda-forge/linux-64/python-3.7*.conda"))
+    members, described = contents(package)
+    names = [member.name for member in members]
+    assert {"bin/python", "bin/python3.7", "lib/python3.7/os.py"} <= set(names)
+    assert names == [path["_path"] for path in described["paths"]]
+    assert [n for n in names if "site-packages/" in n] == ["lib/python3.7/site-packages/README.txt"]
+    for unwanted in (".pth", ".a", "/test/support", "sitecustomize", "EXTERNALLY-MANAGED"):
+        assert [name for name in names if unwanted in name and name.endswith(unwanted)] == []
+    assert {member.uname for member in members} == {"root"}
+
+
+def test_index_describes_the_packages(channel):
+    folder = channel / "conda-forge/linux-64"
+    records = json.loads((folder / "repodata.json").read_text())["packages.conda"]
+    assert sorted(records) == sorted(path.name for path in folder.glob("*.conda"))
+    for name, record in records.items():
+        assert record["sha256"] == hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        assert name == f"{record['name']}-{record['version']}-{record['build']}.conda"
+    assert json.loads((channel / "conda-forge/noarch/repodata.json").read_text())["packages"] == {}
+
+
+def test_nothing_is_packed_twice(channel):
+    assert machine_channel.build(channel / "conda-forge", ["=3.7"]) == []
+
+
+def test_absent_python_is_told(tmp_path):
+    with pytest.raises(SystemExit, match="No Python =3.4 was found"):
+        machine_channel.build(tmp_path, ["=3.4"])
+
+
+def test_python_of_debian_is_packed_too(tmp_path, conda, write_env, pin):
+    """It looks for packages elsewhere than other Pythons, unless told."""
+    debian = [p for p in interpreters.find_interpreters() if p["prefix"] == "/usr"]
+    if not debian:
+        pytest.skip("/usr has no Python 3 with venv")
+    version = debian[0]["version"]
+    folder = tmp_path / "channel/conda-forge/linux-64"
+    folder.mkdir(parents=True)
+    machine_channel.pack_python(debian[0], folder)
+    machine_channel.pack_pip(debian[0], folder)
+    machine_channel.write_index(folder.parent)
+    condarc, prefix = tmp_path / "debian", tmp_path / "env"
+    condarc.write_text(f'custom_channels: {{conda-forge: "{(tmp_path / "channel").as_uri()}"}}\n')
+    file = write_env(pin("tiny"), python=f"=={version}")
+    done = conda("env", "create", "--file", file, "--prefix", prefix, CONDARC=condarc)
+    assert done.code == 0, done.output
+    code = "import tiny, pip, ssl, sqlite3, ctypes; print(tiny.__file__, pip.__file__)"
+    told = subprocess.run([prefix / "bin/python", "-I", "-c", code], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert all(path.startswith(f"{prefix}/lib/python3") for path in told.stdout.split())
+
+
+def test_builder_says_what_it_packs():
+    shown = subprocess.run(
+        ["python3", DEPLOY / "machine_channel.py", "--help"], capture_output=True, text=True
+    )
+    assert "Python interpreters of this machine" in " ".join(shown.stdout.split())

@@ -1,0 +1,318 @@
+"""Set-up picks the right conda, says which, and tells in a sentence what is missing.
+
+It runs in copies of what it needs of this repository. Selection uses a stand-in for a real conda,
+which records how it is called; everything else is the real thing.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import DEPLOY, DRIVER, FRONT_END, ROOT
+
+NOWHERE = "http://127.0.0.1:9"  # nothing listens on the discard port
+TOOLS = ("sh", "bash", "env", "cat", "dirname", "uname")
+
+
+@pytest.fixture
+def clone(tmp_path, write_env, pin) -> Path:
+    """What set-up needs of the repository, with one small environment; no driver yet."""
+    folder = tmp_path / "clone"
+    shutil.copytree(DEPLOY, folder / "workflow/deploy")
+    (folder / "envs").mkdir()
+    shutil.copy(ROOT / "envs/driver.txt", folder / "envs")
+    write_env(pin("tiny"), folder=folder / "envs")
+    return folder
+
+
+@pytest.fixture
+def ready_clone(clone) -> Path:
+    """A clone whose driver is that of this repository, so that only the choice remains."""
+    driver = clone / ".driver"
+    driver.mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (driver / name).symlink_to(DRIVER / name)
+    lock = (clone / "envs/driver.txt").read_bytes()
+    (driver / "driver.sha256").write_text(hashlib.sha256(lock + str(clone).encode()).hexdigest())
+    return clone
+
+
+@pytest.fixture
+def folder_of(tmp_path):
+    """Make a folder for PATH: a few tools, and links under the names given."""
+
+    def folder_of(**links: Path | str) -> Path:
+        folder = tmp_path / "path"
+        folder.mkdir(exist_ok=True)
+        for name, target in links.items():
+            (folder / name.replace("_", ".")).symlink_to(target)
+        for tool in TOOLS:
+            (folder / tool).symlink_to(shutil.which(tool))
+        return folder
+
+    return folder_of
+
+
+@pytest.fixture
+def set_up(tmp_path):
+    """Run set-up in a clone: no network, no pip settings, no home folder of this machine."""
+    home = tmp_path / "home"
+    home.mkdir()
+    keep = {
+        k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_", "CONDA", "PYENV"))
+    }
+    own = {"HOME": str(home), "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": f"{NOWHERE}/simple"}
+    # Reach neither conda-forge nor any other server, whatever this machine could reach.
+    own |= dict.fromkeys(("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"), NOWHERE)
+    own |= {"no_proxy": "127.0.0.1"}
+
+    def set_up(clone: Path, *prefix: str, **more) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [*prefix, "sh", clone / "workflow/deploy/setup.sh"],
+            env=keep | own | {name: str(value) for name, value in more.items()},
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=120,
+        )
+
+    return set_up
+
+
+@pytest.fixture
+def fake_conda(tmp_path):
+    """Write a stand-in for a real conda that records its calls."""
+
+    def fake_conda(version: str = "25.5.1", reaches: str = "true") -> Path:
+        command = tmp_path / "miniconda/bin/conda"
+        command.parent.mkdir(parents=True)
+        command.write_text(
+            f'#!/bin/sh\necho "$@" >> {tmp_path / "calls"}\n'
+            f'case "$1" in\n--version) echo "conda {version}" ;;\nsearch) {reaches} ;;\nesac\n'
+        )
+        command.chmod(0o755)
+        return command
+
+    return fake_conda
+
+
+def conda_on_path(clone: Path, path: str, tmp_path: Path) -> tuple[str, str]:
+    """Which conda a shell finds after activation, and its CONDARC."""
+    script = f'VIRTUAL_ENV="{clone}/.driver"; . "{clone}/.driver/conda.sh"; '
+    script += 'command -v conda; echo "${CONDARC:-}"'
+    environ = {"PATH": path, "HOME": str(tmp_path)}
+    told = subprocess.run(["sh", "-c", script], env=environ, capture_output=True, text=True)
+    found, condarc = told.stdout.splitlines()
+    return found, condarc
+
+
+def path_with(*folders: Path) -> str:
+    return os.pathsep.join([*map(str, folders), "/usr/bin", "/bin"])
+
+
+# --- which conda, and from where -----------------------------------------------------------------
+
+
+def test_real_conda_that_reaches_conda_forge_is_used_as_it_is(
+    set_up, ready_clone, fake_conda, tmp_path
+):
+    conda = fake_conda()
+    path = path_with(FRONT_END.parent, conda.parent)  # even if ours should come first
+    done = set_up(ready_clone, PATH=path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"Environments: conda 25.5.1 ({conda}), packages from conda-forge.\n"
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls[0] == "--version"
+    assert calls[1] == "search --override-channels --channel conda-forge --json python=3.7"
+    assert conda_on_path(ready_clone, path_with(conda.parent), tmp_path) == (str(conda), "")
+    assert not (ready_clone / ".driver/channel").exists()
+    assert not (ready_clone / ".driver/condarc").exists()
+
+    again = set_up(ready_clone, PATH=path)
+    assert again.stdout == done.stdout
+    assert (tmp_path / "calls").read_text().splitlines() == calls  # it was not asked again
+
+
+@pytest.fixture
+def with_channel(ready_clone, channel):
+    """A clone that has its local channel already: building one is tested elsewhere."""
+    shutil.copytree(channel, ready_clone / ".driver/channel")
+    return ready_clone
+
+
+@pytest.fixture
+def pyenv() -> dict[str, str]:
+    """Where this machine keeps its other Pythons: set-up looks there."""
+    return {"PYENV_ROOT": os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv"))}
+
+
+def test_real_conda_that_reaches_nothing_is_pointed_at_the_local_channel(
+    set_up, with_channel, fake_conda, tmp_path, pyenv
+):
+    conda = fake_conda(reaches="false")
+    done = set_up(with_channel, PATH=path_with(conda.parent), **pyenv)
+    assert done.returncode == 0, done.stderr
+    line = done.stdout.splitlines()[-1]
+    assert line.startswith(f"Environments: conda 25.5.1 ({conda}); no conda-forge: a local channel")
+    found, condarc = conda_on_path(with_channel, path_with(conda.parent), tmp_path)
+    assert (found, condarc) == (str(conda), str(with_channel / ".driver/condarc"))
+    assert (with_channel / ".driver/channel").as_uri() in Path(condarc).read_text()
+
+
+def test_conda_that_only_its_shell_function_knows_is_found(
+    set_up, ready_clone, fake_conda, tmp_path
+):
+    conda = fake_conda()
+    done = set_up(ready_clone, PATH=path_with(), CONDA_EXE=conda)
+    assert str(conda) in done.stdout
+    assert conda_on_path(ready_clone, path_with(), tmp_path) == (str(conda), "")
+
+
+def test_without_conda_packages_come_from_conda_forge(set_up, ready_clone, http_channel, tmp_path):
+    condarc = tmp_path / "condarc"
+    condarc.write_text(f"custom_channels: {{conda-forge: '{http_channel[0]}'}}\n")
+    done = set_up(ready_clone, PATH=path_with(), CONDARC=condarc)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (
+        "Environments: no conda here: the workflow's own front-end, packages from conda-forge.\n"
+    )
+    front_end = ready_clone / "workflow/deploy/conda/bin/conda"
+    assert conda_on_path(ready_clone, path_with(), tmp_path) == (str(front_end), "")
+
+
+def test_without_conda_and_conda_forge_this_machine_serves(
+    set_up, with_channel, fake_conda, tmp_path, pyenv
+):
+    done = set_up(with_channel, PATH=path_with(), **pyenv)
+    assert done.returncode == 0, done.stderr
+    line = done.stdout.splitlines()[-1]
+    assert "the workflow's own front-end; no conda-forge: a local channel" in line
+    assert "Python 3.7." in line
+    # A real conda that appears later comes first all the same, with its own settings.
+    conda = fake_conda()
+    assert conda_on_path(with_channel, path_with(conda.parent), tmp_path) == (str(conda), "")
+
+
+# --- what is missing -----------------------------------------------------------------------------
+
+
+def told(done: subprocess.CompletedProcess, clone: Path) -> str:
+    """The one sentence of a failed set-up, which has built nothing."""
+    assert done.returncode == 1, done.stdout
+    assert not (clone / ".driver").exists()
+    sentence = done.stderr
+    assert sentence.startswith("set-up: ") and sentence.endswith((".\n", ")\n"))
+    assert sentence.count("\n") == 1
+    return sentence
+
+
+def other_python(version: str) -> Path:
+    """A Python of this machine that pyenv keeps."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = sorted(root.glob(f"versions/{version}.*/bin/python"))
+    if not found:
+        pytest.skip(f"this machine has no Python {version} under pyenv")
+    return found[-1]
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.6", "3.8", "3.10"])
+def test_python_too_old(set_up, clone, folder_of, version):
+    path = folder_of(python3=other_python(version))
+    sentence = told(set_up(clone, PATH=path), clone)
+    assert "Python 3.11 or newer is needed" in sentence
+    assert f"python3 is {version}." in sentence
+
+
+def test_no_python(set_up, clone, folder_of):
+    assert "there is no python3 on PATH" in told(set_up(clone, PATH=folder_of()), clone)
+
+
+def test_newer_python_under_another_name_is_used(set_up, ready_clone, folder_of, fake_conda):
+    (ready_clone / ".driver/bin").unlink()  # its Python would be taken first
+    ours = (DRIVER / "bin/python").resolve()
+    path = folder_of(python3=other_python("3.8"), python3_12=ours)
+    conda = fake_conda(version="1.2.3")
+    done = set_up(ready_clone, PATH=f"{path}:{conda.parent}")
+    assert "is conda 1.2.3" in done.stderr  # so it got as far as looking at conda
+
+
+def test_name_that_does_not_start_is_passed_over(set_up, clone, folder_of, tmp_path):
+    shim = tmp_path / "shim"
+    shim.write_text("#!/bin/sh\necho 'pyenv: python3.12: command not found' >&2\nexit 127\n")
+    shim.chmod(0o755)
+    sentence = told(set_up(clone, PATH=folder_of(python3=shim, python3_12=shim)), clone)
+    assert "there is no python3 on PATH" in sentence
+
+
+def test_python_without_venv(set_up, clone, folder_of, tmp_path):
+    """Debian ships `ensurepip` in a package of its own."""
+    (tmp_path / "ensurepip.py").write_text("raise ImportError\n")
+    path = folder_of(python3=(DRIVER / "bin/python").resolve())
+    sentence = told(set_up(clone, PATH=path, PYTHONPATH=tmp_path), clone)
+    assert "lacks its venv module" in sentence
+    assert "apt-get install python3." in sentence
+
+
+def test_no_package_index(set_up, clone, pyenv):
+    sentence = told(set_up(clone, PATH=f"{DRIVER / 'bin'}:/usr/bin:/bin", **pyenv), clone)
+    assert "no Python package index answered" in sentence
+    assert "PIP_INDEX_URL" in sentence
+
+
+def test_no_python_of_an_environment(set_up, clone, folder_of, write_env):
+    write_env(python="=3.5", folder=clone / "envs")
+    path = folder_of(python3=(DRIVER / "bin/python").resolve())
+    sentence = told(set_up(clone, PATH=path), clone)
+    assert "Python 3.5 is needed, but conda-forge does not answer" in sentence
+    assert "pyenv install 3.5" in sentence
+
+
+def test_conda_too_old(set_up, clone, fake_conda):
+    conda = fake_conda(version="4.12.0")
+    done = set_up(clone, PATH=f"{DRIVER / 'bin'}:{path_with(conda.parent)}")
+    sentence = told(done, clone)
+    assert f"{conda} is conda 4.12.0, but Snakemake needs 24.7.1 or newer" in sentence
+
+
+def test_conda_that_does_not_work(set_up, clone, fake_conda):
+    conda = fake_conda(version="")
+    done = set_up(clone, PATH=f"{DRIVER / 'bin'}:{path_with(conda.parent)}")
+    assert "does not tell its version" in told(done, clone)
+
+
+def test_other_platform(set_up, clone):
+    """`setarch` lets the kernel say that this is another machine."""
+    setarch = shutil.which("setarch")
+    if not setarch or subprocess.run([setarch, "i686", "true"], capture_output=True).returncode:
+        pytest.skip("setarch is not to be had here")
+    done = set_up(clone, setarch, "i686", PATH=f"{DRIVER / 'bin'}:/usr/bin:/bin")
+    assert "this is Linux on i686" in told(done, clone)
+
+
+# --- a whole set-up ------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_driver_from_its_lock(clone, pyenv, tmp_path):
+    """From nothing, in a path with a space; then the hash of a file is wrong."""
+    spaced = clone.rename(tmp_path / "my clone")
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("CONDA")}
+    environ["PATH"] = f"{DRIVER / 'bin'}:/usr/bin:/bin"
+    command = ["sh", spaced / "workflow/deploy/setup.sh"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    shell = f". '{spaced}/.driver/bin/activate' && snakemake --version && command -v conda"
+    shown = subprocess.run(["bash", "-c", shell], env=environ, capture_output=True, text=True)
+    assert shown.stdout.splitlines() == ["9.27.1", f"{spaced}/workflow/deploy/conda/bin/conda"]
+
+    lock = spaced / "envs/driver.txt"
+    lines = lock.read_text().splitlines(keepends=True)
+    first = next(number for number, line in enumerate(lines) if line.startswith("uv=="))
+    lines[first + 1] = f"    --hash=sha256:{'0' * 64}\n"
+    lock.write_text("".join(lines))
+    refused = subprocess.run(command, env=environ, capture_output=True, text=True)
+    assert "the package index has other files than envs/driver.txt names" in refused.stderr
+    assert not (spaced / ".driver").exists()
