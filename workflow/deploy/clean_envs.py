@@ -42,8 +42,9 @@ def main(names: list[str]) -> None:
     for prefix in found:
         total += freed(prefix)
         remove(prefix)
+    what = f"{len(found)} environment{'' if len(found) == 1 else 's'}"
     where = PREFIXES.relative_to(ROOT)
-    print(f"Removed {len(found)} environments from {where}, which frees {total / 1e6:,.0f} MB.")
+    print(f"Removed {what} from {where}, which frees {total / 1e6:,.0f} MB.")
 
 
 if __name__ == "__main__":

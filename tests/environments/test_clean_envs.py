@@ -1,0 +1,58 @@
+"""`make clean-envs` removes environments, all or one, and says what that frees."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+from conftest import DEPLOY, DRIVER
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A clone with two environments, one of which shares a file with a cache."""
+    (tmp_path / "workflow/deploy").mkdir(parents=True)
+    shutil.copy(DEPLOY / "clean_envs.py", tmp_path / "workflow/deploy")
+    prefixes = tmp_path / ".snakemake/conda"
+    for name in ("one", "two"):
+        (tmp_path / "envs").mkdir(exist_ok=True)
+        (tmp_path / f"envs/{name}.yaml").write_text(f"# {name}\n")
+        (prefixes / f"{name}_/bin").mkdir(parents=True)
+        (prefixes / f"{name}_/bin/file").write_bytes(b"x" * 3_000_000)
+        shutil.copy(tmp_path / f"envs/{name}.yaml", prefixes / f"{name}_.yaml")
+        (prefixes / f"{name}_.env_setup_done").touch()
+    os.link(prefixes / "two_/bin/file", tmp_path / "cached")
+    return tmp_path
+
+
+@pytest.fixture
+def clean(clone):
+    """Run it and return what it prints."""
+
+    def clean(*names: str) -> str:
+        script = clone / "workflow/deploy/clean_envs.py"
+        done = subprocess.run(
+            [DRIVER / "bin/python", script, *names], capture_output=True, text=True
+        )
+        return done.stdout + done.stderr
+
+    return clean
+
+
+def test_one_environment(clone, clean):
+    told = clean("one")
+    assert told == "Removed 1 environment from .snakemake/conda, which frees 3 MB.\n"
+    left = {path.name for path in (clone / ".snakemake/conda").iterdir()}
+    assert left == {"two_", "two_.yaml", "two_.env_setup_done"}
+
+
+def test_all_environments(clone, clean):
+    """What a cache shares is not freed."""
+    told = clean()
+    assert told == "Removed 2 environments from .snakemake/conda, which frees 3 MB.\n"
+    assert list((clone / ".snakemake/conda").iterdir()) == []
+    assert clean().startswith("Removed 0 environments")
+
+
+def test_unknown_name(clean):
+    assert clean("three") == "There is no environment 'three'; there are one, two.\n"
