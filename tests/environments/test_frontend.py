@@ -1,5 +1,6 @@
 """The front-end makes, lists and refuses environments as Snakemake expects of conda."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from conftest import DRIVER, FRONT_END, wait_until
@@ -167,13 +169,13 @@ def stalled(environ, write_env, silent_index, pin, tmp_path):
 
 def descendants(pid: int) -> list[tuple[int, str]]:
     """Processes below one, with their command names."""
-    listed = subprocess.run(["ps", "-eo", "pid,ppid,comm"], capture_output=True, text=True).stdout
-    rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
     found, wanted = [], {pid}
-    for child, parent, name in sorted(((int(a), int(b), c) for a, b, c in rows)):
-        if parent in wanted:
-            wanted.add(child)
-            found.append((child, name))
+    for child in sorted(int(path.name) for path in Path("/proc").glob("[0-9]*")):
+        with contextlib.suppress(OSError):  # it may have ended meanwhile
+            name, rest = Path(f"/proc/{child}/stat").read_text().split("(", 1)[1].rsplit(")", 1)
+            if int(rest.split()[1]) in wanted:
+                wanted.add(child)
+                found.append((child, name))
     return found
 
 

@@ -106,8 +106,7 @@ def test_python_of_debian_is_packed_too(tmp_path, conda, write_env, pin):
     version = debian[0]["version"]
     folder = tmp_path / "channel/conda-forge/linux-64"
     folder.mkdir(parents=True)
-    machine_channel.pack_python(debian[0], folder)
-    machine_channel.pack_pip(debian[0], folder)
+    machine_channel.pack(debian[0], folder)
     machine_channel.write_index(folder.parent)
     condarc, prefix = tmp_path / "debian", tmp_path / "env"
     condarc.write_text(f'custom_channels: {{conda-forge: "{(tmp_path / "channel").as_uri()}"}}\n')

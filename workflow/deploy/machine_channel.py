@@ -17,17 +17,19 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import interpreters
 import zstandard
 
 SUBDIR = "linux-64"
-# Large, and of no use where packages come as wheels: test suites, build leftovers, IDLE, the
-# machine's own packages and what Debian adds to keep pip away from them.
+# Large, and of no use where packages come as wheels: test suites, build leftovers, IDLE, files
+# compiled for `python -O`, the machine's own packages and what Debian adds to keep pip off them.
 LEFT_OUT = re.compile(
     r"(^|/)(test|tests|idle_test|idlelib|turtledemo|ensurepip|site-packages|dist-packages"
-    r"|config-3[^/]*|EXTERNALLY-MANAGED|sitecustomize\.py|usercustomize\.py)(/|$)|\.(pth|a|exe)$"
+    r"|config-3[^/]*|EXTERNALLY-MANAGED|sitecustomize\.py|usercustomize\.py)(/|$)|\.(pth|a|exe|opt-[12]\.pyc)$"
 )
 
 
@@ -37,16 +39,21 @@ def build(channel: Path, pins: list[str]) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     present = [package["version"] for package in records(folder) if package["name"] == "python"]
     wanted = [p for p in pins if not any(interpreters.satisfies(v, p) for v in present)]
-    packed = []
-    for pin, python in interpreters.choose(wanted, interpreters.find_interpreters()).items():
+    chosen = interpreters.choose(wanted, interpreters.find_interpreters())
+    for pin, python in chosen.items():
         if python is None:
             sys.exit(f"No Python {pin} was found on this machine.")
-        if python["version"] not in packed:
-            pack_python(python, folder)
-            pack_pip(python, folder)
-            packed.append(python["version"])
+    pythons = {python["version"]: python for python in chosen.values()}
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(pack, pythons.values(), repeat(folder)))
     write_index(channel)
-    return packed
+    return list(pythons)
+
+
+def pack(python: dict, folder: Path) -> None:
+    """Pack an interpreter and its pip."""
+    pack_python(python, folder)
+    pack_pip(python, folder)
 
 
 def pack_python(python: dict, folder: Path) -> None:
