@@ -41,7 +41,10 @@ def clean(clone):
 
 def test_one_environment(clone, clean):
     told = clean("one")
-    assert told == "Removed 1 environment from .snakemake/conda, which frees 3 MB.\n"
+    assert (
+        told
+        == "Removed 1 environment from .snakemake/conda: 3 MB freed, besides what caches share.\n"
+    )
     left = {path.name for path in (clone / ".snakemake/conda").iterdir()}
     assert left == {"two_", "two_.yaml", "two_.env_setup_done"}
 
@@ -49,7 +52,10 @@ def test_one_environment(clone, clean):
 def test_all_environments(clone, clean):
     """What a cache shares is not freed."""
     told = clean()
-    assert told == "Removed 2 environments from .snakemake/conda, which frees 3 MB.\n"
+    assert (
+        told
+        == "Removed 2 environments from .snakemake/conda: 3 MB freed, besides what caches share.\n"
+    )
     assert list((clone / ".snakemake/conda").iterdir()) == []
     assert clean().startswith("Removed 0 environments")
 

@@ -34,8 +34,8 @@ def test_version_is_one_that_snakemake_takes(conda):
 def test_info_names_a_prefix_that_is_not_the_virtual_environment(conda):
     info = json.loads(conda("info", "--json").output)
     assert info["platform"] == "linux-64"
-    assert os.path.exists(f"{info['conda_prefix']}/bin/activate")
-    assert os.path.realpath(info["conda_prefix"]) != str(DRIVER)
+    assert Path(info["conda_prefix"], "bin/activate").exists()
+    assert Path(info["conda_prefix"]).resolve() != DRIVER
 
 
 def test_channel_priority_is_strict(conda):
@@ -191,8 +191,7 @@ def test_installer_dies_with_a_killed_caller(stalled):
 def is_running(pid: int) -> bool:
     """Say whether a process is there and no zombie."""
     try:
-        with open(f"/proc/{pid}/stat") as status:
-            return status.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
 

@@ -94,7 +94,7 @@ def test_nothing_is_packed_twice(channel):
 
 
 def test_absent_python_is_told(tmp_path):
-    with pytest.raises(SystemExit, match="No Python =3.4 was found"):
+    with pytest.raises(SystemExit, match=r"No Python =3\.4 was found"):
         machine_channel.build(tmp_path, ["=3.4"])
 
 

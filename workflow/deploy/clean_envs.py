@@ -44,7 +44,7 @@ def main(names: list[str]) -> None:
         remove(prefix)
     what = f"{len(found)} environment{'' if len(found) == 1 else 's'}"
     where = PREFIXES.relative_to(ROOT)
-    print(f"Removed {what} from {where}, which frees {total / 1e6:,.0f} MB.")
+    print(f"Removed {what} from {where}: {total / 1e6:,.0f} MB freed, besides what caches share.")
 
 
 if __name__ == "__main__":

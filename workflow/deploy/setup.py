@@ -40,7 +40,7 @@ SOURCES = ("setup.py", "interpreters.py", "machine_channel.py")
 
 def main() -> None:
     """Do what is not done yet, and print the line."""
-    with open(LOCK) as guard:  # two set-ups at once would disturb each other
+    with LOCK.open() as guard:  # two set-ups at once would disturb each other
         fcntl.flock(guard, fcntl.LOCK_EX)
         system, _, _, _, machine = os.uname()
         if (system, machine) != ("Linux", "x86_64"):
@@ -64,6 +64,7 @@ def set_up(conda: Path | None) -> dict[str, str]:
     check_pythons(conda, pins)
     make_driver()
     CONDARC.unlink(missing_ok=True)
+    print("Asking whether conda-forge answers ...", flush=True)
     reached = all(offers(conda or FRONT_END, pin) for pin in pins)
     local = "" if reached else make_channel(pins)
     write_activation(conda, local=not reached)
@@ -231,7 +232,7 @@ def make_channel(pins: list[str]) -> str:
     lacking = lacking_pythons(pins)
     if lacking:
         stop(lacking_sentence(lacking))
-    print("conda-forge does not answer: packing this machine's Pythons ...", flush=True)
+    print("It does not: packing this machine's Pythons ...", flush=True)
     folder = CHANNEL / "conda-forge"
     subprocess.run([PYTHON, HERE / "machine_channel.py", folder, *pins], check=True)
     own = os.environ.get("CONDARC")
