@@ -45,7 +45,8 @@ def draw(config, claims):
 def draw_losses(panel, numbers):
     """Draw published and measured losses on one axis."""
     places = range(len(numbers))
-    published, measured = zip(*((c.published, c.measured) for c in numbers), strict=True)
+    published = [claim.published for claim in numbers]
+    measured = [claim.measured for claim in numbers]
     panel.plot(published, places, "o", color="black", fillstyle="none", ms=6, label="published")
     panel.plot(measured, places, ".", color=MEASURED_COLOUR, ms=5, label="measured")
     panel.margins(x=0.15)

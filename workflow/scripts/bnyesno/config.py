@@ -23,7 +23,9 @@ def check_schema(document, schema_name, source):
     schema = yaml.safe_load((SCHEMAS / schema_name).read_text(encoding="utf-8"))
     errors = sorted(Draft202012Validator(schema).iter_errors(document), key=lambda e: e.json_path)
     if errors:
-        raise ConfigurationError("\n".join(describe_error(error, source) for error in errors))
+        # jsonschema reports each missing key by itself, `describe_error` all of an object's.
+        lines = dict.fromkeys(describe_error(error, source) for error in errors)
+        raise ConfigurationError("\n".join(lines))
 
 
 def describe_error(error, source):
@@ -101,19 +103,26 @@ def unknown_names(config, base, source):
     """Yield a line for each slot, procedure, variant or protocol that is nowhere defined."""
     module = config["experiment"]["module"]
     slots, procedures = read_interface(Path(base) / module)
+    figures, protocols = config["figures"], config["protocols"]
+    shown = protocols.get(figures["val_loss"]["protocol"], {"evaluation_rows": []})
+    shown_rows = [f"{first}:{last}" for first, last in shown["evaluation_rows"]]
     uses = [
         *((f"variants/{name}/layers", slot, slots, f"a slot of {module}")
           for name, variant in config["variants"].items() for slot in variant["layers"]),
         *((f"protocols/{name}/procedure", protocol["procedure"], procedures, f"one of {module}")
-          for name, protocol in config["protocols"].items()),
-        *((f"figures/{figure}/protocol", config["figures"][figure]["protocol"],
-           config["protocols"], "a protocol") for figure in ("weight_sums", "val_loss")),
+          for name, protocol in protocols.items()),
+        ("figures/seed", figures["seed"], config["seeds"], "a seed"),
+        *((f"figures/{figure}/protocol", figures[figure]["protocol"], protocols, "a protocol")
+          for figure in ("weight_sums", "val_loss")),
         *(("figures/weight_sums/variants", name, config["variants"], "a variant")
-          for name in config["figures"]["weight_sums"]["variants"]),
+          for name in figures["weight_sums"]["variants"]),
+        *(("figures/val_loss/rows", figures["val_loss"]["rows"], shown_rows,
+           "evaluation rows of its protocol") for _ in shown_rows[:1]),
     ]  # fmt: skip
     for key, name, known, kind in uses:
         if name not in known:
-            yield f"{source}: {key}: found {name}, expected {kind}: {', '.join(known)}"
+            known_names = ", ".join(map(str, known))
+            yield f"{source}: {key}: found {name}, expected {kind}: {known_names}"
 
 
 def read_interface(path):
