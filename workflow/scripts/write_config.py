@@ -1,4 +1,4 @@
-"""Write the merged configuration (config.yaml and what the command line changed) beside the results."""
+"""Write the configuration, config.yaml and what the command line changed, beside the results."""
 
 import argparse
 import json

@@ -124,7 +124,7 @@ def different_result(claim, tables):
 
 
 def rows_held_out(claim, tables):
-    """Of the cells, which differ in rows only: do the rows that fit the number count as held out?"""
+    """Of cells that differ in rows only: are the rows that fit the number held out?"""
     runs = [first_run(tables, cell) for cell in claim["cells"]]
     distances = [abs(float(claim["published"]) - float(run["val_loss"])) for run in runs]
     fitting = runs[distances.index(min(distances))]

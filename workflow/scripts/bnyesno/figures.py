@@ -1,5 +1,7 @@
 """What all figures share: one style, one colour per variant, the same bytes on every run."""
 
+from pathlib import Path
+
 import matplotlib
 import yaml
 
@@ -35,8 +37,7 @@ STYLE = {
 
 def read_config(path):
     """Return the merged configuration from its YAML file."""
-    with open(path, encoding="utf-8") as stream:
-        return yaml.safe_load(stream)
+    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
 
 
 def variant_colours(config):

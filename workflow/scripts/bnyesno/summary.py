@@ -9,7 +9,7 @@ def summarize(claims_path, figures_folder):
     """Return the claims table and the list of figures as text; empty before there are any."""
     parts = []
     if Path(claims_path).is_file():
-        with open(claims_path, encoding="utf-8", newline="") as stream:
+        with Path(claims_path).open(encoding="utf-8", newline="") as stream:
             parts.append(format_claims(list(csv.DictReader(stream))))
         parts.append(f"Reasons and measured values: {claims_path}")
     figures = sorted(Path(figures_folder).glob("*.png"))
