@@ -1,0 +1,34 @@
+"""What all tests share: the configuration, and the interpreters of the environments."""
+
+import copy
+import fcntl
+
+import pytest
+from repository import ROOT, read_yaml, run_driver
+
+
+@pytest.fixture(scope="session")
+def committed_config():
+    """The experiment as it is committed."""
+    return read_yaml(ROOT / "config.yaml")
+
+
+@pytest.fixture
+def config(committed_config):
+    """The experiment as it is committed, to be changed at will."""
+    return copy.deepcopy(committed_config)
+
+
+@pytest.fixture(scope="session")
+def framework_pythons():
+    """The interpreter of each environment, {name of its file: path}, built by the workflow."""
+    with (ROOT / "envs/driver.txt").open() as guard:  # one worker at a time
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        built = run_driver("snakemake", "--use-conda", "--conda-create-envs-only", "--cores", 1)
+    assert built.returncode == 0, built.stdout
+    listed = run_driver("snakemake", "--list-conda-envs").stdout.splitlines()
+    rows = [line.split("\t") for line in listed if line.startswith("envs/")]
+    return {
+        file.removeprefix("envs/").removesuffix(".yaml"): ROOT / location / "bin/python"
+        for file, _, location in rows
+    }

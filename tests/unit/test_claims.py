@@ -1,0 +1,216 @@
+"""Every way to decide a claim, on tables whose answer is known, with every verdict it can give."""
+
+from math import inf, nextafter
+
+import pandas
+import pytest
+from bnyesno.claims import (
+    NOT_REPRODUCED,
+    NOT_TESTED,
+    REFUTED,
+    REPRODUCED,
+    TESTS,
+    VERDICTS,
+    WITHIN,
+    judge,
+    judge_all,
+    judge_number,
+    tolerance_of,
+)
+from bnyesno.tables import COLUMNS, make_table
+from planted import make_record
+from repository import ROOT, read_yaml
+
+CELL = {"environment": "tf1.14-keras2.2.4", "api": "tf.keras", "protocol": "question", "seed": 3}
+
+
+def cell(variant, rows="90:100"):
+    """Return a cell as a claim names it."""
+    return CELL | {"variant": variant, "rows": rows}
+
+
+def run(variant, losses, **changes):
+    """Return a record that ends at the given losses, {rows: loss} or the held-out loss."""
+    losses = losses if isinstance(losses, dict) else {"80:90": 9.0, "90:100": losses}
+    return make_record(variant=variant, evaluations=losses, **changes)
+
+
+def decide(test, cells, records, **claim):
+    """Return the row of claims.csv for a claim about planted records."""
+    claim = {"id": "x", "statement": "s", "place": "p", "test": test, "cells": cells} | claim
+    tables = {name: make_table(name, records) for name in ("runs", "layers")}
+    return judge(claim, tables)
+
+
+def verdict(*arguments, **claim):
+    """Return only the verdict."""
+    return decide(*arguments, **claim)["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("published", "measured", "expected"),
+    [
+        ("0.7751", 0.7751016616821289, REPRODUCED),
+        ("1.1230", 1.122987985610962, REPRODUCED),
+        ("1.1230", 1.12306, WITHIN),  # the printed zero counts
+        ("0.7751", 0.77515, WITHIN),  # this float lies 5.7e-18 above the boundary
+        ("0.7751", nextafter(0.77515, 0), REPRODUCED),
+        ("0.7", 0.75, REPRODUCED),  # this one lies on it
+        ("0.7", nextafter(0.75, inf), NOT_REPRODUCED),
+        ("0.840", 0.8407, WITHIN),
+        ("0.819", 0.8184505701065063, WITHIN),
+        ("0.840", 0.842, NOT_REPRODUCED),
+        ("0.840", 0.838, NOT_REPRODUCED),
+    ],
+)
+def test_a_number_is_judged_by_its_printed_digits(published, measured, expected):
+    assert judge_number(published, measured) == expected
+    assert verdict(
+        "published_number", [cell("bn")], [run("bn", measured)], published=published
+    ) == (expected)
+
+
+@pytest.mark.parametrize(
+    ("published", "tolerance"),
+    [
+        ("0.7751", "0.00005"),
+        ("1.1230", "0.00005"),
+        ("0.840", "0.0005"),
+        ("1", "0.5"),
+        ("a/b", None),
+    ],
+)
+def test_tolerance_of(published, tolerance):
+    assert (tolerance_of(published) and str(tolerance_of(published))) == tolerance
+
+
+def test_published_number_shows_every_digit_and_its_reason():
+    row = decide(
+        "published_number", [cell("bn")], [run("bn", 0.8407472372055054)], published="0.840"
+    )
+    assert float(row["measured"]) == 0.8407472372055054
+    assert row["reason"] == "measured 0.841 at the printed precision, 0.000747 away from 0.840"
+    assert row["cells"] == "tf1.14-keras2.2.4/tf.keras/bn/question/3/90:100"
+    assert row["tolerance"] == "0.0005"
+
+
+@pytest.mark.parametrize(("first", "expected"), [(0.7, REPRODUCED), (0.8, REFUTED), (0.9, REFUTED)])
+def test_lower_loss(first, expected):
+    records = [run("bn", first), run("plain", 0.8)]
+    assert verdict("lower_loss", [cell("bn"), cell("plain")], records) == expected
+
+
+@pytest.mark.parametrize(
+    ("second", "same", "different"),
+    [(0.8, REPRODUCED, REFUTED), (nextafter(0.8, 1), REFUTED, REPRODUCED)],
+)
+def test_results_are_compared_bit_for_bit(second, same, different):
+    cells, records = [cell("bn"), cell("plain")], [run("bn", 0.8), run("plain", second)]
+    assert verdict("same_result", cells, records) == same
+    assert verdict("different_result", cells, records) == different
+
+
+def test_reason_tells_the_initial_draws():
+    row = decide("same_result", [cell("bn"), cell("plain")], [run("bn", 0.8), run("plain", 0.7)])
+    assert row["reason"] == (
+        "losses are not equal; initial Dense kernels are bitwise equal "
+        "(op-level seeds 4, 25 and 4, 25)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("published", "expected", "rows"), [("0.840", REFUTED, "80:90"), ("0.77", REPRODUCED, "90:100")]
+)
+def test_rows_held_out(published, expected, rows):
+    records = [run("plain", {"80:90": 0.8407, "90:100": 0.7654})]
+    cells = [cell("plain", "80:90"), cell("plain", "90:100")]
+    row = decide("rows_held_out", cells, records, published=published)
+    assert row["verdict"] == expected
+    assert f"the number fits rows {rows}" in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("published", "expected"),
+    [("activation/activation/Identity:0", REPRODUCED), ("activation/Identity:0", NOT_REPRODUCED)],
+)
+def test_layer_output_name(published, expected):
+    row = decide(
+        "layer_output_name",
+        [cell("plain")],
+        [make_record()],
+        layer="activation",
+        published=published,
+    )
+    assert row["verdict"] == expected
+    assert row["measured"] == "activation/activation/Identity:0"
+
+
+@pytest.mark.parametrize(
+    ("second", "expected", "measured"), [(True, REPRODUCED, "2 of 2"), (False, REFUTED, "1 of 2")]
+)
+def test_layers_are_identities(second, expected, measured):
+    records = [make_record(), make_record(variant="bn", layer_is_identity={"activation": second})]
+    row = decide("layers_are_identities", [cell("plain"), cell("bn")], records, layer="activation")
+    assert (row["verdict"], row["measured"]) == (expected, measured)
+
+
+def repeats(variant, losses, weights="c"):
+    """Return a cell's repeats, all from the same initial weights."""
+    initial = make_record()["initial_weights"] | {"sha256": weights * 64}
+    return [
+        run(variant, loss, repeat=number, initial_weights=initial)
+        for number, loss in enumerate(losses, start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("second", "weights", "expected"),
+    [
+        ([0.51, 0.53], "c", REPRODUCED),  # gap of means 0.01, spread 0.02
+        ([0.56, 0.58], "c", NOT_REPRODUCED),  # gap 0.06
+        ([0.51, 0.53], "d", NOT_REPRODUCED),  # other initial weights
+        ([0.51], "c", NOT_TESTED),
+    ],
+)
+def test_same_up_to_spread(second, weights, expected):
+    records = repeats("plain", [0.50, 0.52]) + repeats("bn", second, weights)
+    assert verdict("same_up_to_spread", [cell("plain"), cell("bn")], records) == expected
+
+
+@pytest.mark.parametrize("test", [name for name in TESTS if name != "none_yet"])
+def test_a_cell_that_was_not_run_is_told(test):
+    cells = [cell("plain"), cell("missing")]
+    cells = cells[1:] if test in ("published_number", "layer_output_name") else cells
+    row = decide(test, cells, [make_record()], layer="activation", published="0.8")
+    if test == "layers_are_identities":
+        assert row["verdict"] in (NOT_TESTED, REPRODUCED, REFUTED)
+    assert row["verdict"] == NOT_TESTED
+    assert row["measured"] == ""
+    assert row["reason"].startswith("not among the runs: tf1.14-keras2.2.4/tf.keras/missing")
+
+
+def test_a_layer_that_the_model_lacks_is_told():
+    row = decide("layer_output_name", [cell("plain")], [make_record()], layer="relu", published="a")
+    assert (row["verdict"], row["reason"].endswith("layer relu")) == (NOT_TESTED, True)
+
+
+def test_what_is_needed_is_told():
+    row = decide("none_yet", [], [make_record()], needs="a study")
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED, "needs a study")
+
+
+def test_the_first_repeat_stands_for_its_cell():
+    records = [run("bn", 0.1, repeat=2), run("bn", 0.8, repeat=1)]
+    records.sort(key=lambda record: record["cell"]["repeat"])
+    assert verdict("published_number", [cell("bn")], records, published="0.8") == REPRODUCED
+
+
+def test_table_of_the_committed_claims():
+    claims = read_yaml(ROOT / "claims.yaml")["claims"]
+    empty = {name: pandas.DataFrame(columns=list(COLUMNS[name])) for name in COLUMNS}
+    table = judge_all(claims, empty)
+    assert list(table) == list(COLUMNS["claims"])
+    assert list(table["claim"]) == [claim["id"] for claim in claims]
+    assert set(table["verdict"]) == {NOT_TESTED}
+    assert set(VERDICTS) == {REPRODUCED, WITHIN, NOT_REPRODUCED, REFUTED, NOT_TESTED}
+    assert {claim["test"] for claim in claims} <= set(TESTS)

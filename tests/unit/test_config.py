@@ -1,0 +1,300 @@
+"""A mistake in config.yaml or claims.yaml is told as file, key, what was found and expected."""
+
+import pytest
+from bnyesno.config import ConfigurationError, check_config, load_claims, read_interface
+from bnyesno.runs import name_rule, record_paths
+from repository import ROOT, read_yaml, write_yaml
+
+MODULE = "workflow/experiments/autoencoder.py"
+REMOVED = object()
+
+
+def change(config, key, value):
+    """Set the value at a path such as "repeats/keras", or remove it."""
+    *folders, last = key.split("/")
+    for folder in folders:
+        config = config[folder]
+    if value is REMOVED:
+        del config[last]
+    else:
+        config[last] = value
+
+
+def mistakes_in(config):
+    """Return the lines about what is wrong with a configuration."""
+    with pytest.raises(ConfigurationError) as caught:
+        check_config(config, ROOT)
+    return str(caught.value).splitlines()
+
+
+def test_the_committed_configuration_is_right(config):
+    check_config(config, ROOT)
+    assert load_claims(ROOT / config["claims"], config)
+
+
+SCHEMA_MISTAKES = [
+    ("seeds", 3, "found 3, expected an array (graph-level seeds, one run each)"),
+    ("seeds", [], "found [], expected at least 1 item(s) (graph-level seeds, one run each)"),
+    ("seeds", [3, 3], "found [3, 3], expected no item twice (graph-level seeds, one run each)"),
+    ("repeats/keras", "five", 'found "five", expected an integer'),
+    ("repeats/keras", True, "found true, expected an integer"),
+    ("protocols/question/epochs", 0, "found 0, expected at least 1"),
+    ("protocols/question/learning_rate", 0, "found 0, expected more than 0"),
+    ("protocols/question/validation_split", 1, "found 1, expected less than 1"),
+    (
+        "protocols/answer/training_rows",
+        [0],
+        "found [0], expected at least 2 item(s) (a half-open range of rows, [first, last])",
+    ),
+    ("figures/val_loss/rows", "90-100", 'found "90-100", expected text that matches '
+     '^[0-9]+:[0-9]+$ (evaluation rows as the tables write them, "first:last")'),
+    ("environments", {}, "found {}, expected at least 1 key(s) (framework versions)"),
+    ("experiment/data_seed", REMOVED, "found nothing, expected the key data_seed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value", "line"), SCHEMA_MISTAKES)
+def test_wrong_value(config, key, value, line):
+    change(config, key, value)
+    where = key if value is not REMOVED else key.rpartition("/")[0]
+    assert mistakes_in(config) == [f"config: {where}: {line}"]
+
+
+@pytest.mark.parametrize(
+    ("key", "known"), [("figures/formats", "svg, pdf, png"),
+                       ("environments/tf2.0-keras2.3.1/apis", "tf.keras, keras")]
+)  # fmt: skip
+def test_value_outside_the_choices(config, key, known):
+    change(config, key, ["gif"])
+    assert mistakes_in(config) == [f'config: {key}/0: found "gif", expected one of {known}']
+
+
+def test_wrong_layer(config):
+    change(config, "variants/bn/layers/between", ["BatchNormalization", 3])
+    assert mistakes_in(config) == [
+        "config: variants/bn/layers/between/1: found 3, "
+        "expected a Keras class name, or one class name with its arguments"
+    ]
+
+
+def test_name_that_makes_no_file_name(config):
+    config["variants"]["a b"] = config["variants"]["bn"]
+    (line,) = mistakes_in(config)
+    assert line.startswith('config: variants: found "a b", expected text that matches')
+
+
+def test_unknown_key(config):
+    config["sedes"] = [3]
+    (line,) = mistakes_in(config)
+    assert line.startswith("config: top level: found unknown sedes, expected only experiment, ")
+
+
+def test_each_missing_key_is_told_once(config):
+    del config["seeds"], config["variants"]
+    assert mistakes_in(config) == [
+        "config: top level: found nothing, expected the keys seeds, variants"
+    ]
+
+
+UNKNOWN_NAMES = [
+    ("variants/plain/layers", {"middle": []}, "middle", f"a slot of {MODULE}: between, after"),
+    ("protocols/answer/procedure", "guess", "guess", f"one of {MODULE}: fit, train_on_batch"),
+    ("figures/weight_sums/protocol", "reply", "reply", "a protocol: question, answer"),
+    ("figures/val_loss/protocol", "reply", "reply", "a protocol: question, answer"),
+    ("figures/weight_sums/variants", ["plane"], "plane", "a variant: plain, activation, "),
+    ("figures/seed", 11, "11", "a seed: 3"),
+    ("figures/val_loss/rows", "0:90", "0:90", "evaluation rows of its protocol: 80:90, 90:100"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value", "found", "expected"), UNKNOWN_NAMES)
+def test_name_that_is_nowhere_defined(config, key, value, found, expected):
+    change(config, key, value)
+    (line,) = mistakes_in(config)
+    assert line.startswith(f"config: {key}: found {found}, expected {expected}")
+
+
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [
+        ("experiment/module", "nowhere.py"),
+        ("claims", "nowhere.yaml"),
+        ("environments/tf2.0-keras2.3.1/file", "envs/nowhere.yaml"),
+    ],
+)
+def test_missing_file(config, key, path):
+    change(config, key, path)
+    assert mistakes_in(config) == [
+        f"config: {key}: found {path}, which is no file; expected a path from {ROOT}"
+    ]
+
+
+def test_several_mistakes_are_told_at_once(config):
+    change(config, "seeds", "3")
+    change(config, "repeats/keras", 0)
+    change(config, "figures/weight_sums/api", "pytorch")
+    assert [line.split(": ")[1] for line in mistakes_in(config)] == [
+        "figures/weight_sums/api",
+        "repeats/keras",
+        "seeds",
+    ]
+
+
+def test_several_unknown_names_are_told_at_once(config):
+    change(config, "protocols/answer/procedure", "guess")
+    change(config, "figures/val_loss/protocol", "reply")
+    assert len(mistakes_in(config)) == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("SLOTS = ()\n", "found no PROCEDURES, build_model, make_data, expected an experiment"),
+        ("def make_data(:\n", "line 1: invalid syntax"),
+        (
+            "SLOTS = tuple('ab')\nPROCEDURES = {}\nmake_data = build_model = print\n",
+            "expected SLOTS to be a tuple of names",
+        ),
+    ],
+)
+def test_module_without_the_interface(tmp_path, config, source, message):
+    module = tmp_path / "module.py"
+    module.write_text(source)
+    config["experiment"]["module"] = str(module)
+    (line,) = mistakes_in(config)
+    assert line.startswith(f"{module}: {message}")
+
+
+def test_interface_is_read_without_importing():
+    assert read_interface(ROOT / MODULE) == (["between", "after"], ["fit", "train_on_batch"])
+
+
+# --- claims.yaml ---------------------------------------------------------------------------------
+
+CELL = {
+    "environment": "tf2.0-keras2.3.1", "api": "tf.keras", "variant": "bn", "protocol": "answer",
+    "seed": 3, "rows": "80:90",
+}  # fmt: skip
+CLAIM = {
+    "id": "a", "statement": "s", "place": "p", "test": "published_number", "published": "0.8",
+    "cells": [CELL],
+}  # fmt: skip
+
+
+@pytest.fixture
+def claims_mistakes(tmp_path, config):
+    """Return the lines about what is wrong with these claims."""
+
+    def claims_mistakes(*claims):
+        path = tmp_path / "claims.yaml"
+        write_yaml({"page": "https://example.org", "claims": list(claims)}, path)
+        with pytest.raises(ConfigurationError) as caught:
+            load_claims(path, config)
+        return str(caught.value).replace(f"{path}: ", "").splitlines()
+
+    return claims_mistakes
+
+
+def test_claim_named_twice(claims_mistakes):
+    assert claims_mistakes(CLAIM, CLAIM) == ["id: found a twice, expected once"]
+
+
+@pytest.mark.parametrize(
+    ("key", "known"),
+    [
+        ("environment", "tf1.14-keras2.2.4, tf2.0-keras2.3.1"),
+        ("variant", "plain, activation, "),
+        ("protocol", "question, answer"),
+    ],
+)
+def test_claim_about_an_unknown_cell(claims_mistakes, key, known):
+    claim = CLAIM | {"cells": [CELL | {key: "other"}]}
+    (line,) = claims_mistakes(claim)
+    assert line.startswith(f"a/{key}: found other, expected one of {known}")
+
+
+def test_published_number_has_to_be_quoted(claims_mistakes):
+    (line,) = claims_mistakes(CLAIM | {"published": 0.840})
+    assert line.startswith("claims/0/published: found 0.84, expected a string (the number or text")
+
+
+def test_verdicts_cannot_be_typed(claims_mistakes):
+    (line,) = claims_mistakes(CLAIM | {"verdict": "reproduced"})
+    assert line.startswith("claims/0: found unknown verdict, expected only ")
+
+
+def test_unknown_test(claims_mistakes):
+    (line,) = claims_mistakes(CLAIM | {"test": "believe"})
+    assert line.startswith('claims/0/test: found "believe", expected one of published_number, ')
+
+
+@pytest.mark.parametrize(
+    ("test", "missing"),
+    [
+        ("published_number", "published"),
+        ("published_number", "cells"),
+        ("rows_held_out", "published"),
+        ("layer_output_name", "layer"),
+        ("layers_are_identities", "layer"),
+    ],
+)
+def test_claim_lacks_what_its_test_needs(claims_mistakes, test, missing):
+    claim = CLAIM | {"layer": "activation", "test": test, "cells": [CELL, CELL]}
+    del claim[missing]
+    assert claims_mistakes(claim) == [f"claims/0: found nothing, expected the key {missing}"]
+
+
+@pytest.mark.parametrize(
+    "test", ["lower_loss", "same_result", "different_result", "rows_held_out", "same_up_to_spread"]
+)
+def test_comparison_needs_two_cells(claims_mistakes, test):
+    (line,) = claims_mistakes(CLAIM | {"test": test})
+    assert line.startswith("claims/0/cells: found [")
+    assert line.endswith("expected at least 2 item(s)")
+
+
+REQUIRED = {
+    "question_loss_without_bn", "question_loss_with_bn", "answer_loss_without_bn",
+    "answer_loss_with_bn", "answer_losses_are_validation_losses",
+    "extra_activation_changes_result_in_1_14", "extra_activation_changes_nothing_in_2_0",
+    "activation_is_identity", "activation_output_name", "keras_import_solves_it_in_1_14",
+    "keras_import_solves_it_in_2_0", "bn_position_makes_no_difference_in_1_14",
+    "bn_position_makes_no_difference_in_2_0", "small_batches_are_bad", "data_set_must_be_large",
+    "linear_pair_is_best", "linear_autoencoder_is_pca", "what_makes_bn_help",
+}  # fmt: skip
+
+
+def test_every_statement_of_the_page_is_a_claim():
+    claims = read_yaml(ROOT / "claims.yaml")["claims"]
+    assert {claim["id"] for claim in claims} >= REQUIRED
+    assert {claim.get("published") for claim in claims} >= {
+        "0.7751", "1.1230", "0.840", "0.819", "activation/activation/Identity:0",
+    }  # fmt: skip
+    assert not any("verdict" in claim for claim in claims)
+
+
+# --- which runs a configuration asks for ---------------------------------------------------------
+
+
+def test_record_paths_are_every_cell_once(config):
+    paths = record_paths(config)
+    assert len(paths) == len(set(paths)) == 2 * len(config["variants"]) * 2 * (1 + 5)
+    first = "results/runs/tf1.14-keras2.2.4/tf.keras/plain/question/seed3-repeat1.json"
+    assert paths[0] == first
+    assert paths[11].endswith(
+        "runs/tf1.14-keras2.2.4/tf.keras/activation_bn/answer/seed3-repeat1.json"
+    )
+    assert "results/runs/tf2.0-keras2.3.1/keras/bn/answer/seed3-repeat5.json" in paths
+
+
+def test_another_seed_adds_records_and_keeps_the_others(config):
+    before = record_paths(config)
+    after = record_paths(config | {"seeds": [3, 11]})
+    assert len(after) == 2 * len(before)
+    assert [path for path in after if "seed11" not in path] == before
+
+
+def test_name_rule():
+    assert name_rule("train", "tf1.14-keras2.2.4", "tf.keras") == (
+        "train_tf1_14_keras2_2_4_tf_keras"
+    )

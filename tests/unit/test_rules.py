@@ -1,0 +1,60 @@
+"""Every rule says what it needs and where it writes; everything is formatted and lints clean."""
+
+import re
+
+import pytest
+from repository import ROOT, run_driver
+
+RULE_FILES = [ROOT / "Snakefile", *sorted(ROOT.glob("workflow/rules/*.smk"))]
+RULE = re.compile(r"^( *)(?:rule|checkpoint)\b[^\n]*:\n((?:\1 +[^\n]*\n|\n)*)", re.MULTILINE)
+
+
+def rules_in(path):
+    """Yield the text of each rule of a file."""
+    for match in RULE.finditer(path.read_text(encoding="utf-8")):
+        yield match[0]
+
+
+RULES = [
+    pytest.param(text, id=f"{path.stem}-{number}")
+    for path in RULE_FILES
+    for number, text in enumerate(rules_in(path))
+]
+
+
+def directives(text):
+    """Return the names of a rule's directives."""
+    indent = re.search(r"\n( +)\w+:", text)[1]
+    return set(re.findall(rf"^{indent}(\w+):", text, re.MULTILINE))
+
+
+def test_all_rules_are_found():
+    assert len(RULES) >= 8
+
+
+@pytest.mark.parametrize("text", RULES)
+def test_rule_is_complete(text):
+    found = directives(text)
+    assert "message" in found
+    if "use rule" not in text and "shell" in found:
+        wanted = {"log", "benchmark", "conda", "threads", "resources", "shell"}
+        assert wanted - found == set()
+    assert not found & {"run", "script"}  # the host's Python must not leak into an environment
+
+
+@pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)
+def test_file_opens_with_what_goes_in_and_out(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith('"""')
+    if path.suffix == ".smk":
+        assert "\nIn:  " in text
+        assert "\nOut: " in text
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["snakemake --lint", "snakefmt --check .", "ruff check", "ruff format --check"],
+)
+def test_lint(command):
+    done = run_driver(*command.split())
+    assert done.returncode == 0, done.stdout

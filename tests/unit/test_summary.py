@@ -1,0 +1,41 @@
+"""What the terminal shows at the end of a run."""
+
+import pandas
+from bnyesno.summary import format_claims, summarize
+
+CLAIMS = [
+    {
+        "verdict": "reproduced",
+        "statement": "A loss of 0.7751, " + "in words " * 13 + "end.",
+        "published": "0.7751",
+        "measured": "0.77510166",
+    },
+    {"verdict": "not tested yet", "statement": "Short.", "published": "", "measured": ""},
+    {"verdict": "refuted", "statement": "No number.", "published": "", "measured": "4 of 4"},
+]
+
+
+def test_claims_are_aligned_and_wrapped():
+    lines = format_claims(CLAIMS).splitlines()
+    assert lines[0].startswith("reproduced      A loss of 0.7751")
+    assert lines[1].startswith(" " * 16 + "words in")
+    assert lines[2] == " " * 16 + "published 0.7751, measured 0.77510166"
+    assert lines[3] == "not tested yet  Short."
+    assert lines[4:] == ["refuted         No number.", " " * 16 + "measured 4 of 4"]
+    assert max(map(len, lines)) <= 92
+
+
+def test_says_where_claims_and_figures_are(tmp_path):
+    table, figures = tmp_path / "claims.csv", tmp_path / "figures"
+    figures.mkdir()
+    (figures / "a.png").touch()
+    (figures / "a.svg").touch()
+    pandas.DataFrame(CLAIMS).to_csv(table, index=False)
+    text = summarize(table, figures)
+    assert text.startswith("reproduced ")
+    assert f"Reasons and measured values: {table}" in text
+    assert text.endswith(f"Figures:\n  {figures / 'a.png'}")
+
+
+def test_says_nothing_before_there_are_results(tmp_path):
+    assert summarize(tmp_path / "claims.csv", tmp_path / "figures") == ""
