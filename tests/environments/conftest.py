@@ -11,42 +11,18 @@ import http.server
 import os
 import socket
 import subprocess
-import sys
 import threading
-import time
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-DEPLOY = ROOT / "workflow/deploy"
-FRONT_END = DEPLOY / "conda/bin/conda"
-DRIVER = ROOT / ".driver"
-sys.path.insert(0, str(DEPLOY))
+from deployment import DEPLOY, DRIVER, FRONT_END, Result
 
 
 def pytest_collection_modifyitems(items):
     """Without a driver environment there is nothing to test."""
     if not (DRIVER / "bin/python").exists():
         pytest.exit("run 'make setup' first: these tests use .driver/", returncode=2)
-
-
-def wait_until(condition, seconds: float = 20) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
-@dataclass
-class Result:
-    """How a command ended."""
-
-    code: int
-    output: str
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import DEPLOY, DRIVER
+from deployment import DEPLOY, DRIVER
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import DRIVER, FRONT_END, wait_until
+from deployment import DRIVER, FRONT_END, wait_until
 
 
 def test_help_says_what_it_is(conda):

@@ -12,7 +12,7 @@ import interpreters
 import machine_channel
 import pytest
 import zstandard
-from conftest import DEPLOY
+from deployment import DEPLOY
 
 
 @pytest.mark.parametrize(

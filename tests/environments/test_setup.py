@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import DEPLOY, DRIVER, FRONT_END, ROOT
+from deployment import DEPLOY, DRIVER, FRONT_END, ROOT
 
 NOWHERE = "http://127.0.0.1:9"  # nothing listens on the discard port
 TOOLS = ("sh", "bash", "env", "cat", "dirname", "uname")

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import DEPLOY, DRIVER, wait_until
+from deployment import DEPLOY, DRIVER, wait_until
 
 RULE = """
 rule tell:
