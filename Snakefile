@@ -16,6 +16,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/environments.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/controls.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
 
@@ -26,6 +27,7 @@ rule all:
         rules.write_config.output,
         expand(PACKAGE_LIST, environment=ENVIRONMENT_FILES),
         rules.collect_tables.output,
+        rules.compare_controls.output,
         rules.judge_claims.output,
         rules.render_figures.input,
     message:

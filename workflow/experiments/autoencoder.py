@@ -26,18 +26,18 @@ def make_data(rows, features):
     return inputs, inputs
 
 
-def build_model(keras, inputs, slots, optimizer):
+def build_model(keras, inputs, slots, optimizer, initializer):
     """Return the compiled model.
 
-    `slots` maps each name in SLOTS to a list of new layers; `optimizer` is called, without
-    arguments, where the published scripts make theirs: in `compile`.
+    `slots` maps each name in SLOTS to a list of new layers. `optimizer()` and `initializer()`
+    are called where the published scripts make theirs: in `compile`, and once per Dense layer.
     """
     features = inputs.shape[1]
     model = keras.models.Sequential()
-    model.add(keras.layers.Dense(8, input_shape=(features,)))
+    model.add(keras.layers.Dense(8, kernel_initializer=initializer(), input_shape=(features,)))
     for layer in slots["between"]:
         model.add(layer)
-    model.add(keras.layers.Dense(features))
+    model.add(keras.layers.Dense(features, kernel_initializer=initializer()))
     for layer in slots["after"]:
         model.add(layer)
     model.compile(optimizer=optimizer(), loss="mean_squared_error")

@@ -1,6 +1,6 @@
 """Claims: a verdict, computed from the tables, for every statement of the page.
 
-In:  claims.yaml, results/tables/{runs,steps,layers}.csv
+In:  claims.yaml, results/tables/{runs,layers,controls,verdicts,crossed}.csv
 Out: results/tables/claims.csv
 """
 
@@ -12,6 +12,9 @@ rule judge_claims:
         claims=config["claims"],
         runs="results/tables/runs.csv",
         layers="results/tables/layers.csv",
+        controls="results/tables/controls.csv",
+        verdicts="results/tables/verdicts.csv",
+        crossed="results/tables/crossed.csv",
     output:
         "results/tables/claims.csv",
     log:
@@ -28,4 +31,5 @@ rule judge_claims:
         "Judging the claims of the page"
     shell:
         "python -s {input.script} --claims {input.claims} --runs {input.runs}"
-        " --layers {input.layers} --output {output} > {log} 2>&1"
+        " --layers {input.layers} --controls {input.controls}"
+        " --verdicts {input.verdicts} --crossed {input.crossed} --output {output} > {log} 2>&1"

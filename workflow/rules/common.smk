@@ -12,6 +12,13 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, "workflow/scripts")
 
 from bnyesno.config import ConfigurationError, check_config, load_claims
+from bnyesno.controls import (
+    change_arguments,
+    control_jobs,
+    donor_record,
+    job_records,
+    variant_arguments,
+)
 from bnyesno.runs import RECORD, name_rule, record_paths
 from bnyesno.summary import summarize
 

@@ -1,7 +1,7 @@
 """Figures: SVG, PDF and PNG, the same bytes on every run.
 
 In:  results/provenance/config.yaml, results/tables/*.csv
-Out: results/figures/{weight_sums,val_loss,published_and_measured}.{svg,pdf,png}
+Out: results/figures/{figure}.{svg,pdf,png}, for each figure below
 """
 
 FORMATS = config["figures"]["formats"]
@@ -10,6 +10,8 @@ FIGURES = {
     "weight_sums": "steps",
     "val_loss": "epochs",
     "published_and_measured": "claims",
+    "initial_kernels": "initial_kernels",
+    "trajectories": "trajectories",
 }
 
 for figure, table in FIGURES.items():
@@ -34,12 +36,10 @@ for figure, table in FIGURES.items():
         resources:
             mem_mb=500,
             runtime=5,
-        params:
-            table=table,
         message:
             f"Drawing {figure} from {table}.csv"
         shell:
-            "python -s {input.script} --config {input.config} --{params.table} {input.table}"
+            "python -s {input.script} --config {input.config} --table {input.table}"
             " --output {output} > {log} 2>&1"
 
 

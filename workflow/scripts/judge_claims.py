@@ -7,17 +7,19 @@ import yaml
 from bnyesno.claims import judge_all
 from bnyesno.tables import read_table, write_table
 
+TABLES = ("runs", "layers", "controls", "verdicts", "crossed")
+
 
 def main():
     """Read claims and tables, write claims.csv."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--claims", type=Path, required=True, help="claims.yaml")
-    parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--layers", type=Path, required=True)
+    for name in TABLES:
+        parser.add_argument(f"--{name}", type=Path, required=True, help=f"{name}.csv")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     claims = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
-    tables = {name: read_table(getattr(options, name)) for name in ("runs", "layers")}
+    tables = {name: read_table(getattr(options, name)) for name in TABLES}
     write_table(judge_all(claims, tables), options.output)
 
 

@@ -4,14 +4,10 @@ Left, both on the axis of the loss; right, their difference, with the band that 
 digits allow.
 """
 
-import argparse
-from pathlib import Path
-
 import pandas
 from bnyesno import figures
-from bnyesno.tables import read_table
 
-MEASURED_COLOUR, BAND_COLOUR = "#0072B2", "#BBBBBB"
+BAND_COLOUR = "#BBBBBB"
 WHITE_BOX = {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5}}
 
 
@@ -48,7 +44,7 @@ def draw_losses(panel, numbers):
     published = [claim.published for claim in numbers]
     measured = [claim.measured for claim in numbers]
     panel.plot(published, places, "o", color="black", fillstyle="none", ms=6, label="published")
-    panel.plot(measured, places, ".", color=MEASURED_COLOUR, ms=5, label="measured")
+    panel.plot(measured, places, ".", color=figures.MEASURED_COLOUR, ms=5, label="measured")
     panel.margins(x=0.15)
     panel.set_xlabel("loss (MSE)")
 
@@ -67,22 +63,11 @@ def draw_differences(panel, numbers, zoom):
     panel.axvline(0, color="black", linewidth=0.6)
     for place, claim in enumerate(numbers):
         difference = 1e3 * (claim.measured - claim.published)
-        panel.plot(difference, place, ".", color=MEASURED_COLOUR, ms=5)
+        panel.plot(difference, place, ".", color=figures.MEASURED_COLOUR, ms=5)
         panel.text(0, place + 0.36, claim.verdict, ha="center", va="center", size=6, **WHITE_BOX)
     panel.set_xlim(-1e3 * zoom, 1e3 * zoom)
     panel.set_xlabel("difference (10⁻³)")
 
 
-def main():
-    """Draw from the claims table and write every format asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", required=True, help="the merged configuration")
-    parser.add_argument("--claims", required=True, help="claims.csv")
-    parser.add_argument("--output", type=Path, nargs="+", required=True)
-    options = parser.parse_args()
-    config = figures.read_config(options.config)
-    figures.save(draw(config, read_table(options.claims)), options.output)
-
-
 if __name__ == "__main__":
-    main()
+    figures.main(__doc__, draw)

@@ -3,11 +3,7 @@
 Curves that are bitwise equal share one line, whose dashes take turns in their colours.
 """
 
-import argparse
-from pathlib import Path
-
 from bnyesno import figures
-from bnyesno.tables import read_table
 
 
 def draw(config, epochs):
@@ -60,16 +56,5 @@ def take_turns(position, count, length=4):
     return (position * length, (length, (count - 1) * length)) if count > 1 else "-"
 
 
-def main():
-    """Draw from the tables and write every format asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", required=True, help="the merged configuration")
-    parser.add_argument("--epochs", required=True, help="epochs.csv")
-    parser.add_argument("--output", type=Path, nargs="+", required=True)
-    options = parser.parse_args()
-    config = figures.read_config(options.config)
-    figures.save(draw(config, read_table(options.epochs)), options.output)
-
-
 if __name__ == "__main__":
-    main()
+    figures.main(__doc__, draw)

@@ -4,11 +4,7 @@ The page's figure, once per environment: with TensorFlow 1.14 the two columns di
 they are the same.
 """
 
-import argparse
-from pathlib import Path
-
 from bnyesno import figures
-from bnyesno.tables import read_table
 
 
 def draw(config, steps):
@@ -46,16 +42,5 @@ def draw(config, steps):
     return figure
 
 
-def main():
-    """Draw from the tables and write every format asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", required=True, help="the merged configuration")
-    parser.add_argument("--steps", required=True, help="steps.csv")
-    parser.add_argument("--output", type=Path, nargs="+", required=True)
-    options = parser.parse_args()
-    config = figures.read_config(options.config)
-    figures.save(draw(config, read_table(options.steps)), options.output)
-
-
 if __name__ == "__main__":
-    main()
+    figures.main(__doc__, draw)

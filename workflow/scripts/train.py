@@ -21,54 +21,86 @@ def parse_arguments(arguments=None):
     parser.add_argument("--experiment", required=True, help="file of the experiment module")
     parser.add_argument("--environment", required=True, help="name noted in the record")
     parser.add_argument("--api", required=True, choices=["tf.keras", "keras"])
-    parser.add_argument("--variant", required=True, help="name noted in the record")
-    parser.add_argument("--layers", type=json.loads, required=True, help="JSON: slot to layers")
+    parser.add_argument("--variant", required=True, action="append", help="name, may be repeated")
     parser.add_argument(
-        "--protocols", type=json.loads, required=True, help="JSON: name to settings"
+        "--layers", required=True, action="append", type=json.loads, help="JSON: slot to layers"
     )
-    parser.add_argument("--data", type=json.loads, required=True, help="JSON: for make_data")
-    parser.add_argument("--seed", type=int, required=True, help="graph-level seed")
+    parser.add_argument(
+        "--protocols", required=True, type=json.loads, help="JSON: name to settings"
+    )
+    parser.add_argument("--data", required=True, type=json.loads, help="JSON: for make_data")
+    parser.add_argument("--seed", required=True, type=int, help="graph-level seed")
     parser.add_argument("--data-seed", type=int, default=1, help="seed of numpy.random")
     parser.add_argument("--python-seed", type=int, default=2, help="seed of Python's random")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0, help="0: the framework's own choice")
-    parser.add_argument("--output-folder", required=True)
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "--output-folder", required=True, help="{variant} in it stands for the variant's name"
+    )
+    controls = parser.add_argument_group("controls: each changes one thing")
+    controls.add_argument("--initial-weights", help="record whose initial weights to start from")
+    controls.add_argument("--initializer-seeds", type=int, nargs="+", help="one per drawing layer")
+    controls.add_argument("--eager", choices=["default", "switched"], default="default")
+    options = parser.parse_args(arguments)
+    if len(options.variant) != len(options.layers):
+        parser.error("--layers: expected one for each --variant")
+    return options
+
+
+def cells(options):
+    """Yield the description of each run, as its record keeps it."""
+    for repeat in range(1, options.repeats + 1):
+        for variant, layers in zip(options.variant, options.layers):
+            for protocol, settings in options.protocols.items():
+                yield {
+                    "environment": options.environment,
+                    "api": options.api,
+                    "variant": variant,
+                    "layers": layers,
+                    "protocol": protocol,
+                    "settings": settings,
+                    "data": options.data,
+                    "seeds": {
+                        "graph": options.seed,
+                        "numpy": options.data_seed,
+                        "python": options.python_seed,
+                    },
+                    "repeat": repeat,
+                    "initial_weights_of": options.initial_weights,
+                    "initializer_seeds": options.initializer_seeds,
+                    "eager": options.eager,
+                }
+
+
+def read_donor(path):
+    """Return the record whose initial weights to start from, or None."""
+    if path is None:
+        return None
+    with open(path, encoding="utf-8") as stream:
+        return json.load(stream)
 
 
 def main():
-    """Train every protocol and repeat of the cell, each as if in a process of its own."""
+    """Train every cell, each as if in a process of its own."""
     options = parse_arguments()
+    donor = read_donor(options.initial_weights)
     tensorflow, keras = framework.load_framework(options.api)
+    if options.eager == "switched":
+        framework.switch_eager(tensorflow)
     experiment = run.load_experiment(options.experiment)
     framework.limit_threads(tensorflow, options.threads)
     machine = run.describe_machine(tensorflow, keras, options.threads)
-    for repeat in range(1, options.repeats + 1):
-        for protocol, settings in options.protocols.items():
-            cell = {
-                "environment": options.environment,
-                "api": options.api,
-                "variant": options.variant,
-                "layers": options.layers,
-                "protocol": protocol,
-                "settings": settings,
-                "data": options.data,
-                "seeds": {
-                    "graph": options.seed,
-                    "numpy": options.data_seed,
-                    "python": options.python_seed,
-                },
-                "repeat": repeat,
-            }
-            framework.start_afresh(tensorflow, keras, options.threads)
-            record = run.train(tensorflow, keras, experiment, cell)
-            record["machine"] = machine
-            name = "seed{}-repeat{}.json".format(options.seed, repeat)
-            run.write_record(record, os.path.join(options.output_folder, protocol, name))
+    for cell in cells(options):
+        framework.start_afresh(tensorflow, keras, options.threads)
+        record = run.train(tensorflow, keras, experiment, cell, donor)
+        record["machine"] = machine
+        folder = options.output_folder.replace("{variant}", cell["variant"])
+        name = "seed{}-repeat{}.json".format(options.seed, cell["repeat"])
+        run.write_record(record, os.path.join(folder, cell["protocol"], name))
 
 
 if __name__ == "__main__":
     try:
         main()
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         sys.exit("train.py: {}".format(error))

@@ -184,6 +184,56 @@ def same_up_to_spread(claim, tables):
     return measured, REPRODUCED if solved else NOT_REPRODUCED, reason
 
 
+def find_row(table, **values):
+    """Return the first row of a table with these values; raise CellNotRun if there is none."""
+    chosen = table
+    for column, value in values.items():
+        chosen = chosen[chosen[column] == value]
+    if chosen.empty:
+        raise CellNotRun("/".join(map(str, values.values())))
+    return chosen.iloc[0]
+
+
+def cause_is(claim, tables):
+    """Do the controls find this cause, and no other, for a comparison's difference?"""
+    verdict = find_row(tables["verdicts"], comparison=claim["comparison"])
+    if verdict["causes"].startswith("undecided"):
+        return verdict["causes"], NOT_TESTED, verdict["reason"]
+    found = verdict["causes"] == claim["cause"]
+    return f"cause: {verdict['causes']}", REPRODUCED if found else REFUTED, verdict["reason"]
+
+
+def cannot_be_shown(claim, tables):
+    """Does a comparison stay equal under a control, too?"""
+    control = find_row(tables["controls"], comparison=claim["comparison"], control=claim["control"])
+    published = find_row(tables["controls"], comparison=claim["comparison"], control="published")
+    shown = control["observed"] == "differ"
+    reason = (
+        f"weights {published['observed']} as published and {control['observed']} under "
+        f"{claim['control']} (losses {control['first_loss']:.6f} and {control['second_loss']:.6f})"
+    )
+    return control["observed"], REFUTED if shown else REPRODUCED, reason
+
+
+def lower_from_same_start(claim, tables):
+    """Does an architecture end lower than the first one from every start of the crossed runs?"""
+    crossed = tables["crossed"]
+    chosen = crossed[
+        (crossed["environment"] == claim["environment"])
+        & (crossed["architecture"] == claim["architecture"])
+        & (crossed["rows"] == claim["rows"])
+    ].drop_duplicates("start_sha256")
+    if chosen.empty:
+        raise CellNotRun(f"{claim['environment']}/{claim['architecture']}")
+    lower = int((chosen["difference"] < 0).sum())
+    reason = (
+        f"lower from {lower} of {len(chosen)} different starts, by {chosen['difference'].max():+.6f}"
+        f" to {chosen['difference'].min():+.6f}; one seed of the data"
+    )
+    verdict = REPRODUCED if lower == len(chosen) else REFUTED
+    return f"{lower} of {len(chosen)}", verdict, reason
+
+
 def none_yet(claim, tables):
     """A claim that nothing in this workflow has tested."""
     return "", NOT_TESTED, "needs " + claim.get("needs", "a test")
@@ -200,6 +250,9 @@ TESTS = {
         layer_output_name,
         layers_are_identities,
         same_up_to_spread,
+        cause_is,
+        cannot_be_shown,
+        lower_from_same_start,
         none_yet,
     )
 }
@@ -217,13 +270,21 @@ def judge(claim, tables):
         "claim": claim["id"],
         "statement": claim["statement"],
         "place": claim["place"],
-        "cells": "; ".join(map(name_cell, claim.get("cells", []))),
+        "cells": name_subject(claim),
         "published": published,
         "tolerance": "" if tolerance is None else str(tolerance),
         "measured": measured,
         "verdict": verdict,
         "reason": reason,
     }
+
+
+def name_subject(claim):
+    """Return what a claim is about: its cells, its comparison, or its crossed runs."""
+    if "cells" in claim:
+        return "; ".join(map(name_cell, claim["cells"]))
+    parts = ("comparison", "control", "environment", "architecture", "rows")
+    return "/".join(claim[part] for part in parts if part in claim)
 
 
 def judge_all(claims, tables):

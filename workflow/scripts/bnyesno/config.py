@@ -7,6 +7,8 @@ from pathlib import Path
 import yaml
 from jsonschema import Draft202012Validator
 
+from bnyesno.controls import variants_of
+
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 
 
@@ -100,29 +102,85 @@ def missing_files(config, base, source):
 
 
 def unknown_names(config, base, source):
-    """Yield a line for each slot, procedure, variant or protocol that is nowhere defined."""
+    """Yield a line for each name that the configuration uses and nowhere defines."""
     module = config["experiment"]["module"]
-    slots, procedures = read_interface(Path(base) / module)
-    figures, protocols = config["figures"], config["protocols"]
-    shown = protocols.get(figures["val_loss"]["protocol"], {"evaluation_rows": []})
-    shown_rows = [f"{first}:{last}" for first, last in shown["evaluation_rows"]]
-    uses = [
-        *((f"variants/{name}/layers", slot, slots, f"a slot of {module}")
-          for name, variant in config["variants"].items() for slot in variant["layers"]),
-        *((f"protocols/{name}/procedure", protocol["procedure"], procedures, f"one of {module}")
-          for name, protocol in protocols.items()),
-        ("figures/seed", figures["seed"], config["seeds"], "a seed"),
-        *((f"figures/{figure}/protocol", figures[figure]["protocol"], protocols, "a protocol")
-          for figure in ("weight_sums", "val_loss")),
-        *(("figures/weight_sums/variants", name, config["variants"], "a variant")
-          for name in figures["weight_sums"]["variants"]),
-        *(("figures/val_loss/rows", figures["val_loss"]["rows"], shown_rows,
-           "evaluation rows of its protocol") for _ in shown_rows[:1]),
-    ]  # fmt: skip
+    interface = read_interface(Path(base) / module)
+    uses = [*experiment_uses(config, *interface), *figure_uses(config), *control_uses(config)]
     for key, name, known, kind in uses:
         if name not in known:
             known_names = ", ".join(map(str, known))
             yield f"{source}: {key}: found {name}, expected {kind}: {known_names}"
+
+
+def experiment_uses(config, slots, procedures):
+    """Yield (key, name, known names, kind) for what has to be in the experiment module."""
+    module = config["experiment"]["module"]
+    for name, variant in variants_of(config).items():
+        for slot in variant["layers"]:
+            yield f"variants/{name}/layers", slot, slots, f"a slot of {module}"
+    for name, protocol in config["protocols"].items():
+        yield f"protocols/{name}/procedure", protocol["procedure"], procedures, f"one of {module}"
+
+
+def figure_uses(config):
+    """Yield (key, name, known names, kind) for the names in `figures`."""
+    figures, protocols = config["figures"], config["protocols"]
+    yield "figures/seed", figures["seed"], config["seeds"], "a seed"
+    for figure in ("weight_sums", "val_loss"):
+        yield f"figures/{figure}/protocol", figures[figure]["protocol"], protocols, "a protocol"
+    for name in figures["weight_sums"]["variants"]:
+        yield "figures/weight_sums/variants", name, config["variants"], "a variant"
+    shown = figures["val_loss"]
+    if shown["protocol"] in protocols:
+        known = evaluation_rows(config, shown["protocol"])
+        yield "figures/val_loss/rows", shown["rows"], known, "evaluation rows of its protocol"
+    for figure in ("initial_kernels", "trajectories"):
+        for name in figures[figure]["comparisons"]:
+            yield f"figures/{figure}/comparisons", name, config["comparisons"], "a comparison"
+    for name in figures["trajectories"]["controls"]:
+        yield "figures/trajectories/controls", name, config["controls"], "a control"
+
+
+def control_uses(config):
+    """Yield (key, name, known names, kind) for the names in comparisons and controls."""
+    runs, variants = config["control_runs"], variants_of(config)
+    yield "control_runs/seed", runs["seed"], config["seeds"], "a seed"
+    for name, comparison in config["comparisons"].items():
+        for side in ("first", "second"):
+            yield from cell_uses(config, f"comparisons/{name}/{side}", comparison[side])
+    for name, control in config["controls"].items():
+        for comparison in control.get("comparisons", []):
+            yield f"controls/{name}/comparisons", comparison, config["comparisons"], "a comparison"
+    for table in ("identity_series", "crossed", "spread"):
+        protocol = runs[table]["protocol"]
+        yield f"control_runs/{table}/protocol", protocol, config["protocols"], "a protocol"
+    for key, names in {
+        "identity_series/variants": runs["identity_series"]["variants"],
+        "crossed/architectures": runs["crossed"]["architectures"],
+        "crossed/starts_of": runs["crossed"]["starts_of"],
+        "spread/variants": runs["spread"]["variants"],
+    }.items():
+        for name in names:
+            yield f"control_runs/{key}", name, variants, "a variant"
+    for name in (name for pair in runs["evaluation_swap"]["pairs"] for name in pair):
+        yield "control_runs/evaluation_swap/pairs", name, config["variants"], "a variant"
+
+
+def cell_uses(config, key, cell):
+    """Yield (key, name, known names, kind) for one side of a comparison."""
+    known_environment = config["environments"].get(cell["environment"], {"apis": []})
+    yield f"{key}/environment", cell["environment"], config["environments"], "an environment"
+    yield f"{key}/api", cell["api"], known_environment["apis"], "an API of that environment"
+    yield f"{key}/variant", cell["variant"], variants_of(config), "a variant"
+    yield f"{key}/protocol", cell["protocol"], config["protocols"], "a protocol"
+    known = evaluation_rows(config, cell["protocol"])
+    yield f"{key}/rows", cell["rows"], known, "evaluation rows of its protocol"
+
+
+def evaluation_rows(config, protocol):
+    """Return the evaluation rows of a protocol as the tables name them, [] for an unknown one."""
+    rows = config["protocols"].get(protocol, {"evaluation_rows": []})["evaluation_rows"]
+    return [f"{first}:{last}" for first, last in rows]
 
 
 def read_interface(path):

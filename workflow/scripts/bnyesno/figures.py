@@ -1,5 +1,6 @@
 """What all figures share: one style, one colour per variant, the same bytes on every run."""
 
+import argparse
 from pathlib import Path
 
 import matplotlib
@@ -9,9 +10,12 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # the backend has to be chosen first
 
+from bnyesno.tables import read_table
+
 COLUMN_WIDTH = 3.5  # inches, one column of a two-column page
 # Okabe and Ito (2008), Color Universal Design; black first, yellow left out (poor on white).
 COLOURS = ["#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"]
+MEASURED_COLOUR = "#0072B2"
 LINE_STYLES = ["-", "--", ":", "-."]
 
 STYLE = {
@@ -61,3 +65,21 @@ def save(figure, paths):
         kind = str(path).rsplit(".", 1)[1]
         figure.savefig(path, format=kind, metadata=dates[kind])
     plt.close(figure)
+
+
+def split_label(label):
+    """Return a comparison's label with its last part on a line of its own."""
+    return "\n".join(label.rsplit(", ", 1))
+
+
+def main(description, draw):
+    """Draw a figure from the merged configuration and one table; the command line of each script.
+
+    `draw(config, table)` returns the figure; every output is written in its ending's format.
+    """
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--config", type=Path, required=True, help="the merged configuration")
+    parser.add_argument("--table", type=Path, required=True, help="the table to draw from")
+    parser.add_argument("--output", type=Path, nargs="+", required=True)
+    options = parser.parse_args()
+    save(draw(read_config(options.config), read_table(options.table)), options.output)

@@ -47,6 +47,18 @@ def executes_eagerly(tensorflow):
     return bool(tensorflow.executing_eagerly())
 
 
+def switch_eager(tensorflow):
+    """Switch eager execution off where it is the release's default, on where it is not.
+
+    Must come before the first operation.
+    """
+    v1 = getattr(tensorflow.compat, "v1", tensorflow)
+    if executes_eagerly(tensorflow):
+        v1.disable_eager_execution()
+    else:
+        v1.enable_eager_execution()
+
+
 def limit_threads(tensorflow, threads):
     """Set the thread pools of eager execution; must come before the first operation."""
     if threads and executes_eagerly(tensorflow):
@@ -80,7 +92,7 @@ def make_optimizer(keras, name, learning_rate):
 def make_layer(keras, description):
     """Make a layer from its class name, or from {class name: {argument: value}}.
 
-    Raises ValueError when the framework has no layer of that name.
+    Raises ValueError when the framework has no layer of that name, or not with such arguments.
     """
     if isinstance(description, str):
         description = {description: {}}
@@ -89,4 +101,14 @@ def make_layer(keras, description):
         raise ValueError(
             "layer {!r}: this release of Keras has none by that name".format(class_name)
         )
-    return getattr(keras.layers, class_name)(**(arguments or {}))
+    try:
+        return getattr(keras.layers, class_name)(**(arguments or {}))
+    except TypeError as error:
+        raise ValueError("layer {!r}: {}".format(class_name, error)) from None
+
+
+def make_initializer(keras, seed):
+    """Return what a Dense layer takes as kernel_initializer: its default, or that with a seed."""
+    if seed is None:
+        return "glorot_uniform"
+    return keras.initializers.get({"class_name": "glorot_uniform", "config": {"seed": seed}})

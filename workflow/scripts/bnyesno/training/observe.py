@@ -1,5 +1,6 @@
 """Looking at a model without touching it. Python 3.7, standard library, numpy."""
 
+import base64
 import contextlib
 import hashlib
 import importlib
@@ -15,17 +16,32 @@ def sha256_of(arrays):
     return digest.hexdigest()
 
 
+def encode_arrays(arrays):
+    """Return the float32 bytes (little-endian, C order) of arrays, in order, as base64 text."""
+    data = b"".join(numpy.ascontiguousarray(array, dtype="<f4").tobytes() for array in arrays)
+    return base64.b64encode(data).decode("ascii")
+
+
 def sha256_of_text(lines):
     """Return the SHA-256 of lines of text, each with its line end."""
     return hashlib.sha256("".join(line + "\n" for line in lines).encode("ascii")).hexdigest()
+
+
+def arrays_by_layer(model):
+    """Return [(layer, [its float32 weight arrays])], read from the framework in one go.
+
+    `model.get_weights()` is the concatenation of what its layers hold, in their order.
+    """
+    arrays = iter(model.get_weights())
+    return [(layer, [next(arrays) for _ in layer.weights]) for layer in model.layers]
 
 
 def weights_of(model):
     """Return [(layer name, position in the layer, float32 array)] in the model's own order."""
     return [
         (layer.name, position, array)
-        for layer in model.layers
-        for position, array in enumerate(layer.get_weights())
+        for layer, arrays in arrays_by_layer(model)
+        for position, array in enumerate(arrays)
     ]
 
 
@@ -49,14 +65,16 @@ def describe_weights(weights):
 class Observer:
     """Notes what the published scripts print or plot, while a procedure trains the model.
 
-    steps: per step the framework's loss, and per layer with trainable weights the sum of its
-    first weight array (what the answer plots). epochs: per epoch the framework's report, and
+    steps: per step the framework's loss, per layer with trainable weights the sum of its first
+    weight array (what the answer plots), and all weights. epochs: per epoch the framework's report, and
     a copy of the weights, from which other rows are evaluated after the training is over.
     """
 
     def __init__(self, keras, model):
+        """Observe `model`, a compiled Keras model."""
         self._keras = keras
         self._model = model
+        self.step_weights = []
         self.step_losses = []
         self.weight_sums = []
         self.step_hashes = []
@@ -67,7 +85,7 @@ class Observer:
     def after_step(self, loss):
         """Note the loss (a scalar) that the framework reports for this step."""
         self.step_losses.append(float(loss))
-        weights = [(layer, layer.get_weights()) for layer in self._model.layers]
+        weights = arrays_by_layer(self._model)
         self.weight_sums.append(
             {
                 layer.name: float(numpy.sum(arrays[0]))
@@ -75,7 +93,9 @@ class Observer:
                 if layer.trainable_weights
             }
         )
-        self.step_hashes.append(sha256_of(array for _, arrays in weights for array in arrays))
+        arrays = [array for _, arrays in weights for array in arrays]
+        self.step_hashes.append(sha256_of(arrays))
+        self.step_weights.append(encode_arrays(arrays))
 
     def after_epoch(self, logs=None):
         """Note the epoch's report, if the procedure has one ({name: value}), and the weights."""
@@ -123,17 +143,22 @@ def noting_op_seeds():
         module.get_seed = original
 
 
-def attribute_seeds(noted, initial_weights):
-    """Return {layer name: seeds} for the layers whose first weight array was drawn at random.
+def drawing_layers(weights):
+    """Return the names of the layers whose first weight array was drawn at random.
 
-    A drawn array holds more than one value, a constant one (zeros, ones) does not. Where the
-    framework made more or fewer draws than there are such layers, nothing is attributed.
+    `weights` is what `weights_of` gives before training: a drawn array holds more than one
+    value, a constant one (zeros, ones) does not.
     """
-    drawn = [
-        layer for layer, position, array in initial_weights
+    return [
+        layer for layer, position, array in weights
         if position == 0 and array.min() != array.max()
     ]  # fmt: skip
-    return dict(zip(drawn, noted)) if len(drawn) == len(noted) else {}
+
+
+def attribute_seeds(noted, initial_weights):
+    """Return {layer name: seeds} for the layers that draw; {} if it is not one draw each."""
+    layers = drawing_layers(initial_weights)
+    return dict(zip(layers, noted)) if len(layers) == len(noted) else {}
 
 
 def as_integer(value):

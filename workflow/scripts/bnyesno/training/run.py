@@ -1,6 +1,7 @@
 """One run: seeds, data, model, training, evaluation, record. Python 3.7, knows no experiment."""
 
 import importlib.util
+import itertools
 import json
 import os
 import platform
@@ -29,10 +30,11 @@ def load_experiment(path):
     return module
 
 
-def train(tensorflow, keras, experiment, cell):
+def train(tensorflow, keras, experiment, cell, donor=None):
     """Train one cell in the order of the published scripts and return its record (a dict).
 
     `cell` has the keys of `train.py`'s options; the framework must have been started afresh.
+    `donor` is the record of another run whose initial weights replace those drawn.
     """
     begin = time.perf_counter()
     settings = cell["settings"]
@@ -40,6 +42,9 @@ def train(tensorflow, keras, experiment, cell):
     inputs, targets = experiment.make_data(**cell["data"])
     with observe.noting_op_seeds() as op_seeds:
         model = build(keras, experiment, cell, inputs)
+    drawn_weights = observe.weights_of(model)
+    if donor is not None:
+        copy_initial_weights(donor, model, drawn_weights)
     initial_weights = observe.weights_of(model)
     observer = observe.Observer(keras, model)
     procedure = experiment.PROCEDURES[settings["procedure"]]
@@ -50,14 +55,16 @@ def train(tensorflow, keras, experiment, cell):
         "cell": cell,
         "evaluations": evaluate(model, inputs, targets, settings, observer),
         "layers": [layer.name for layer in model.layers],
+        "drawing_layers": observe.drawing_layers(drawn_weights),
         "layer_output_names": observe.output_names(model),
         "layer_is_identity": observe.find_identities(keras, model, inputs),
         "initial_weights": observe.describe_weights(initial_weights),
         "final_weights": observe.describe_weights(final_weights),
-        "op_level_seeds": observe.attribute_seeds(op_seeds, initial_weights),
+        "op_level_seeds": observe.attribute_seeds(op_seeds, drawn_weights),
         "random_draws": op_seeds,
         "step_losses": observer.step_losses,
         "step_weights_sha256": observer.step_hashes,
+        "step_weights_base64": observer.step_weights,
         "trajectory_sha256": observe.sha256_of_text(observer.step_hashes),
         "weight_sums": observer.weight_sums,
         "epochs": epoch_curves(model, inputs, targets, settings, observer),
@@ -77,7 +84,40 @@ def build(keras, experiment, cell, inputs):
     def optimizer():
         return framework.make_optimizer(keras, settings["optimizer"], settings["learning_rate"])
 
-    return experiment.build_model(keras, inputs, slots, optimizer)
+    seeds = iter(cell.get("initializer_seeds") or itertools.repeat(None))
+
+    def initializer():
+        try:
+            return framework.make_initializer(keras, next(seeds))
+        except StopIteration:
+            raise ValueError(
+                "--initializer-seeds: expected one for each layer that draws"
+            ) from None
+
+    return experiment.build_model(keras, inputs, slots, optimizer, initializer)
+
+
+def copy_initial_weights(donor, model, drawn_weights):
+    """Give the model the initial weights of a record, layer by layer in the order of drawing.
+
+    Layers that draw nothing (BN, say) keep their own. Raises ValueError when the two models do
+    not draw arrays of the same shapes.
+    """
+    given = [
+        [
+            numpy.array(array["values"], dtype=numpy.float32).reshape(array["shape"])
+            for array in donor["initial_weights"]["arrays"]
+            if array["layer"] == layer
+        ]
+        for layer in donor["drawing_layers"]
+    ]
+    takers = [model.get_layer(layer) for layer in observe.drawing_layers(drawn_weights)]
+    wanted = [[array.shape for array in layer.get_weights()] for layer in takers]
+    found = [[array.shape for array in arrays] for arrays in given]
+    if wanted != found:
+        raise ValueError("--initial-weights: found shapes {}, expected {}".format(found, wanted))
+    for layer, arrays in zip(takers, given):
+        layer.set_weights(arrays)
 
 
 def losses_by_rows(row_ranges, observer, logs, ask):

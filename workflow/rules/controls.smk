@@ -1,0 +1,100 @@
+"""Controls: the same training with one thing changed, and what that says about the cause.
+
+In:  config.yaml (comparisons, controls, control_runs), the records of the published runs
+Out: results/controls/{change}/{environment}/{api}/{variant}/{protocol}/*.json,
+     results/tables/{controls,verdicts,identity_layers,crossed,evaluation_swap,spread}.csv
+"""
+
+CONTROL_JOBS = control_jobs(config)
+CONTROL_TABLES = [
+    "controls",
+    "verdicts",
+    "identity_layers",
+    "crossed",
+    "evaluation_swap",
+    "spread",
+]
+
+for job, variants in CONTROL_JOBS.items():
+
+    rule:
+        name:
+            name_rule("control", *job)
+        input:
+            script="workflow/scripts/train.py",
+            code=TRAINING_CODE,
+            experiment=config["experiment"]["module"],
+            donor=donor_record(config, job),
+        output:
+            job_records(config, job, variants),
+        log:
+            f"results/logs/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.log",
+        benchmark:
+            f"results/benchmarks/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.tsv"
+        conda:
+            f"../../{ENVIRONMENTS[job.environment]['file']}"
+        threads: max(1, config["training_threads"])
+        resources:
+            mem_mb=800,
+            runtime=10,
+        params:
+            environment=job.environment,
+            api=job.api,
+            variants=variant_arguments(config, variants),
+            protocols=json.dumps({job.protocol: config["protocols"][job.protocol]}),
+            data=DATA,
+            seed=config["control_runs"]["seed"],
+            data_seed=config["experiment"]["data_seed"],
+            python_seed=config["experiment"]["python_seed"],
+            repeats=config["repeats"][job.api],
+            change=change_arguments(config, job),
+            donor="--initial-weights" if donor_record(config, job) else "",
+            folder=f"results/controls/{job.change}/{job.environment}/{job.api}",
+        message:
+            f"Control {job.change}: training {', '.join(variants)} in {job.environment}"
+        shell:
+            "python -s {input.script} --experiment {input.experiment}"
+            " --environment {params.environment} --api {params.api} {params.variants}"
+            " --protocols {params.protocols:q} --data {params.data:q}"
+            " --seed {params.seed} --data-seed {params.data_seed}"
+            " --python-seed {params.python_seed} --repeats {params.repeats}"
+            " {params.change} {params.donor} {input.donor}"
+            " --output-folder {params.folder}/{{variant}} > {log} 2>&1"
+
+
+rule compare_controls:
+    input:
+        script="workflow/scripts/compare_controls.py",
+        code=[
+            "workflow/scripts/bnyesno/controls.py",
+            "workflow/scripts/bnyesno/compare.py",
+            "workflow/scripts/bnyesno/tables.py",
+        ],
+        config=rules.write_config.output,
+        published=record_paths(config),
+        controlled=[
+            record
+            for job, variants in CONTROL_JOBS.items()
+            for record in job_records(config, job, variants)
+        ],
+    output:
+        **{table: f"results/tables/{table}.csv" for table in CONTROL_TABLES},
+        trajectories="results/tables/trajectories.csv",
+        kernels="results/tables/initial_kernels.csv",
+    log:
+        "results/logs/compare_controls.log",
+    benchmark:
+        "results/benchmarks/compare_controls.tsv"
+    conda:
+        FIGURES_ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        folder=subpath(output.controls, parent=True),
+    message:
+        "Comparing the controls, bit for bit"
+    shell:
+        "python -s {input.script} --config {input.config} --output-folder {params.folder}"
+        " > {log} 2>&1"

@@ -1,0 +1,437 @@
+"""Comparing runs bit for bit, and what the comparison says about the cause of a difference.
+
+Equal always means equal bytes of float32 weights or equal reported losses, never "close".
+"""
+
+import base64
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy
+import pandas
+
+from bnyesno.controls import (
+    PUBLISHED,
+    applicable,
+    cell_in,
+    record_path,
+    runs_of,
+    start_of,
+    variants_of,
+)
+from bnyesno.tables import COLUMNS, role_of
+
+EQUAL, DIFFER, NO_STATEMENT = "equal", "differ", "no statement"
+HYPOTHESES = ("computation", "draws", "evaluation")
+
+
+@cache
+def read_record(path):
+    """Return the record in a file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def trajectory(record):
+    """Return the weights of the layers that draw, before training and after each step.
+
+    float32 array of shape (steps + 1, number of weights). Layers that draw nothing, as BN,
+    are left out, so that variants with and without them can be compared.
+    """
+    arrays = record["initial_weights"]["arrays"]
+    drawing = numpy.concatenate(
+        [
+            numpy.full(numpy.prod(array["shape"]), array["layer"] in record["drawing_layers"])
+            for array in arrays
+        ]
+    )
+    initial = numpy.concatenate([array["values"] for array in arrays]).astype("<f4")
+    steps = [
+        numpy.frombuffer(base64.b64decode(text), dtype="<f4")
+        for text in record["step_weights_base64"]
+    ]
+    return numpy.stack([initial, *steps])[:, drawing]
+
+
+def sha256_of(array):
+    """Return the SHA-256 of an array's float32 bytes (little-endian, C order)."""
+    return hashlib.sha256(numpy.ascontiguousarray(array, dtype="<f4").tobytes()).hexdigest()
+
+
+def first_difference(first, second):
+    """Return the first step whose weights differ in any bit (0: the initial ones), or None."""
+    if first.shape != second.shape:
+        return 0
+    pairs = enumerate(zip(first, second, strict=True))
+    return next((step for step, (a, b) in pairs if a.tobytes() != b.tobytes()), None)
+
+
+def compare_trajectories(first, second):
+    """Return the columns of controls.csv for two trajectories."""
+    step = first_difference(first, second)
+    same_shape = first.shape == second.shape
+    return {
+        "observed": EQUAL if step is None else DIFFER,
+        "first_difference_step": step,
+        "largest_difference": float(numpy.abs(first - second).max()) if same_shape else None,
+        "first_sha256": sha256_of(first),
+        "second_sha256": sha256_of(second),
+    }
+
+
+def compare_losses(first, second, rows):
+    """Return the columns of controls.csv for the losses of two runs on the same rows."""
+    losses = [record["evaluations"].get(rows) for record in (first, second)]
+    if None in losses:
+        return {"observed": NO_STATEMENT}
+    return {"observed": EQUAL if losses[0] == losses[1] else DIFFER}
+
+
+def observe(config, control, comparison):
+    """Return the row of controls.csv for a control on a comparison, without predictions."""
+    pair = config["comparisons"][comparison]
+    records = [
+        read_record(record_path(config, change, cell))
+        for change, cell in runs_of(config, control, comparison)
+    ]
+    first, second = map(trajectory, records)
+    observable = control["observable"]
+    if observable == "trajectory":
+        found = compare_trajectories(first, second)
+        # A control that means to give both the same start says nothing where it did not.
+        if equalizes_start(control) and first[0].tobytes() != second[0].tobytes():
+            found["observed"] = NO_STATEMENT
+    elif observable == "initial_weights":
+        found = compare_trajectories(first[:1], second[:1])
+    elif observable == "loss_on_same_rows":
+        found = compare_losses(*records, pair["first"]["rows"])
+    else:
+        found = compare_with_published(config, pair, first, second)
+    losses = [
+        record["evaluations"][pair[side]["rows"]]
+        for record, side in zip(records, ("first", "second"), strict=True)
+    ]
+    return {
+        "comparison": comparison,
+        "control": control["name"],
+        "observable": observable,
+        **found,
+        "first_loss": losses[0],
+        "second_loss": losses[1],
+        "loss_difference": losses[1] - losses[0],
+    }
+
+
+def equalizes_start(control):
+    """Tell whether a control means to give both runs the same initial weights."""
+    return bool({"initial_weights", "initializer_seeds"} & set(control.get("change") or {}))
+
+
+def compare_with_published(config, pair, first, second):
+    """Compare each run of a pair with its own published run; the worse one is reported."""
+    published = [
+        trajectory(read_record(record_path(config, PUBLISHED, pair[side])))
+        for side in ("first", "second")
+    ]
+    found = [
+        compare_trajectories(before, after)
+        for before, after in zip(published, (first, second), strict=True)
+    ]
+    return next((each for each in found if each["observed"] == DIFFER), found[0])
+
+
+def compare_controls(config):
+    """Return controls.csv: one row per comparison and control that applies to it."""
+    rows = [observe(config, control, comparison) for _, control, comparison in applicable(config)]
+    published = {row["comparison"]: row["observed"] for row in rows if row["control"] == PUBLISHED}
+    for row in rows:
+        predicts = config["controls"][row["control"]]["predicts"]
+        for hypothesis in HYPOTHESES:
+            row[f"predicted_by_{hypothesis}"] = resolve(
+                predicts[hypothesis], published.get(row["comparison"])
+            )
+    table = make_frame("controls", rows)
+    order = {name: position for position, name in enumerate(config["comparisons"])}
+    return table.sort_values("comparison", key=lambda names: names.map(order), kind="stable")
+
+
+def resolve(prediction, published):
+    """Return "equal" or "differ" for a prediction that may refer to the published pair."""
+    opposite = {EQUAL: DIFFER, DIFFER: EQUAL}
+    return {"as_published": published, "opposite": opposite.get(published)}.get(
+        prediction, prediction
+    )
+
+
+def judge_comparisons(config, controls):
+    """Return verdicts.csv from controls.csv: what causes the difference in each comparison."""
+    rows = [
+        judge_comparison(comparison, entry, controls[controls["comparison"] == comparison])
+        for comparison, entry in config["comparisons"].items()
+    ]
+    return make_frame("verdicts", rows)
+
+
+def judge_comparison(comparison, entry, controls):
+    """Return the row of verdicts.csv for one comparison; `controls` has its rows only."""
+    by_name = {row.control: row for row in controls.itertuples()}
+    published = by_name[PUBLISHED]
+    starts = [by_name[name] for name in ("start_of_first", "start_of_second") if name in by_name]
+    starts = [row for row in starts if row.observed != NO_STATEMENT]
+    causes = find_causes(entry, by_name, starts)
+    deterministic = is_deterministic(controls)
+    if deterministic == "no":
+        conclusion = "undecided: repeats differ"
+    else:
+        conclusion = " and ".join(causes) or "no difference"
+    at_equal_start = max((abs(row.loss_difference) for row in starts), default=None)
+    return {
+        "comparison": comparison,
+        "label": entry["label"],
+        "first_loss": published.first_loss,
+        "second_loss": published.second_loss,
+        "difference": published.loss_difference,
+        "difference_at_equal_start": at_equal_start,
+        "deterministic": deterministic,
+        **{
+            f"{name}_alone": judge_hypothesis(name, controls) if causes else "nothing to explain"
+            for name in HYPOTHESES
+        },
+        "causes": conclusion,
+        "reason": explain(published, starts, at_equal_start),
+    }
+
+
+def find_causes(entry, by_name, starts):
+    """Return the list of what contributes to a difference, by intervention."""
+    causes = []
+    if any(row.observed == DIFFER for row in starts):
+        causes.append("computation")
+    if by_name["initial_weights"].observed == DIFFER:
+        causes.append("draws")
+    if entry["first"]["rows"] != entry["second"]["rows"]:
+        causes.append("evaluation")
+    return causes
+
+
+def judge_hypothesis(name, controls):
+    """Tell whether one hypothesis alone agrees with every control that makes a statement."""
+    informative = controls[controls["observed"].isin([EQUAL, DIFFER])]
+    against = informative[informative["observed"] != informative[f"predicted_by_{name}"]]
+    return "refuted by " + ", ".join(against["control"]) if len(against) else "holds"
+
+
+def is_deterministic(controls):
+    """Return yes or no by the controls that train the same again, "not tested" without any."""
+    again = controls[controls["observable"] == "trajectory_and_published_one"]
+    if again.empty:
+        return "not tested"
+    return "yes" if (again["observed"] == EQUAL).all() else "no"
+
+
+def explain(published, starts, at_equal_start):
+    """Return one line on the published pair and the pair from equal initial weights."""
+    line = f"as published the losses differ by {abs(published.loss_difference):.3g}"
+    if not starts:
+        return line
+    steps = [row.first_difference_step for row in starts if row.observed == DIFFER]
+    found = f"weights differ from step {min(steps)} on" if steps else "all steps are bitwise equal"
+    return f"{line}; from equal initial weights {found}, losses differ by {at_equal_start:.3g}"
+
+
+def make_frame(name, rows):
+    """Return a data frame with the columns of COLUMNS[name]; step numbers stay integers."""
+    table = pandas.DataFrame(rows, columns=list(COLUMNS[name]))
+    whole = {"first_difference_step", "graph_seed", "op_seed", "first_op_seed", "second_op_seed"}
+    return table.astype(dict.fromkeys(whole & set(table), "Int64"))
+
+
+def tabulate_identity_layers(config):
+    """Return identity_layers.csv: op-level seeds and loss by number and place of identities."""
+    series = config["control_runs"]["identity_series"]
+    rows = []
+    for environment in environments_with(config, series["api"]):
+        runs = {
+            variant: read_record(
+                record_path(config, PUBLISHED, cell_in(environment, series, variant))
+            )
+            for variant in series["variants"]
+        }
+        plain = trajectory(next(iter(runs.values())))
+        for variant, record in runs.items():
+            layers = variants_of(config)[variant]["layers"]
+            seeds = [record["op_level_seeds"].get(layer) for layer in record["drawing_layers"]]
+            rows += [
+                {
+                    **cell_in(environment, series, variant),
+                    "seed": record["cell"]["seeds"]["graph"],
+                    "layers_between": len(layers["between"]) if "between" in layers else 0,
+                    "layers_after": len(layers["after"]) if "after" in layers else 0,
+                    "first_op_seed": seeds[0] and seeds[0]["op_seed"],
+                    "second_op_seed": seeds[1] and seeds[1]["op_seed"],
+                    "rows": rows_name,
+                    "val_loss": loss,
+                    "equals_first_variant": first_difference(plain, trajectory(record)) is None,
+                }
+                for rows_name, loss in record["evaluations"].items()
+            ]
+    return make_frame("identity_layers", rows)
+
+
+def environments_with(config, api):
+    """Return the environments that train with an API."""
+    return [name for name, entry in config["environments"].items() if api in entry["apis"]]
+
+
+def tabulate_crossed(config):
+    """Return crossed.csv: every architecture from the initial weights of every variant."""
+    crossed = config["control_runs"]["crossed"]
+    rows = []
+    for environment in environments_with(config, crossed["api"]):
+        for start in crossed["starts_of"]:
+            change = start_of(cell_in(environment, crossed, start))
+            baseline = {}
+            for architecture in crossed["architectures"]:
+                cell = cell_in(environment, crossed, architecture)
+                record = read_record(record_path(config, change, cell))
+                for rows_name, loss in record["evaluations"].items():
+                    baseline.setdefault(rows_name, loss)
+                    rows.append(
+                        {
+                            "environment": environment,
+                            "api": crossed["api"],
+                            "protocol": crossed["protocol"],
+                            "seed": record["cell"]["seeds"]["graph"],
+                            "start_of": start,
+                            "start_sha256": sha256_of(trajectory(record)[0]),
+                            "architecture": architecture,
+                            "rows": rows_name,
+                            "val_loss": loss,
+                            "difference": loss - baseline[rows_name],
+                        }
+                    )
+    return make_frame("crossed", rows)
+
+
+def tabulate_evaluation_swap(config):
+    """Return evaluation_swap.csv: each published pair under every protocol and rows."""
+    swap = config["control_runs"]["evaluation_swap"]
+    rows = []
+    for environment in environments_with(config, swap["api"]):
+        for without, with_bn in swap["pairs"]:
+            for protocol, settings in config["protocols"].items():
+                entry = {"api": swap["api"], "protocol": protocol}
+                losses = [
+                    read_record(record_path(config, PUBLISHED, cell_in(environment, entry, v)))
+                    for v in (without, with_bn)
+                ]
+                for rows_name in losses[0]["evaluations"]:
+                    before, after = (record["evaluations"][rows_name] for record in losses)
+                    rows.append(
+                        {
+                            "environment": environment,
+                            "api": swap["api"],
+                            "protocol": protocol,
+                            "seed": config["control_runs"]["seed"],
+                            "rows": rows_name,
+                            "rows_role": role_of(rows_name, settings["training_rows"]),
+                            "without_bn": without,
+                            "with_bn": with_bn,
+                            "val_loss_without_bn": before,
+                            "val_loss_with_bn": after,
+                            "difference": after - before,
+                        }
+                    )
+    return make_frame("evaluation_swap", rows)
+
+
+def tabulate_spread(config):
+    """Return spread.csv: repeats of runs that are not reproducible, by number of threads."""
+    spread = config["control_runs"]["spread"]
+    rows = []
+    for environment in environments_with(config, spread["api"]):
+        for change in (PUBLISHED, "default_threads"):
+            for variant in spread["variants"]:
+                cell = cell_in(environment, spread, variant)
+                records = [
+                    read_record(record_path(config, change, cell, repeat))
+                    for repeat in range(1, config["repeats"][spread["api"]] + 1)
+                ]
+                rows += spread_rows(cell, records)
+    return make_frame("spread", rows)
+
+
+def spread_rows(cell, records):
+    """Return the rows of spread.csv for the repeats of one cell."""
+    trajectories = [trajectory(record) for record in records]
+    steps = [first_difference(trajectories[0], other) for other in trajectories[1:]]
+    differing = [step for step in steps if step is not None]
+    rows = []
+    for rows_name in records[0]["evaluations"]:
+        losses = numpy.array([record["evaluations"][rows_name] for record in records])
+        rows.append(
+            {
+                **cell,
+                "threads": records[0]["machine"]["threads"],
+                "rows": rows_name,
+                "repeats": len(records),
+                "mean": losses.mean(),
+                "standard_deviation": losses.std(ddof=1) if len(losses) > 1 else None,
+                "minimum": losses.min(),
+                "maximum": losses.max(),
+                "distinct_initial_weights": len({sha256_of(t[0]) for t in trajectories}),
+                "distinct_trajectories": len({sha256_of(t) for t in trajectories}),
+                "first_difference_step": min(differing, default=None),
+            }
+        )
+    return rows
+
+
+def tabulate_trajectories(config):
+    """Return trajectories.csv: the largest difference between two runs after each step."""
+    figure = config["figures"]["trajectories"]
+    rows = []
+    for comparison in figure["comparisons"]:
+        for name in figure["controls"]:
+            control = {"name": name, **config["controls"][name]}
+            first, second = (
+                trajectory(read_record(record_path(config, change, cell)))
+                for change, cell in runs_of(config, control, comparison)
+            )
+            rows += [
+                {
+                    "comparison": comparison,
+                    "control": name,
+                    "step": step,
+                    "largest_difference": float(numpy.abs(first[step] - second[step]).max()),
+                }
+                for step in range(len(first))
+            ]
+    return make_frame("trajectories", rows)
+
+
+def tabulate_initial_kernels(config):
+    """Return initial_kernels.csv: the values of the kernel drawn last, for each run of a pair."""
+    rows = []
+    for comparison in config["figures"]["initial_kernels"]["comparisons"]:
+        for side in ("first", "second"):
+            cell = config["comparisons"][comparison][side]
+            record = read_record(record_path(config, PUBLISHED, cell))
+            layer = record["drawing_layers"][-1]
+            kernel = next(a for a in record["initial_weights"]["arrays"] if a["layer"] == layer)
+            seeds = record["op_level_seeds"].get(layer, {})
+            rows += [
+                {
+                    "comparison": comparison,
+                    "environment": cell["environment"],
+                    "variant": cell["variant"],
+                    "layer": layer,
+                    "graph_seed": seeds.get("graph_seed"),
+                    "op_seed": seeds.get("op_seed"),
+                    "index": index,
+                    "value": value,
+                }
+                for index, value in enumerate(kernel["values"])
+            ]
+    return make_frame("initial_kernels", rows)

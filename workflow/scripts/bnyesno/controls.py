@@ -1,0 +1,167 @@
+"""Which runs the controls need, and how each one differs from the published runs.
+
+A change is what a control changes in how a run starts. Its name is a folder's:
+"published" (nothing), the name of a control, or "start_of.ENVIRONMENT.API.VARIANT" (the
+initial weights of that variant's published run).
+"""
+
+import json
+import shlex
+from collections import defaultdict
+from typing import NamedTuple
+
+from bnyesno.runs import RECORD
+
+CONTROL_RECORD = (
+    "results/controls/{change}/{environment}/{api}/{variant}/{protocol}"
+    "/seed{seed}-repeat{repeat}.json"
+)
+PUBLISHED = "published"
+CELL = ("environment", "api", "variant", "protocol")
+
+
+class Job(NamedTuple):
+    """One process: all variants that one change needs in one environment and protocol."""
+
+    change: str
+    environment: str
+    api: str
+    protocol: str
+
+
+def control_jobs(config):
+    """Return {Job: [variants]} for every run that the controls need beyond the published ones."""
+    jobs = defaultdict(list)
+    for change, cell in wanted_runs(config):
+        if change == PUBLISHED and cell["variant"] in config["variants"]:
+            continue
+        job = Job(change, cell["environment"], cell["api"], cell["protocol"])
+        if cell["variant"] not in jobs[job]:
+            jobs[job].append(cell["variant"])
+    return dict(jobs)
+
+
+def wanted_runs(config):
+    """Yield (change, cell) for everything that the controls look at."""
+    for _, control, comparison in applicable(config):
+        for change, cell in runs_of(config, control, comparison):
+            yield change, cell
+    runs = config["control_runs"]
+    for environment, entry in config["environments"].items():
+        series, crossed, spread = runs["identity_series"], runs["crossed"], runs["spread"]
+        if series["api"] in entry["apis"]:
+            for variant in series["variants"]:
+                yield PUBLISHED, cell_in(environment, series, variant)
+        if crossed["api"] in entry["apis"]:
+            for start in crossed["starts_of"]:
+                for variant in crossed["architectures"]:
+                    cell = cell_in(environment, crossed, variant)
+                    yield start_of({**cell, "variant": start}), cell
+        if spread["api"] in entry["apis"]:
+            for variant in spread["variants"]:
+                yield "default_threads", cell_in(environment, spread, variant)
+
+
+def cell_in(environment, entry, variant):
+    """Return the cell of a variant with an entry's api and protocol."""
+    return dict(zip(CELL, (environment, entry["api"], variant, entry["protocol"]), strict=True))
+
+
+def applicable(config):
+    """Yield (control name, control, comparison name) for each control that applies."""
+    for name, control in config["controls"].items():
+        for comparison in control.get("comparisons", config["comparisons"]):
+            yield name, {"name": name, **control}, comparison
+
+
+def runs_of(config, control, comparison):
+    """Return [(change, cell), (change, cell)]: the two runs that a control compares.
+
+    For `trajectory_and_published_one` the comparison's pair is returned under the change.
+    """
+    pair = config["comparisons"][comparison]
+    change = control.get("change")
+    if change is None:
+        names = [PUBLISHED, PUBLISHED]
+    elif "initial_weights" in change:
+        names = [start_of(pair[change["initial_weights"]])] * 2
+    else:
+        names = [control["name"]] * 2
+    return [(name, pair[side]) for name, side in zip(names, ("first", "second"), strict=True)]
+
+
+def start_of(cell):
+    """Return the name of the change that starts from the initial weights of a cell."""
+    return ".".join(("start_of", cell["environment"], cell["api"], cell["variant"]))
+
+
+def variants_of(config):
+    """Return every variant, those of the controls included."""
+    return {**config["variants"], **config["control_runs"]["variants"]}
+
+
+def record_path(config, change, cell, repeat=1):
+    """Return the path of a run's record."""
+    published = change == PUBLISHED and cell["variant"] in config["variants"]
+    return (RECORD if published else CONTROL_RECORD).format(
+        change=change,
+        seed=config["control_runs"]["seed"],
+        repeat=repeat,
+        **{key: cell[key] for key in CELL},
+    )
+
+
+def job_records(config, job, variants):
+    """Return the paths of all records that a job writes."""
+    return [
+        record_path(config, job.change, {**job._asdict(), "variant": variant}, repeat)
+        for variant in variants
+        for repeat in range(1, config["repeats"][job.api] + 1)
+    ]
+
+
+def donor_record(config, job):
+    """Return [the record whose initial weights the job starts from], [] without one.
+
+    Initial weights are drawn before the training, so any protocol's record will do.
+    """
+    if not job.change.startswith("start_of."):
+        return []
+    donor = next(
+        cell
+        for cell in donor_cells(config)
+        if start_of(cell) == job.change
+    )  # fmt: skip
+    return [record_path(config, PUBLISHED, donor)]
+
+
+def donor_cells(config):
+    """Yield every cell whose initial weights some control starts from."""
+    for comparison in config["comparisons"].values():
+        yield comparison["first"]
+        yield comparison["second"]
+    crossed = config["control_runs"]["crossed"]
+    for environment in config["environments"]:
+        for variant in crossed["starts_of"]:
+            yield cell_in(environment, crossed, variant)
+
+
+def change_arguments(config, job):
+    """Return the options of train.py that make the change, but for the donor's record."""
+    change = config["controls"].get(job.change, {}).get("change") or {}
+    threads = change.get("threads", config["training_threads"])
+    arguments = ["--threads", str(threads)]
+    if "initializer_seeds" in change:
+        arguments += ["--initializer-seeds", *map(str, change["initializer_seeds"])]
+    if "eager" in change:
+        arguments += ["--eager", change["eager"]]
+    return " ".join(arguments)
+
+
+def variant_arguments(config, variants):
+    """Return the options of train.py that name the variants and their layers, quoted."""
+    layers = {name: entry["layers"] for name, entry in variants_of(config).items()}
+    return " ".join(
+        f"--variant {variant} --layers {shlex.quote(json.dumps(layers[variant]))}"
+        for variant in variants
+    )
