@@ -225,10 +225,11 @@ def lower_from_same_start(claim, tables):
     ].drop_duplicates("start_sha256")
     if chosen.empty:
         raise CellNotRun(f"{claim['environment']}/{claim['architecture']}")
-    lower = int((chosen["difference"] < 0).sum())
+    differences = chosen["difference"]
+    lower = int((differences < 0).sum())
     reason = (
-        f"lower from {lower} of {len(chosen)} different starts, by {chosen['difference'].max():+.6f}"
-        f" to {chosen['difference'].min():+.6f}; one seed of the data"
+        f"lower from {lower} of {len(chosen)} different starts, differences from "
+        f"{differences.min():+.6f} to {differences.max():+.6f}; one seed of the data"
     )
     verdict = REPRODUCED if lower == len(chosen) else REFUTED
     return f"{lower} of {len(chosen)}", verdict, reason

@@ -66,8 +66,8 @@ class Observer:
     """Notes what the published scripts print or plot, while a procedure trains the model.
 
     steps: per step the framework's loss, per layer with trainable weights the sum of its first
-    weight array (what the answer plots), and all weights. epochs: per epoch the framework's report, and
-    a copy of the weights, from which other rows are evaluated after the training is over.
+    weight array (what the answer plots), and all weights. epochs: per epoch the framework's
+    report, and a copy of the weights, from which other rows are evaluated after the training.
     """
 
     def __init__(self, keras, model):
