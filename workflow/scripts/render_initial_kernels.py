@@ -22,16 +22,7 @@ def draw(config, kernels):
         )
         panel.axline((0, 0), slope=1, color="0.8", linewidth=0.6, zorder=0)
         panel.plot(first["value"], second["value"], ".", color=figures.MEASURED_COLOUR, ms=3)
-        panel.set_title(figures.split_label(pair["label"]))
-        panel.text(
-            0.5,
-            1.0,
-            f"op-level seeds {list_seeds(first)} and {list_seeds(second)}",
-            transform=panel.transAxes,
-            ha="center",
-            va="bottom",
-            size=5.5,
-        )
+        panel.set_title(f"{figures.split_label(pair['label'])}\n{describe_seeds(first, second)}")
         panel.set_aspect("equal")
         panel.set_xlabel(f"initial weight, {pair['first']['variant']}")
         panel.set_ylabel(f"initial weight, {pair['second']['variant']}")
@@ -39,10 +30,15 @@ def draw(config, kernels):
     return figure
 
 
-def list_seeds(kernel):
-    """Return the op-level seed of a kernel's rows as text, "none" where the release has none."""
-    seeds = kernel["op_seed"].dropna().unique()
-    return ", ".join(str(int(seed)) for seed in seeds) or "none"
+def describe_seeds(first, second):
+    """Return the op-level seeds of two kernels' rows in words."""
+    names = [
+        ", ".join(str(int(seed)) for seed in kernel["op_seed"].dropna().unique()) or "none"
+        for kernel in (first, second)
+    ]
+    if names[0] == names[1]:
+        return f"op-level seed {names[0]} in both"
+    return f"op-level seeds {names[0]} and {names[1]}"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,12 @@ Once as published and once from equal initial weights.
 from bnyesno import figures
 
 NAMES = {"published": "as published", "start_of_first": "equal initial weights"}
+# The dashed line is the thinner one, so that both show where they are equal.
+LOOKS = [
+    {"color": "#D55E00", "linewidth": 2.2},
+    {"color": "#000000", "linewidth": 1.0, "linestyle": (0, (4, 4))},
+    {"color": "#0072B2", "linewidth": 1.0, "linestyle": ":"},
+]
 
 
 def draw(config, trajectories):
@@ -14,9 +20,7 @@ def draw(config, trajectories):
     comparisons, controls = settings["comparisons"], settings["controls"]
     figure, axes = figures.new_figure(1, len(comparisons), 2.0, sharex=True, sharey=True)
     for panel, comparison in zip(axes[0], comparisons, strict=True):
-        for control, style, colour in zip(
-            controls, ("-", (0, (4, 4))), ("#D55E00", "#000000"), strict=False
-        ):
+        for control, look in zip(controls, LOOKS, strict=False):
             line = trajectories[
                 (trajectories["comparison"] == comparison) & (trajectories["control"] == control)
             ]
@@ -24,8 +28,7 @@ def draw(config, trajectories):
             panel.plot(
                 line["step"],
                 line["largest_difference"],
-                linestyle=style,
-                color=colour,
+                **look,
                 label=NAMES.get(control, control),
                 clip_on=False,
             )
