@@ -9,7 +9,7 @@ from bnyesno import figures
 def draw(config, kernels):
     """Return the figure; `kernels` is initial_kernels.csv."""
     comparisons = config["figures"]["initial_kernels"]["comparisons"]
-    figure, axes = figures.new_figure(1, len(comparisons), 2.15, sharex=True, sharey=True)
+    figure, axes = figures.new_figure(1, len(comparisons), 2.3, sharex=True, sharey=True)
     for panel, comparison in zip(axes[0], comparisons, strict=True):
         pair = config["comparisons"][comparison]
         first, second = (
@@ -37,8 +37,8 @@ def describe_seeds(first, second):
         for kernel in (first, second)
     ]
     if names[0] == names[1]:
-        return f"op-level seed {names[0]} in both"
-    return f"op-level seeds {names[0]} and {names[1]}"
+        return f"op-level seed\n{names[0]} in both"
+    return f"op-level seeds\n{names[0]} and {names[1]}"
 
 
 if __name__ == "__main__":
