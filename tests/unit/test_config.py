@@ -1,7 +1,15 @@
 """A mistake in config.yaml or claims.yaml is told as file, key, what was found and expected."""
 
+import copy
+
 import pytest
-from bnyesno.config import ConfigurationError, check_config, load_claims, read_interface
+from bnyesno.config import (
+    ConfigurationError,
+    check_config,
+    load_claims,
+    read_interface,
+    restore_numbers,
+)
 from bnyesno.runs import name_rule, record_paths
 from repository import ROOT, read_yaml, write_yaml
 
@@ -127,6 +135,20 @@ def test_missing_file(config, key, path):
     assert mistakes_in(config) == [
         f"config: {key}: found {path}, which is no file; expected a path from {ROOT}"
     ]
+
+
+def test_numbers_of_the_command_line_are_numbers_again(config):
+    changed = copy.deepcopy(config)
+    changed["seeds"] = ["3", "11"]  # as Snakemake reads --config 'seeds=[3,11]'
+    changed["protocols"]["answer"]["learning_rate"] = "0.01"
+    changed["repeats"]["keras"] = "five"
+    restore_numbers(changed)
+    assert changed["seeds"] == [3, 11]
+    assert changed["protocols"]["answer"]["learning_rate"] == 0.01
+    assert changed["repeats"]["keras"] == "five"
+    same = copy.deepcopy(config)
+    restore_numbers(same)
+    assert same == config
 
 
 def test_several_mistakes_are_told_at_once(config):

@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, "workflow/scripts")
 
-from bnyesno.config import ConfigurationError, check_config, load_claims
+from bnyesno.config import ConfigurationError, check_config, load_claims, restore_numbers
 from bnyesno.controls import (
     change_arguments,
     control_jobs,
@@ -22,6 +22,7 @@ from bnyesno.controls import (
 from bnyesno.runs import RECORD, name_rule, record_paths
 from bnyesno.summary import summarize
 
+restore_numbers(config)
 try:
     check_config(config, workflow.basedir)
     load_claims(config["claims"], config)

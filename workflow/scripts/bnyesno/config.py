@@ -1,7 +1,9 @@
 """Checking the configuration before anything is run, and the cells that it asks for."""
 
 import ast
+import functools
 import json
+import operator
 from pathlib import Path
 
 import yaml
@@ -14,6 +16,21 @@ SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 
 class ConfigurationError(Exception):
     """A mistake in a file of the user's; the message says file, key, found and expected."""
+
+
+def restore_numbers(config):
+    """Turn text into the number that the schema asks for, in place.
+
+    Snakemake reads a number inside a list or mapping of --config as text: 'seeds=[3,11]'.
+    """
+    schema = yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text(encoding="utf-8"))
+    for error in [*Draft202012Validator(schema).iter_errors(config)]:
+        if error.validator != "type" or error.validator_value not in ("integer", "number"):
+            continue
+        number = yaml.safe_load(error.instance) if isinstance(error.instance, str) else None
+        if Draft202012Validator({"type": error.validator_value}).is_valid(number):
+            *folders, last = error.absolute_path
+            functools.reduce(operator.getitem, folders, config)[last] = number
 
 
 def check_schema(document, schema_name, source):
