@@ -113,8 +113,7 @@ def test_results_are_compared_bit_for_bit(second, same, different):
 def test_reason_tells_the_initial_draws():
     row = decide("same_result", [cell("bn"), cell("plain")], [run("bn", 0.8), run("plain", 0.7)])
     assert row["reason"] == (
-        "losses are not equal; initial Dense kernels are bitwise equal "
-        "(op-level seeds 4, 25 and 4, 25)"
+        "losses are not equal; initial kernels are bitwise equal (op-level seeds 4, 25 and 4, 25)"
     )
 
 

@@ -1,6 +1,7 @@
 """What the terminal shows at the end of a run."""
 
 import pandas
+import pytest
 from bnyesno.summary import format_claims, summarize
 
 CLAIMS = [
@@ -25,17 +26,30 @@ def test_claims_are_aligned_and_wrapped():
     assert max(map(len, lines)) <= 92
 
 
-def test_says_where_claims_and_figures_are(tmp_path):
-    table, figures = tmp_path / "claims.csv", tmp_path / "figures"
-    figures.mkdir()
-    (figures / "a.png").touch()
-    (figures / "a.svg").touch()
+@pytest.fixture
+def results(tmp_path):
+    """A folder of results with figures and no tables."""
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures/a.png").touch()
+    (tmp_path / "figures/a.svg").touch()
+    return tmp_path
+
+
+def test_says_where_claims_and_figures_are(results):
+    table = results / "tables/claims.csv"
     pandas.DataFrame(CLAIMS).to_csv(table, index=False)
-    text = summarize(table, figures)
+    text = summarize(results)
     assert text.startswith("reproduced ")
     assert f"Reasons and measured values: {table}" in text
-    assert text.endswith(f"Figures:\n  {figures / 'a.png'}")
+    assert text.endswith(f"Figures:\n  {results / 'figures/a.png'}")
+
+
+def test_without_claims_says_verdicts(results):
+    verdict = {"label": "with and without", "causes": "draws", "reason": "the losses differ"}
+    pandas.DataFrame([verdict]).to_csv(results / "tables/verdicts.csv", index=False)
+    assert summarize(results).startswith("with and without: draws\n  the losses differ\n\n")
 
 
 def test_says_nothing_before_there_are_results(tmp_path):
-    assert summarize(tmp_path / "claims.csv", tmp_path / "figures") == ""
+    assert summarize(tmp_path) == ""

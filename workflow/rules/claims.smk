@@ -1,6 +1,6 @@
 """Claims: a verdict, computed from the tables, for every statement of the page.
 
-In:  claims.yaml, results/tables/{runs,layers,controls,verdicts,crossed}.csv
+In:  claims.yaml, results/tables/{runs,layers}.csv and the tables of the controls
 Out: results/tables/claims.csv
 """
 
@@ -10,17 +10,16 @@ rule judge_claims:
         script="workflow/scripts/judge_claims.py",
         code="workflow/scripts/bnyesno/claims.py",
         claims=config["claims"],
-        runs="results/tables/runs.csv",
-        layers="results/tables/layers.csv",
-        controls="results/tables/controls.csv",
-        verdicts="results/tables/verdicts.csv",
-        crossed="results/tables/crossed.csv",
+        tables=[
+            f"<results>/tables/{table}.csv"
+            for table in ["runs", "layers", *control_tables(config)]
+        ],
     output:
-        "results/tables/claims.csv",
+        "<results>/tables/claims.csv",
     log:
-        "results/logs/judge_claims.log",
+        "<results>/logs/judge_claims.log",
     benchmark:
-        "results/benchmarks/judge_claims.tsv"
+        "<results>/benchmarks/judge_claims.tsv"
     conda:
         FIGURES_ENVIRONMENT
     threads: 1
@@ -30,6 +29,5 @@ rule judge_claims:
     message:
         "Judging the claims of the page"
     shell:
-        "python -s {input.script} --claims {input.claims} --runs {input.runs}"
-        " --layers {input.layers} --controls {input.controls}"
-        " --verdicts {input.verdicts} --crossed {input.crossed} --output {output} > {log} 2>&1"
+        "python -s {input.script} --claims {input.claims} --tables {input.tables}"
+        " --output {output} > {log} 2>&1"

@@ -1,6 +1,6 @@
 """What the rule files share: the checked configuration and the names made from it.
 
-In:  config.yaml, claims.yaml
+In:  config.yaml or the --configfile of an experiment of your own, claims.yaml
 Out: the names below; nothing is written
 """
 
@@ -15,6 +15,7 @@ from bnyesno.config import ConfigurationError, check_config, load_claims, restor
 from bnyesno.controls import (
     change_arguments,
     control_jobs,
+    control_tables,
     donor_record,
     job_records,
     variant_arguments,
@@ -25,12 +26,19 @@ from bnyesno.summary import summarize
 restore_numbers(config)
 try:
     check_config(config, workflow.basedir)
-    load_claims(config["claims"], config)
+    if "claims" in config:
+        load_claims(config["claims"], config)
 except ConfigurationError as error:
     raise WorkflowError(str(error)) from None
 
+
+# In the rules, <results> is the folder that everything is written to.
+pathvars:
+    results=config["results"],
+
+
 ENVIRONMENTS = config["environments"]
-PACKAGE_LIST = "results/provenance/packages/{environment}.csv"
+PACKAGE_LIST = "<results>/provenance/packages/{environment}.csv"
 ENVIRONMENT_FILES = {
     **{name: entry["file"] for name, entry in ENVIRONMENTS.items()},
     "figures": "envs/figures.yaml",

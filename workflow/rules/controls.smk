@@ -2,18 +2,10 @@
 
 In:  config.yaml (comparisons, controls, control_runs), the records of the published runs
 Out: results/controls/{change}/{environment}/{api}/{variant}/{protocol}/*.json,
-     results/tables/{controls,verdicts,identity_layers,crossed,evaluation_swap,spread}.csv
+     results/tables/{controls,verdicts}.csv, and those tables that the configuration asks for
 """
 
 CONTROL_JOBS = control_jobs(config)
-CONTROL_TABLES = [
-    "controls",
-    "verdicts",
-    "identity_layers",
-    "crossed",
-    "evaluation_swap",
-    "spread",
-]
 
 for job, variants in CONTROL_JOBS.items():
 
@@ -24,13 +16,14 @@ for job, variants in CONTROL_JOBS.items():
             script="workflow/scripts/train.py",
             code=TRAINING_CODE,
             experiment=config["experiment"]["module"],
+            files=config["experiment"].get("files", []),
             donor=donor_record(config, job),
         output:
             job_records(config, job, variants),
         log:
-            f"results/logs/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.log",
+            f"<results>/logs/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.log",
         benchmark:
-            f"results/benchmarks/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.tsv"
+            f"<results>/benchmarks/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.tsv"
         conda:
             f"../../{ENVIRONMENTS[job.environment]['file']}"
         threads: max(1, config["training_threads"])
@@ -49,7 +42,7 @@ for job, variants in CONTROL_JOBS.items():
             repeats=config["repeats"][job.api],
             change=change_arguments(config, job),
             donor="--initial-weights" if donor_record(config, job) else "",
-            folder=f"results/controls/{job.change}/{job.environment}/{job.api}",
+            folder=subpath(output[0], ancestor=3),
         message:
             f"Control {job.change}: training {', '.join(variants)} in {job.environment}"
         shell:
@@ -78,13 +71,11 @@ rule compare_controls:
             for record in job_records(config, job, variants)
         ],
     output:
-        **{table: f"results/tables/{table}.csv" for table in CONTROL_TABLES},
-        trajectories="results/tables/trajectories.csv",
-        kernels="results/tables/initial_kernels.csv",
+        **{table: f"<results>/tables/{table}.csv" for table in control_tables(config)},
     log:
-        "results/logs/compare_controls.log",
+        "<results>/logs/compare_controls.log",
     benchmark:
-        "results/benchmarks/compare_controls.tsv"
+        "<results>/benchmarks/compare_controls.tsv"
     conda:
         FIGURES_ENVIRONMENT
     threads: 1

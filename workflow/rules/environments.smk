@@ -7,11 +7,11 @@ Out: results/provenance/config.yaml, results/provenance/packages/{environment}.c
 
 rule write_config:
     output:
-        "results/provenance/config.yaml",
+        "<results>/provenance/config.yaml",
     log:
-        "results/logs/write_config.log",
+        "<results>/logs/write_config.log",
     benchmark:
-        "results/benchmarks/write_config.tsv"
+        "<results>/benchmarks/write_config.tsv"
     conda:
         FIGURES_ENVIRONMENT
     threads: 1
@@ -38,9 +38,9 @@ for environment, environment_file in ENVIRONMENT_FILES.items():
         output:
             PACKAGE_LIST.format(environment=environment),
         log:
-            f"results/logs/list_packages/{environment}.log",
+            f"<results>/logs/list_packages/{environment}.log",
         benchmark:
-            f"results/benchmarks/list_packages/{environment}.tsv"
+            f"<results>/benchmarks/list_packages/{environment}.tsv"
         conda:
             f"../../{environment_file}"
         threads: 1

@@ -5,13 +5,16 @@ Out: results/figures/{figure}.{svg,pdf,png}, for each figure below
 """
 
 FORMATS = config["figures"]["formats"]
-# Figure -> the one table that it is drawn from.
-FIGURES = {
+# Figure -> the one table that it is drawn from; drawn are those that the configuration lists.
+TABLE_OF_FIGURE = {
     "weight_sums": "steps",
     "val_loss": "epochs",
     "published_and_measured": "claims",
     "initial_kernels": "initial_kernels",
     "trajectories": "trajectories",
+}
+FIGURES = {
+    figure: table for figure, table in TABLE_OF_FIGURE.items() if figure in config["figures"]
 }
 
 for figure, table in FIGURES.items():
@@ -23,13 +26,13 @@ for figure, table in FIGURES.items():
             script=f"workflow/scripts/render_{figure}.py",
             code="workflow/scripts/bnyesno/figures.py",
             config=rules.write_config.output,
-            table=f"results/tables/{table}.csv",
+            table=f"<results>/tables/{table}.csv",
         output:
-            expand("results/figures/{figure}.{format}", figure=figure, format=FORMATS),
+            expand("<results>/figures/{figure}.{format}", figure=figure, format=FORMATS),
         log:
-            f"results/logs/render_{figure}.log",
+            f"<results>/logs/render_{figure}.log",
         benchmark:
-            f"results/benchmarks/render_{figure}.tsv"
+            f"<results>/benchmarks/render_{figure}.tsv"
         conda:
             FIGURES_ENVIRONMENT
         threads: 1
@@ -45,6 +48,6 @@ for figure, table in FIGURES.items():
 
 rule render_figures:
     input:
-        expand("results/figures/{figure}.{format}", figure=FIGURES, format=FORMATS),
+        expand("<results>/figures/{figure}.{format}", figure=FIGURES, format=FORMATS),
     message:
         "All figures are in results/figures"

@@ -21,9 +21,11 @@ for environment, api in TRAINED:
             script="workflow/scripts/train.py",
             code=TRAINING_CODE,
             experiment=config["experiment"]["module"],
+            files=config["experiment"].get("files", []),
         output:
             expand(
                 RECORD,
+                results=config["results"],
                 environment=environment,
                 api=api,
                 protocol=config["protocols"],
@@ -31,9 +33,9 @@ for environment, api in TRAINED:
                 allow_missing=True,
             ),
         log:
-            f"results/logs/train/{environment}/{api}/{{variant}}-seed{{seed}}.log",
+            f"<results>/logs/train/{environment}/{api}/{{variant}}-seed{{seed}}.log",
         benchmark:
-            f"results/benchmarks/train/{environment}/{api}/{{variant}}-seed{{seed}}.tsv"
+            f"<results>/benchmarks/train/{environment}/{api}/{{variant}}-seed{{seed}}.tsv"
         conda:
             f"../../{ENVIRONMENTS[environment]['file']}"
         threads: max(1, config["training_threads"])
@@ -49,7 +51,7 @@ for environment, api in TRAINED:
             data_seed=config["experiment"]["data_seed"],
             python_seed=config["experiment"]["python_seed"],
             repeats=config["repeats"][api],
-            folder=f"results/runs/{environment}/{api}/{{variant}}",
+            folder=subpath(output[0], ancestor=2),
         message:
             f"Training {{wildcards.variant}}, seed {{wildcards.seed}}, in {environment} with {api}"
         shell:

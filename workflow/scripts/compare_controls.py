@@ -15,18 +15,7 @@ def main():
     parser.add_argument("--output-folder", type=Path, required=True)
     options = parser.parse_args()
     config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
-    controls = compare.compare_controls(config)
-    tables = {
-        "controls": controls,
-        "verdicts": compare.judge_comparisons(config, controls),
-        "identity_layers": compare.tabulate_identity_layers(config),
-        "crossed": compare.tabulate_crossed(config),
-        "evaluation_swap": compare.tabulate_evaluation_swap(config),
-        "spread": compare.tabulate_spread(config),
-        "trajectories": compare.tabulate_trajectories(config),
-        "initial_kernels": compare.tabulate_initial_kernels(config),
-    }
-    for name, table in tables.items():
+    for name, table in compare.make_tables(config).items():
         write_table(table, options.output_folder / f"{name}.csv")
 
 

@@ -7,19 +7,16 @@ import yaml
 from bnyesno.claims import judge_all
 from bnyesno.tables import read_table, write_table
 
-TABLES = ("runs", "layers", "controls", "verdicts", "crossed")
-
 
 def main():
     """Read claims and tables, write claims.csv."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--claims", type=Path, required=True, help="claims.yaml")
-    for name in TABLES:
-        parser.add_argument(f"--{name}", type=Path, required=True, help=f"{name}.csv")
+    parser.add_argument("--tables", type=Path, required=True, nargs="+", help="runs.csv, ...")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     claims = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
-    tables = {name: read_table(getattr(options, name)) for name in TABLES}
+    tables = {path.stem: read_table(path) for path in options.tables}
     write_table(judge_all(claims, tables), options.output)
 
 

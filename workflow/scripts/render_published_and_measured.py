@@ -30,7 +30,7 @@ def draw(config, claims):
     """Return the figure; `claims` is claims.csv."""
     numbers = list(published_numbers(claims).itertuples())
     figure, axes = figures.new_figure(1, 2, 0.42 * len(numbers) + 0.95, sharey=True)
-    draw_losses(axes[0][0], numbers)
+    draw_losses(axes[0][0], numbers, figures.loss_label(config))
     draw_differences(axes[0][1], numbers, config["figures"]["published_and_measured"]["zoom"])
     axes[0][0].set_yticks(range(len(numbers)), [describe(claim, config) for claim in numbers])
     axes[0][0].set_ylim(len(numbers) - 0.4, -0.6)
@@ -38,7 +38,7 @@ def draw(config, claims):
     return figure
 
 
-def draw_losses(panel, numbers):
+def draw_losses(panel, numbers, label):
     """Draw published and measured losses on one axis."""
     places = range(len(numbers))
     published = [claim.published for claim in numbers]
@@ -46,7 +46,7 @@ def draw_losses(panel, numbers):
     panel.plot(published, places, "o", color="black", fillstyle="none", ms=6, label="published")
     panel.plot(measured, places, ".", color=figures.MEASURED_COLOUR, ms=5, label="measured")
     panel.margins(x=0.15)
-    panel.set_xlabel("loss (MSE)")
+    panel.set_xlabel(label)
 
 
 def draw_differences(panel, numbers, zoom):

@@ -36,7 +36,7 @@ def draw(config, epochs):
                 )
         panel.set_title(entry["label"])
         panel.set_xlabel("epoch")
-    axes[0][0].set_ylabel("validation loss (mean squared error)")
+    axes[0][0].set_ylabel(figures.loss_label(config))
     for variant, description in variants.items():
         axes[0][0].plot([], [], color=colours[variant], label=description["label"])
     figure.legend(loc="outside lower center", ncols=2)

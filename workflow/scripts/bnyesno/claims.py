@@ -92,7 +92,7 @@ def compare_runs(claim, tables):
     equal = first["val_loss"] == second["val_loss"]
     measured = f"{first['val_loss']:.17g} and {second['val_loss']:.17g}"
     reason = (
-        f"losses are {'bitwise equal' if equal else 'not equal'}; initial Dense kernels are "
+        f"losses are {'bitwise equal' if equal else 'not equal'}; initial kernels are "
         f"{'bitwise equal' if list(first_draws) == list(second_draws) else 'different draws'}"
         f" (op-level seeds {list_seeds(first_draws)} and {list_seeds(second_draws)})"
     )
@@ -184,6 +184,13 @@ def same_up_to_spread(claim, tables):
     return measured, REPRODUCED if solved else NOT_REPRODUCED, reason
 
 
+def find_table(tables, name):
+    """Return a table that not every configuration makes; raise CellNotRun if it was not made."""
+    if name not in tables:
+        raise CellNotRun(f"table {name}")
+    return tables[name]
+
+
 def find_row(table, **values):
     """Return the first row of a table with these values; raise CellNotRun if there is none."""
     chosen = table
@@ -196,7 +203,7 @@ def find_row(table, **values):
 
 def cause_is(claim, tables):
     """Do the controls find this cause, and no other, for a comparison's difference?"""
-    verdict = find_row(tables["verdicts"], comparison=claim["comparison"])
+    verdict = find_row(find_table(tables, "verdicts"), comparison=claim["comparison"])
     if verdict["causes"].startswith("undecided"):
         return verdict["causes"], NOT_TESTED, verdict["reason"]
     found = verdict["causes"] == claim["cause"]
@@ -205,8 +212,9 @@ def cause_is(claim, tables):
 
 def cannot_be_shown(claim, tables):
     """Does a comparison stay equal under a control, too?"""
-    control = find_row(tables["controls"], comparison=claim["comparison"], control=claim["control"])
-    published = find_row(tables["controls"], comparison=claim["comparison"], control="published")
+    rows = find_table(tables, "controls")
+    control = find_row(rows, comparison=claim["comparison"], control=claim["control"])
+    published = find_row(rows, comparison=claim["comparison"], control="published")
     shown = control["observed"] == "differ"
     reason = (
         f"weights {published['observed']} as published and {control['observed']} under "
@@ -217,7 +225,7 @@ def cannot_be_shown(claim, tables):
 
 def never_lower_from_same_start(claim, tables):
     """Does an architecture end lower than the first one from no start of the crossed runs?"""
-    crossed = tables["crossed"]
+    crossed = find_table(tables, "crossed")
     chosen = crossed[
         (crossed["environment"] == claim["environment"])
         & (crossed["architecture"] == claim["architecture"])

@@ -16,7 +16,9 @@ from bnyesno.controls import (
     PUBLISHED,
     applicable,
     cell_in,
+    control_tables,
     record_path,
+    requests,
     runs_of,
     start_of,
     variants_of,
@@ -243,52 +245,63 @@ def explain(published, starts, at_equal_start):
 def make_frame(name, rows):
     """Return a data frame with the columns of COLUMNS[name]; step numbers stay integers."""
     table = pandas.DataFrame(rows, columns=list(COLUMNS[name]))
-    whole = {"first_difference_step", "graph_seed", "op_seed", "first_op_seed", "second_op_seed"}
+    whole = {"first_difference_step", "graph_seed", "op_seed"}
     return table.astype(dict.fromkeys(whole & set(table), "Int64"))
+
+
+def make_tables(config):
+    """Return {name: table} for every table that the configuration asks of the controls."""
+    controls = compare_controls(config)
+    tables = {"controls": controls, "verdicts": judge_comparisons(config, controls)}
+    for name in control_tables(config)[len(tables) :]:
+        tables[name] = TABULATE[name](config)
+    return tables
 
 
 def tabulate_identity_layers(config):
     """Return identity_layers.csv: op-level seeds and loss by number and place of identities."""
-    series = config["control_runs"]["identity_series"]
     rows = []
-    for environment in environments_with(config, series["api"]):
+    for environment, series in requests(config, "identity_layers"):
         runs = {
             variant: read_record(
                 record_path(config, PUBLISHED, cell_in(environment, series, variant))
             )
             for variant in series["variants"]
         }
-        plain = trajectory(next(iter(runs.values())))
+        first = trajectory(next(iter(runs.values())))
         for variant, record in runs.items():
-            layers = variants_of(config)[variant]["layers"]
-            seeds = [record["op_level_seeds"].get(layer) for layer in record["drawing_layers"]]
             rows += [
                 {
                     **cell_in(environment, series, variant),
                     "seed": record["cell"]["seeds"]["graph"],
-                    "layers_between": len(layers["between"]) if "between" in layers else 0,
-                    "layers_after": len(layers["after"]) if "after" in layers else 0,
-                    "first_op_seed": seeds[0] and seeds[0]["op_seed"],
-                    "second_op_seed": seeds[1] and seeds[1]["op_seed"],
+                    "added_layers": count_layers(variants_of(config)[variant]["layers"]),
+                    "op_seeds": list_op_seeds(record),
                     "rows": rows_name,
                     "val_loss": loss,
-                    "equals_first_variant": first_difference(plain, trajectory(record)) is None,
+                    "equals_first_variant": first_difference(first, trajectory(record)) is None,
                 }
                 for rows_name, loss in record["evaluations"].items()
             ]
     return make_frame("identity_layers", rows)
 
 
-def environments_with(config, api):
-    """Return the environments that train with an API."""
-    return [name for name, entry in config["environments"].items() if api in entry["apis"]]
+def count_layers(slots):
+    """Return the number of layers in each slot as text: "between 1, after 0"."""
+    return ", ".join(f"{slot} {len(layers)}" for slot, layers in slots.items())
+
+
+def list_op_seeds(record):
+    """Return the op-level seeds of a run's layers that draw, as text: "4, 24"."""
+    seeds = record["op_level_seeds"]
+    return ", ".join(
+        str(seeds[name]["op_seed"]) for name in record["drawing_layers"] if name in seeds
+    )
 
 
 def tabulate_crossed(config):
     """Return crossed.csv: every architecture from the initial weights of every variant."""
-    crossed = config["control_runs"]["crossed"]
     rows = []
-    for environment in environments_with(config, crossed["api"]):
+    for environment, crossed in requests(config, "crossed"):
         for start in crossed["starts_of"]:
             change = start_of(cell_in(environment, crossed, start))
             baseline = {}
@@ -316,18 +329,19 @@ def tabulate_crossed(config):
 
 def tabulate_evaluation_swap(config):
     """Return evaluation_swap.csv: each published pair under every protocol and rows."""
-    swap = config["control_runs"]["evaluation_swap"]
     rows = []
-    for environment in environments_with(config, swap["api"]):
-        for without, with_bn in swap["pairs"]:
+    for environment, swap in requests(config, "evaluation_swap"):
+        for pair in swap["pairs"]:
             for protocol, settings in config["protocols"].items():
                 entry = {"api": swap["api"], "protocol": protocol}
                 losses = [
-                    read_record(record_path(config, PUBLISHED, cell_in(environment, entry, v)))
-                    for v in (without, with_bn)
+                    read_record(record_path(config, PUBLISHED, cell_in(environment, entry, v)))[
+                        "evaluations"
+                    ]
+                    for v in pair
                 ]
-                for rows_name in losses[0]["evaluations"]:
-                    before, after = (record["evaluations"][rows_name] for record in losses)
+                for rows_name in losses[0]:
+                    first, second = (each[rows_name] for each in losses)
                     rows.append(
                         {
                             "environment": environment,
@@ -336,11 +350,11 @@ def tabulate_evaluation_swap(config):
                             "seed": config["control_runs"]["seed"],
                             "rows": rows_name,
                             "rows_role": role_of(rows_name, settings["training_rows"]),
-                            "without_bn": without,
-                            "with_bn": with_bn,
-                            "val_loss_without_bn": before,
-                            "val_loss_with_bn": after,
-                            "difference": after - before,
+                            "first": pair[0],
+                            "second": pair[1],
+                            "first_loss": first,
+                            "second_loss": second,
+                            "difference": second - first,
                         }
                     )
     return make_frame("evaluation_swap", rows)
@@ -348,9 +362,8 @@ def tabulate_evaluation_swap(config):
 
 def tabulate_spread(config):
     """Return spread.csv: repeats of runs that are not reproducible, by number of threads."""
-    spread = config["control_runs"]["spread"]
     rows = []
-    for environment in environments_with(config, spread["api"]):
+    for environment, spread in requests(config, "spread"):
         for change in (PUBLISHED, "default_threads"):
             for variant in spread["variants"]:
                 cell = cell_in(environment, spread, variant)
@@ -435,3 +448,13 @@ def tabulate_initial_kernels(config):
                 for index, value in enumerate(kernel["values"])
             ]
     return make_frame("initial_kernels", rows)
+
+
+TABULATE = {
+    "identity_layers": tabulate_identity_layers,
+    "crossed": tabulate_crossed,
+    "evaluation_swap": tabulate_evaluation_swap,
+    "spread": tabulate_spread,
+    "trajectories": tabulate_trajectories,
+    "initial_kernels": tabulate_initial_kernels,
+}

@@ -98,9 +98,11 @@ def shorten(value):
 def check_config(config, base, source="config"):
     """Check the merged configuration, its files, and the names it uses of other entries.
 
-    `base` is the folder that its relative paths start from. Raises ConfigurationError.
+    Adds what it leaves out, in place. `base` is the folder that its relative paths start from.
+    Raises ConfigurationError.
     """
     check_schema(config, "config.schema.yaml", source)
+    fill_defaults(config, Path(base) / "config.yaml")
     mistakes = [*missing_files(config, base, source)]
     if not mistakes:
         mistakes = [*unknown_names(config, base, source)]
@@ -108,9 +110,32 @@ def check_config(config, base, source="config"):
         raise ConfigurationError("\n".join(mistakes))
 
 
+def fill_defaults(config, page):
+    """Add what a configuration may leave out, in place; `page` is the page's configuration file.
+
+    An experiment of one's own is judged by the page's controls, but for those that are limited
+    to comparisons of the page.
+    """
+    if "controls" not in config:
+        controls = yaml.safe_load(page.read_text(encoding="utf-8"))["controls"]
+        config["controls"] = {
+            name: control for name, control in controls.items() if "comparisons" not in control
+        }
+    config.setdefault("results", "results")
+    config.setdefault("training_threads", 1)
+    config["repeats"] = {"tf.keras": 1, "keras": 1} | config.get("repeats", {})
+    first_seed = {"seed": config["seeds"][0]}
+    config["control_runs"] = {**first_seed, "variants": {}} | config.get("control_runs", {})
+    config["figures"] = {"formats": ["svg", "pdf", "png"], **first_seed} | config.get("figures", {})
+
+
 def missing_files(config, base, source):
     """Yield a line for each file that the configuration names and that is not there."""
-    named = {"experiment/module": config["experiment"]["module"], "claims": config["claims"]}
+    named = {"experiment/module": config["experiment"]["module"]}
+    for position, path in enumerate(config["experiment"].get("files", [])):
+        named[f"experiment/files/{position}"] = path
+    if "claims" in config:
+        named["claims"] = config["claims"]
     for name, environment in config["environments"].items():
         named[f"environments/{name}/file"] = environment["file"]
     for key, path in named.items():
@@ -144,43 +169,50 @@ def figure_uses(config):
     figures, protocols = config["figures"], config["protocols"]
     yield "figures/seed", figures["seed"], config["seeds"], "a seed"
     for figure in ("weight_sums", "val_loss"):
-        yield f"figures/{figure}/protocol", figures[figure]["protocol"], protocols, "a protocol"
-    for name in figures["weight_sums"]["variants"]:
+        if figure in figures:
+            yield f"figures/{figure}/protocol", figures[figure]["protocol"], protocols, "a protocol"
+    for name in figures.get("weight_sums", {}).get("variants", []):
         yield "figures/weight_sums/variants", name, config["variants"], "a variant"
-    shown = figures["val_loss"]
-    if shown["protocol"] in protocols:
+    shown = figures.get("val_loss", {})
+    if shown.get("protocol") in protocols:
         known = evaluation_rows(config, shown["protocol"])
         yield "figures/val_loss/rows", shown["rows"], known, "evaluation rows of its protocol"
     for figure in ("initial_kernels", "trajectories"):
-        for name in figures[figure]["comparisons"]:
+        for name in figures.get(figure, {}).get("comparisons", []):
             yield f"figures/{figure}/comparisons", name, config["comparisons"], "a comparison"
-    for name in figures["trajectories"]["controls"]:
+    for name in figures.get("trajectories", {}).get("controls", []):
         yield "figures/trajectories/controls", name, config["controls"], "a control"
+    if "published_and_measured" in figures:
+        yield "figures/published_and_measured", "claims", config, "the key claims among"
 
 
 def control_uses(config):
     """Yield (key, name, known names, kind) for the names in comparisons and controls."""
-    runs, variants = config["control_runs"], variants_of(config)
-    yield "control_runs/seed", runs["seed"], config["seeds"], "a seed"
+    yield "control_runs/seed", config["control_runs"]["seed"], config["seeds"], "a seed"
     for name, comparison in config["comparisons"].items():
         for side in ("first", "second"):
             yield from cell_uses(config, f"comparisons/{name}/{side}", comparison[side])
     for name, control in config["controls"].items():
         for comparison in control.get("comparisons", []):
             yield f"controls/{name}/comparisons", comparison, config["comparisons"], "a comparison"
-    for table in ("identity_series", "crossed", "spread"):
-        protocol = runs[table]["protocol"]
-        yield f"control_runs/{table}/protocol", protocol, config["protocols"], "a protocol"
-    for key, names in {
-        "identity_series/variants": runs["identity_series"]["variants"],
-        "crossed/architectures": runs["crossed"]["architectures"],
-        "crossed/starts_of": runs["crossed"]["starts_of"],
-        "spread/variants": runs["spread"]["variants"],
-    }.items():
-        for name in names:
-            yield f"control_runs/{key}", name, variants, "a variant"
-    for name in (name for pair in runs["evaluation_swap"]["pairs"] for name in pair):
-        yield "control_runs/evaluation_swap/pairs", name, config["variants"], "a variant"
+    yield from table_uses(config)
+
+
+def table_uses(config):
+    """Yield (key, name, known names, kind) for the names in the tables of `control_runs`."""
+    runs = config["control_runs"]
+    for table in ("identity_layers", "crossed", "spread"):
+        if table in runs:
+            protocol = runs[table]["protocol"]
+            yield f"control_runs/{table}/protocol", protocol, config["protocols"], "a protocol"
+        for key in {"variants", "architectures", "starts_of"} & set(runs.get(table, {})):
+            for name in runs[table][key]:
+                yield f"control_runs/{table}/{key}", name, variants_of(config), "a variant"
+    for pair in runs.get("evaluation_swap", {}).get("pairs", []):
+        for name in pair:
+            yield "control_runs/evaluation_swap/pairs", name, config["variants"], "a variant"
+    if "spread" in runs:
+        yield "control_runs/spread", "default_threads", config["controls"], "a control"
 
 
 def cell_uses(config, key, cell):

@@ -8,16 +8,26 @@ initial weights of that variant's published run).
 import json
 import shlex
 from collections import defaultdict
+from itertools import product
 from typing import NamedTuple
 
 from bnyesno.runs import RECORD
 
 CONTROL_RECORD = (
-    "results/controls/{change}/{environment}/{api}/{variant}/{protocol}"
+    "{results}/controls/{change}/{environment}/{api}/{variant}/{protocol}"
     "/seed{seed}-repeat{repeat}.json"
 )
 PUBLISHED = "published"
 CELL = ("environment", "api", "variant", "protocol")
+# Made when `control_runs` or `figures` has an entry of that name.
+TABLES_ON_REQUEST = (
+    "identity_layers",
+    "crossed",
+    "evaluation_swap",
+    "spread",
+    "trajectories",
+    "initial_kernels",
+)
 
 
 class Job(NamedTuple):
@@ -27,6 +37,12 @@ class Job(NamedTuple):
     environment: str
     api: str
     protocol: str
+
+
+def control_tables(config):
+    """Return the names of the tables made of the controls: two always, the others on request."""
+    requests = {**config["control_runs"], **config["figures"]}
+    return ["controls", "verdicts", *(name for name in TABLES_ON_REQUEST if name in requests)]
 
 
 def control_jobs(config):
@@ -46,20 +62,24 @@ def wanted_runs(config):
     for _, control, comparison in applicable(config):
         for change, cell in runs_of(config, control, comparison):
             yield change, cell
-    runs = config["control_runs"]
-    for environment, entry in config["environments"].items():
-        series, crossed, spread = runs["identity_series"], runs["crossed"], runs["spread"]
-        if series["api"] in entry["apis"]:
-            for variant in series["variants"]:
-                yield PUBLISHED, cell_in(environment, series, variant)
-        if crossed["api"] in entry["apis"]:
-            for start in crossed["starts_of"]:
-                for variant in crossed["architectures"]:
-                    cell = cell_in(environment, crossed, variant)
-                    yield start_of({**cell, "variant": start}), cell
-        if spread["api"] in entry["apis"]:
-            for variant in spread["variants"]:
-                yield "default_threads", cell_in(environment, spread, variant)
+    for environment, series in requests(config, "identity_layers"):
+        for variant in series["variants"]:
+            yield PUBLISHED, cell_in(environment, series, variant)
+    for environment, crossed in requests(config, "crossed"):
+        for start, variant in product(crossed["starts_of"], crossed["architectures"]):
+            cell = cell_in(environment, crossed, variant)
+            yield start_of({**cell, "variant": start}), cell
+    for environment, spread in requests(config, "spread"):
+        for variant in spread["variants"]:
+            yield "default_threads", cell_in(environment, spread, variant)
+
+
+def requests(config, table):
+    """Yield (environment, entry of `control_runs`) for a table, where its API is trained."""
+    entry = config["control_runs"].get(table)
+    for environment, settings in config["environments"].items():
+        if entry and entry["api"] in settings["apis"]:
+            yield environment, entry
 
 
 def cell_in(environment, entry, variant):
@@ -104,6 +124,7 @@ def record_path(config, change, cell, repeat=1):
     """Return the path of a run's record."""
     published = change == PUBLISHED and cell["variant"] in config["variants"]
     return (RECORD if published else CONTROL_RECORD).format(
+        results=config["results"],
         change=change,
         seed=config["control_runs"]["seed"],
         repeat=repeat,
@@ -140,8 +161,7 @@ def donor_cells(config):
     for comparison in config["comparisons"].values():
         yield comparison["first"]
         yield comparison["second"]
-    crossed = config["control_runs"]["crossed"]
-    for environment in config["environments"]:
+    for environment, crossed in requests(config, "crossed"):
         for variant in crossed["starts_of"]:
             yield cell_in(environment, crossed, variant)
 

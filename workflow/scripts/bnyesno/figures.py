@@ -67,6 +67,11 @@ def save(figure, paths):
     plt.close(figure)
 
 
+def loss_label(config):
+    """Return the label of an axis of losses: what the configuration calls its loss."""
+    return config["experiment"].get("loss", "loss")
+
+
 def split_label(label):
     """Return a comparison's label with its last part on a line of its own."""
     return "\n".join(label.rsplit(", ", 1))

@@ -3,13 +3,14 @@
 import re
 from itertools import product
 
-RECORD = "results/runs/{environment}/{api}/{variant}/{protocol}/seed{seed}-repeat{repeat}.json"
+RECORD = "{results}/runs/{environment}/{api}/{variant}/{protocol}/seed{seed}-repeat{repeat}.json"
 
 
 def record_paths(config):
     """Return the path of every record that the configuration asks for, in table order."""
     return [
         RECORD.format(
+            results=config["results"],
             environment=environment,
             api=api,
             variant=variant,

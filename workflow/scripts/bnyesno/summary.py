@@ -1,21 +1,39 @@
-"""The end of a run on the terminal: the claims table and where the figures are."""
+"""The end of a run on the terminal: claims or verdicts, and where the figures are."""
 
 import csv
 import textwrap
 from pathlib import Path
 
 
-def summarize(claims_path, figures_folder):
-    """Return the claims table and the list of figures as text; empty before there are any."""
+def summarize(results):
+    """Return what is in a folder of results, as text: claims, or else verdicts, and figures.
+
+    Empty before there are any.
+    """
     parts = []
-    if Path(claims_path).is_file():
-        with Path(claims_path).open(encoding="utf-8", newline="") as stream:
-            parts.append(format_claims(list(csv.DictReader(stream))))
-        parts.append(f"Reasons and measured values: {claims_path}")
-    figures = sorted(Path(figures_folder).glob("*.png"))
+    claims, verdicts = (Path(results, "tables", f"{name}.csv") for name in ("claims", "verdicts"))
+    if claims.is_file():
+        parts.append(format_claims(read_rows(claims)))
+        parts.append(f"Reasons and measured values: {claims}")
+    elif verdicts.is_file():
+        parts += [format_verdict(row) for row in read_rows(verdicts)]
+        parts.append(f"The whole table: {verdicts}")
+    figures = sorted(Path(results, "figures").glob("*.png"))
     if figures:
         parts.append("Figures:\n" + "\n".join(f"  {figure}" for figure in figures))
     return "\n\n".join(parts)
+
+
+def read_rows(path):
+    """Return the rows of a CSV file as dictionaries."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def format_verdict(row, width=76):
+    """Return a row of verdicts.csv as text: the pair, the cause and the reason."""
+    reason = textwrap.indent(textwrap.fill(row["reason"], width), "  ")
+    return f"{row['label']}: {row['causes']}\n{reason}"
 
 
 def format_claims(claims, width=76):
