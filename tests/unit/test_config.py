@@ -171,7 +171,7 @@ def test_several_unknown_names_are_told_at_once(config):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("SLOTS = ()\n", "found no PROCEDURES, build_model, make_data, expected an experiment"),
+        ("SLOTS = ()\n", "an experiment also has to define make_data, build_model, PROCEDURES"),
         ("def make_data(:\n", "line 1: invalid syntax"),
         (
             "SLOTS = tuple('ab')\nPROCEDURES = {}\nmake_data = build_model = print\n",

@@ -1,12 +1,8 @@
 """The page's experiment: a linear autoencoder, 12 -> 8 -> 12, on standard normal noise.
 
-Source: the question and the answer named in CITATION.cff. An experiment module tells the
-harness four things and knows nothing of records, controls or figures:
-
-SLOTS       the places in the model that a variant may fill with layers;
-make_data   draws the data, right after the harness has set every seed;
-build_model builds and compiles the model, given the layers for each slot;
-PROCEDURES  the ways to train it, each a function (model, inputs, targets, settings, observer).
+Source: the question and the answer named in CITATION.cff. What an experiment module has to
+define is said in workflow/scripts/bnyesno/training/interface.py; it knows nothing of records,
+controls or figures.
 
 The order of operations is that of the published scripts, because in graph mode every
 operation that is created shifts the random draws of those created after it.

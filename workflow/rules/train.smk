@@ -7,6 +7,7 @@ Out: results/runs/{environment}/{api}/{variant}/{protocol}/seed{seed}-repeat{rep
 
 TRAINING_CODE = [
     "workflow/scripts/bnyesno/training/framework.py",
+    "workflow/scripts/bnyesno/training/interface.py",
     "workflow/scripts/bnyesno/training/observe.py",
     "workflow/scripts/bnyesno/training/run.py",
 ]

@@ -39,7 +39,9 @@ def parse_arguments(arguments=None):
     )
     controls = parser.add_argument_group("controls: each changes one thing")
     controls.add_argument("--initial-weights", help="record whose initial weights to start from")
-    controls.add_argument("--initializer-seeds", type=int, nargs="+", help="one per drawing layer")
+    controls.add_argument(
+        "--initializer-seeds", type=int, nargs="+", help="one per drawing layer, or the first few"
+    )
     controls.add_argument("--eager", choices=["default", "switched"], default="default")
     options = parser.parse_args(arguments)
     if len(options.variant) != len(options.layers):
@@ -84,10 +86,10 @@ def main():
     """Train every cell, each as if in a process of its own."""
     options = parse_arguments()
     donor = read_donor(options.initial_weights)
+    experiment = run.load_experiment(options.experiment, options.data)
     tensorflow, keras = framework.load_framework(options.api)
     if options.eager == "switched":
         framework.switch_eager(tensorflow)
-    experiment = run.load_experiment(options.experiment)
     framework.limit_threads(tensorflow, options.threads)
     machine = run.describe_machine(tensorflow, keras, options.threads)
     for cell in cells(options):

@@ -1,6 +1,5 @@
 """Checking the configuration before anything is run, and the cells that it asks for."""
 
-import ast
 import functools
 import json
 import operator
@@ -10,6 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from bnyesno.controls import variants_of
+from bnyesno.interface import read_interface
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 
@@ -145,8 +145,11 @@ def missing_files(config, base, source):
 
 def unknown_names(config, base, source):
     """Yield a line for each name that the configuration uses and nowhere defines."""
-    module = config["experiment"]["module"]
-    interface = read_interface(Path(base) / module)
+    experiment = config["experiment"]
+    try:
+        interface = read_interface(Path(base) / experiment["module"], experiment["data"])
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
     uses = [*experiment_uses(config, *interface), *figure_uses(config), *control_uses(config)]
     for key, name, known, kind in uses:
         if name not in known:
@@ -230,40 +233,6 @@ def evaluation_rows(config, protocol):
     """Return the evaluation rows of a protocol as the tables name them, [] for an unknown one."""
     rows = config["protocols"].get(protocol, {"evaluation_rows": []})["evaluation_rows"]
     return [f"{first}:{last}" for first, last in rows]
-
-
-def read_interface(path):
-    """Return (slots, procedures) of an experiment module, without importing it.
-
-    The host may lack what the module imports, so its source is read instead.
-    Raises ConfigurationError when the file is not Python or lacks a part of the interface.
-    """
-    try:
-        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
-    except SyntaxError as error:
-        raise ConfigurationError(f"{path}: line {error.lineno}: {error.msg}") from None
-    values = {
-        target.id: node.value
-        for node in tree.body if isinstance(node, ast.Assign)
-        for target in node.targets if isinstance(target, ast.Name)
-    }  # fmt: skip
-    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    needed = {"SLOTS", "PROCEDURES", "make_data", "build_model"}
-    missing = sorted(needed - values.keys() - functions)
-    if missing:
-        raise ConfigurationError(
-            f"{path}: found no {', '.join(missing)}, expected an experiment module to define "
-            "SLOTS, make_data, build_model and PROCEDURES (workflow/experiments/autoencoder.py)"
-        )
-    try:
-        slots = [*ast.literal_eval(values["SLOTS"])]
-        procedures = [ast.literal_eval(key) for key in values["PROCEDURES"].keys]
-    except (ValueError, AttributeError, KeyError):
-        raise ConfigurationError(
-            f"{path}: expected SLOTS to be a tuple of names, PROCEDURES a dictionary from name "
-            "to function, both written out"
-        ) from None
-    return slots, procedures
 
 
 def load_claims(path, config):

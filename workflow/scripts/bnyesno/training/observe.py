@@ -62,6 +62,11 @@ def describe_weights(weights):
     }
 
 
+def loss_of(report):
+    """Return the loss from what the framework reports, which is a list where there are metrics."""
+    return float(numpy.ravel(report)[0])
+
+
 class Observer:
     """Notes what the published scripts print or plot, while a procedure trains the model.
 
@@ -83,8 +88,8 @@ class Observer:
         self.epoch_weights = []
 
     def after_step(self, loss):
-        """Note the loss (a scalar) that the framework reports for this step."""
-        self.step_losses.append(float(loss))
+        """Note what the framework reports for this step: the loss, or the loss and metrics."""
+        self.step_losses.append(loss_of(loss))
         weights = arrays_by_layer(self._model)
         self.weight_sums.append(
             {

@@ -10,23 +10,22 @@ import time
 
 import numpy
 
-from bnyesno.training import framework, observe
+from bnyesno.training import framework, interface, observe
 
 RECORD_FORMAT = 1
 
 
-def load_experiment(path):
-    """Import an experiment module from its file.
+def load_experiment(path, data=None):
+    """Import an experiment module from its file; `data` are the arguments for make_data.
 
-    Raises ValueError, naming file and missing names, when it does not fit the interface.
+    Raises ValueError, naming file and part, when it does not fit the interface.
     """
     spec = importlib.util.spec_from_file_location("experiment", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    needed = ("SLOTS", "make_data", "build_model", "PROCEDURES")
-    missing = [name for name in needed if not hasattr(module, name)]
-    if missing:
-        raise ValueError("{}: an experiment also has to define {}".format(path, ", ".join(missing)))
+    interface.check_parts(path, dir(module))
+    if data is not None:
+        interface.check_calls(path, interface.signatures_of(path, module), data)
     return module
 
 
@@ -39,7 +38,10 @@ def train(tensorflow, keras, experiment, cell, donor=None):
     begin = time.perf_counter()
     settings = cell["settings"]
     framework.set_seeds(tensorflow, cell["seeds"])
-    inputs, targets = experiment.make_data(**cell["data"])
+    data = experiment.make_data(**cell["data"])
+    interface.check_data(experiment.__file__, data)
+    inputs, targets = data
+    interface.check_rows(settings, len(inputs))
     with observe.noting_op_seeds() as op_seeds:
         model = build(keras, experiment, cell, inputs)
     drawn_weights = observe.weights_of(model)
@@ -47,8 +49,10 @@ def train(tensorflow, keras, experiment, cell, donor=None):
         copy_initial_weights(donor, model, drawn_weights)
     initial_weights = observe.weights_of(model)
     observer = observe.Observer(keras, model)
-    procedure = experiment.PROCEDURES[settings["procedure"]]
-    procedure(model, inputs, targets, settings, observer)
+    experiment.PROCEDURES[settings["procedure"]](
+        model=model, inputs=inputs, targets=targets, settings=settings, observer=observer
+    )
+    interface.check_observed(experiment.__file__, settings["procedure"], observer)
     final_weights = observe.weights_of(model)
     record = {
         "format": RECORD_FORMAT,
@@ -84,17 +88,23 @@ def build(keras, experiment, cell, inputs):
     def optimizer():
         return framework.make_optimizer(keras, settings["optimizer"], settings["learning_rate"])
 
-    seeds = iter(cell.get("initializer_seeds") or itertools.repeat(None))
+    seeds = initializer_seeds(cell.get("initializer_seeds"))
 
     def initializer():
-        try:
-            return framework.make_initializer(keras, next(seeds))
-        except StopIteration:
-            raise ValueError(
-                "--initializer-seeds: expected one for each layer that draws"
-            ) from None
+        return framework.make_initializer(keras, next(seeds))
 
-    return experiment.build_model(keras, inputs, slots, optimizer, initializer)
+    model = experiment.build_model(
+        keras=keras, inputs=inputs, slots=slots, optimizer=optimizer, initializer=initializer
+    )
+    interface.check_model(experiment.__file__, model, slots)
+    return model
+
+
+def initializer_seeds(given):
+    """Yield a seed per layer that draws: those given, counted on from the last, or None always."""
+    if not given:
+        return itertools.repeat(None)
+    return itertools.chain(given, itertools.count(given[-1] + 1))
 
 
 def copy_initial_weights(donor, model, drawn_weights):
@@ -138,7 +148,7 @@ def evaluate(model, inputs, targets, settings, observer):
     """Return {"first:last": loss} after the training, from the framework's `evaluate`."""
 
     def ask(first, last):
-        return model.evaluate(inputs[first:last], targets[first:last], verbose=0)
+        return observe.loss_of(model.evaluate(inputs[first:last], targets[first:last], verbose=0))
 
     return losses_by_rows(settings["evaluation_rows"], observer, observer.epoch_logs[-1], ask)
 
@@ -153,7 +163,7 @@ def epoch_curves(model, inputs, targets, settings, observer):
     """
 
     def ask(first, last):
-        return model.test_on_batch(inputs[first:last], targets[first:last])
+        return observe.loss_of(model.test_on_batch(inputs[first:last], targets[first:last]))
 
     steps_per_epoch = len(observer.step_losses) // len(observer.epoch_logs)
     curves = []
