@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 from bnyesno.runs import record_paths
-from bnyesno.tables import ROWS, make_table, read_records, write_table
+from bnyesno.tables import ROWS, read_records, write_record_tables
 
 
 def main():
@@ -17,8 +17,7 @@ def main():
     options = parser.parse_args()
     config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
     records = read_records(record_paths(config))
-    for name in ROWS:
-        write_table(make_table(name, records), getattr(options, name))
+    write_record_tables(records, {name: getattr(options, name) for name in ROWS})
 
 
 if __name__ == "__main__":

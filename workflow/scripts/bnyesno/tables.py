@@ -4,9 +4,13 @@ COLUMNS is the one place that says which tables and columns there are, and what 
 """
 
 import json
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 
 import pandas
+
+CSV = {"index": False, "float_format": "%.17g", "lineterminator": "\n"}
 
 CELL_COLUMNS = {
     "environment": "name of the environment, as in config.yaml",
@@ -168,9 +172,17 @@ COLUMNS = {
 
 
 def read_records(paths):
-    """Return the records in the files, sorted by cell and repeat."""
-    records = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
-    return sorted(records, key=lambda record: tuple(cell_of(record).values()))
+    """Yield the records in the files, sorted by cell and repeat.
+
+    Every file is read twice, first for its cell alone: only one record is in memory at a time.
+    """
+    for path in sorted(paths, key=lambda path: tuple(cell_of(read_record(path)).values())):
+        yield read_record(path)
+
+
+def read_record(path):
+    """Return the record in a file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def cell_of(record):
@@ -268,7 +280,22 @@ def make_table(name, records):
 def write_table(table, path):
     """Write a data frame as CSV: no index, 17 significant digits, Unix line ends."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(path, index=False, float_format="%.17g", lineterminator="\n")
+    table.to_csv(path, **CSV)
+
+
+def write_record_tables(records, paths, batch_size=100):
+    """Write tables of ROWS, {name: path}, in batches of records: memory stays flat."""
+    records = iter(records)
+    with ExitStack() as stack:
+        streams = {}
+        for name, path in paths.items():
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            streams[name] = stack.enter_context(Path(path).open("w", encoding="utf-8", newline=""))
+        header = True
+        while batch := list(islice(records, batch_size)):
+            for name, stream in streams.items():
+                make_table(name, batch).to_csv(stream, header=header, **CSV)
+            header = False
 
 
 def read_table(path):
