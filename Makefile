@@ -1,5 +1,6 @@
 # make reproduce   the main job: train everything, judge the claims, draw the figures
 # make test        every test
+# make benchmark   how long set-up and the main job take; options='--cases ...' for some
 # make setup       driver environment in .driver/, and a conda command (says which)
 # make lock        hashes of envs/*.in again; NAME=one of them, UPGRADE=1 for newer versions
 # make clean-envs  remove the environments of the rules; NAME=one of them
@@ -7,13 +8,16 @@
 driver := . .driver/bin/activate &&
 cores ?= 4
 
-.PHONY: reproduce test setup lock clean-envs
+.PHONY: reproduce test benchmark setup lock clean-envs
 
 reproduce: setup
 	@$(driver) snakemake --use-conda --cores $(cores)
 
 test: setup
 	@$(driver) python -m pytest
+
+benchmark: setup
+	@$(driver) python tests/benchmark/set_up_and_run.py $(options)
 
 setup:
 	@sh workflow/deploy/setup.sh

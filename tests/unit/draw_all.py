@@ -8,6 +8,8 @@ FIGURES = {
     "weight_sums": "steps",
     "val_loss": "epochs",
     "published_and_measured": "claims",
+    "initial_kernels": "initial_kernels",
+    "trajectories": "trajectories",
 }
 
 

@@ -4,6 +4,8 @@ import zlib
 from itertools import product
 
 import numpy
+import pandas
+from bnyesno.tables import COLUMNS, ROWS
 
 KERNELS = {"dense": "a" * 64, "dense_1": "b" * 64}
 
@@ -95,3 +97,37 @@ def make_records(config):
             entry["apis"], config["variants"], config["protocols"], config["seeds"]
         )
     ]
+
+
+def make_control_tables(config):
+    """Return the tables of the controls: two with planted rows, the others empty."""
+    tables = {name: pandas.DataFrame(columns=list(COLUMNS[name])) for name in COLUMNS}
+    random = numpy.random.default_rng(0)
+    figures, comparisons = config["figures"], config["comparisons"]
+    tables["initial_kernels"] = pandas.DataFrame(
+        {
+            "comparison": comparison,
+            "environment": comparisons[comparison][side]["environment"],
+            "variant": comparisons[comparison][side]["variant"],
+            "layer": "dense_1",
+            "graph_seed": 3,
+            "op_seed": 24,
+            "index": index,
+            "value": value,
+        }
+        for comparison in figures["initial_kernels"]["comparisons"]
+        for side in ("first", "second")
+        for index, value in enumerate(draw(random, 96))
+    )
+    tables["trajectories"] = pandas.DataFrame(
+        {
+            "comparison": comparison,
+            "control": control,
+            "step": step,
+            "largest_difference": 0.0 if number else difference,
+        }
+        for comparison in figures["trajectories"]["comparisons"]
+        for number, control in enumerate(figures["trajectories"]["controls"])
+        for step, difference in enumerate(draw(random, 181))
+    )
+    return {name: tables[name] for name in tables if name not in ("claims", *ROWS)}

@@ -21,6 +21,7 @@ from bnyesno.tables import COLUMNS, make_table
 from planted import make_record
 from repository import ROOT, read_yaml
 
+EMPTY = {name: pandas.DataFrame(columns=list(COLUMNS[name])) for name in COLUMNS}
 CELL = {"environment": "tf1.14-keras2.2.4", "api": "tf.keras", "protocol": "question", "seed": 3}
 
 
@@ -39,7 +40,7 @@ def decide(test, cells, records, **claim):
     """Return the row of claims.csv for a claim about planted records."""
     claim = {"id": "x", "statement": "s", "place": "p", "test": test, "cells": cells} | claim
     tables = {name: make_table(name, records) for name in ("runs", "layers")}
-    return judge(claim, tables)
+    return judge(claim, EMPTY | tables)
 
 
 def verdict(*arguments, **claim):
@@ -176,13 +177,16 @@ def test_same_up_to_spread(second, weights, expected):
     assert verdict("same_up_to_spread", [cell("plain"), cell("bn")], records) == expected
 
 
-@pytest.mark.parametrize("test", [name for name in TESTS if name != "none_yet"])
+ABOUT_CONTROLS = ("cause_is", "cannot_be_shown", "never_lower_from_same_start")
+
+
+@pytest.mark.parametrize(
+    "test", [name for name in TESTS if name not in ("none_yet", *ABOUT_CONTROLS)]
+)
 def test_a_cell_that_was_not_run_is_told(test):
     cells = [cell("plain"), cell("missing")]
     cells = cells[1:] if test in ("published_number", "layer_output_name") else cells
     row = decide(test, cells, [make_record()], layer="activation", published="0.8")
-    if test == "layers_are_identities":
-        assert row["verdict"] in (NOT_TESTED, REPRODUCED, REFUTED)
     assert row["verdict"] == NOT_TESTED
     assert row["measured"] == ""
     assert row["reason"].startswith("not among the runs: tf1.14-keras2.2.4/tf.keras/missing")
@@ -191,6 +195,65 @@ def test_a_cell_that_was_not_run_is_told(test):
 def test_a_layer_that_the_model_lacks_is_told():
     row = decide("layer_output_name", [cell("plain")], [make_record()], layer="relu", published="a")
     assert (row["verdict"], row["reason"].endswith("layer relu")) == (NOT_TESTED, True)
+
+
+def decide_by(table, rows, /, **claim):
+    """Return the row of claims.csv for a claim about one of the controls' tables."""
+    columns = dict.fromkeys(COLUMNS[table])
+    planted = pandas.DataFrame([columns | row for row in rows], columns=list(columns))
+    claim = {"id": "x", "statement": "s", "place": "p"} | claim
+    return judge(claim, EMPTY | {table: planted})
+
+
+@pytest.mark.parametrize(
+    ("causes", "expected"),
+    [("draws", REFUTED), ("computation", REPRODUCED), ("undecided: draws, evaluation", NOT_TESTED)],
+)
+def test_cause_is(causes, expected):
+    rows = [{"comparison": "pair", "causes": causes, "reason": "because"}]
+    row = decide_by("verdicts", rows, test="cause_is", comparison="pair", cause="computation")
+    assert (row["verdict"], row["reason"], row["cells"]) == (expected, "because", "pair")
+
+
+@pytest.mark.parametrize(("observed", "expected"), [("differ", REFUTED), ("equal", REPRODUCED)])
+def test_cannot_be_shown(observed, expected):
+    losses = {"comparison": "pair", "first_loss": 0.5, "second_loss": 0.25}
+    rows = [
+        losses | {"control": "published", "observed": "equal"},
+        losses | {"control": "switch", "observed": observed},
+    ]
+    row = decide_by("controls", rows, test="cannot_be_shown", comparison="pair", control="switch")
+    assert row["verdict"] == expected
+    assert row["reason"] == (
+        f"weights equal as published and {observed} under switch (losses 0.500000 and 0.250000)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected", "measured"),
+    [
+        ([0.1, 0.2, 0.0], REPRODUCED, "lower from 0 of 3"),
+        ([0.1, -0.2], REFUTED, "lower from 1 of 2"),
+    ],
+)
+def test_never_lower_from_same_start(differences, expected, measured):
+    subject = {"environment": "e", "architecture": "bn", "rows": "90:100"}
+    rows = [
+        subject | {"start_sha256": str(start), "difference": difference}
+        for start, difference in enumerate([*differences, differences[0]])
+    ]
+    rows[-1]["start_sha256"] = "0"  # the same start under another name counts once
+    rows += [rows[0] | {"rows": "80:90", "difference": -9.0, "start_sha256": "other"}]
+    row = decide_by("crossed", rows, test="never_lower_from_same_start", **subject)
+    assert (row["verdict"], row["measured"]) == (expected, measured)
+
+
+@pytest.mark.parametrize("test", ABOUT_CONTROLS)
+def test_a_control_that_was_not_run_is_told(test):
+    names = dict.fromkeys(("comparison", "control", "cause", "environment", "architecture"), "x")
+    row = decide_by("controls", [], test=test, rows="90:100", **names)
+    assert row["verdict"] == NOT_TESTED
+    assert row["reason"].startswith("not among the runs: x")
 
 
 def test_what_is_needed_is_told():
@@ -206,8 +269,7 @@ def test_the_first_repeat_stands_for_its_cell():
 
 def test_table_of_the_committed_claims():
     claims = read_yaml(ROOT / "claims.yaml")["claims"]
-    empty = {name: pandas.DataFrame(columns=list(COLUMNS[name])) for name in COLUMNS}
-    table = judge_all(claims, empty)
+    table = judge_all(claims, EMPTY)
     assert list(table) == list(COLUMNS["claims"])
     assert list(table["claim"]) == [claim["id"] for claim in claims]
     assert set(table["verdict"]) == {NOT_TESTED}

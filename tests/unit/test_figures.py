@@ -13,7 +13,7 @@ from bnyesno.figures import COLOURS, save, variant_colours
 from bnyesno.tables import make_table, write_table
 from draw_all import FIGURES, draw
 from matplotlib.text import Text
-from planted import make_records
+from planted import make_control_tables, make_records
 from render_val_loss import group_equal, take_turns
 from repository import ROOT, read_yaml, write_yaml
 
@@ -33,6 +33,7 @@ def write_tables(config, folder):
     """Write the tables of planted records."""
     records = make_records(config)
     tables = {name: make_table(name, records) for name in ("runs", "layers", "steps", "epochs")}
+    tables |= make_control_tables(config)
     tables["claims"] = judge_all(read_yaml(ROOT / "claims.yaml")["claims"], tables)
     for name, table in tables.items():
         write_table(table, folder / f"{name}.csv")

@@ -1,0 +1,136 @@
+"""Training processes in the real environments, each started once and shared by all tests.
+
+What a test asks for first starts all processes of that kind, as many at a time as there are cores.
+"""
+
+import json
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+
+ENVIRONMENTS = ("tf1.14-keras2.2.4", "tf2.0-keras2.3.1")
+VARIANTS = ("plain", "activation", "activations", "bn", "bn_activations", "activation_bn")
+PROTOCOLS = ("question", "answer")
+BARE = Path(__file__).with_name("bare.py")
+
+
+@pytest.fixture(scope="session")
+def in_environment(framework_pythons):
+    """Run an environment's interpreter: in_environment(name, *arguments) -> finished process."""
+
+    def in_environment(environment, *arguments):
+        return subprocess.run(
+            [framework_pythons[environment], "-s", *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONWARNINGS": "ignore"},
+            timeout=300,
+        )
+
+    return in_environment
+
+
+@pytest.fixture(scope="session")
+def start(in_environment):
+    """The same in the background: returns a future."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield lambda *arguments: pool.submit(in_environment, *arguments)
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session")
+def train_arguments(committed_config):
+    """Return the arguments of train.py for cells of config.yaml, as the rules give them."""
+
+    def train_arguments(
+        environment, folder, variants, api="tf.keras", protocols=PROTOCOLS, **options
+    ):
+        config = committed_config
+        settings = {name: config["protocols"][name] for name in protocols}
+        arguments = [
+            *(ROOT / "workflow/scripts/train.py", "--environment", environment),
+            *("--experiment", ROOT / config["experiment"]["module"], "--api", api),
+            *("--protocols", json.dumps(settings)),
+            *("--data", json.dumps(config["experiment"]["data"])),
+            *("--seed", 3, "--output-folder", folder / "{variant}"),
+        ]
+        for name in variants:
+            arguments += ["--variant", name]
+            arguments += ["--layers", json.dumps(config["variants"][name]["layers"])]
+        for name, value in options.items():
+            arguments += ["--" + name, value]
+        return arguments
+
+    return train_arguments
+
+
+@pytest.fixture(scope="session")
+def train(start, train_arguments, tmp_path_factory):
+    """Start train.py; return a function that waits for it and reads one of its records."""
+
+    def train(environment, *arguments, **options):
+        folder = tmp_path_factory.mktemp("runs")
+        process = start(environment, *train_arguments(environment, folder, *arguments, **options))
+
+        def record(variant, protocol, repeat=1):
+            done = process.result()
+            assert done.returncode == 0, done.stderr
+            path = folder / variant / protocol / f"seed3-repeat{repeat}.json"
+            return json.loads(path.read_text(encoding="utf-8"))
+
+        return record
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def records(train):
+    """Every tf.keras cell of config.yaml, one process per environment, one thread."""
+    started = {name: train(name, VARIANTS, threads=1) for name in ENVIRONMENTS}
+    return lambda environment, *cell: started[environment](*cell)
+
+
+@pytest.fixture(scope="session")
+def repeated(train):
+    """Some of these cells, twice in one process, with the framework's own number of threads."""
+    options = {"repeats": 2, "threads": 0}
+    started = {name: train(name, ["bn_activations", "plain"], **options) for name in ENVIRONMENTS}
+    return lambda environment, *cell: started[environment](*cell)
+
+
+@pytest.fixture(scope="session")
+def standalone(train):
+    """Two cells of standalone keras, twice in one process."""
+    options = {"api": "keras", "protocols": ["answer"], "repeats": 2, "threads": 1}
+    started = {name: train(name, ["plain", "activation"], **options) for name in ENVIRONMENTS}
+    return lambda environment, *cell: started[environment](*cell)
+
+
+@pytest.fixture(scope="session")
+def bare(start, committed_config):
+    """Each tf.keras cell in a fresh process, by a script that shares no code with the workflow."""
+    started = {}
+    for environment in ENVIRONMENTS:
+        for variant in VARIANTS:
+            layers = committed_config["variants"][variant]["layers"]
+            order = {slot: [class_name(layer) for layer in layers[slot]] for slot in layers}
+            for protocol in PROTOCOLS:
+                argument = json.dumps(order | {"protocol": protocol})
+                started[environment, variant, protocol] = start(environment, BARE, argument)
+
+    def bare(*cell):
+        done = started[cell].result()
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return bare
+
+
+def class_name(layer):
+    """Return the class name of a layer as config.yaml describes it."""
+    return layer if isinstance(layer, str) else next(iter(layer))

@@ -1,0 +1,139 @@
+"""Tests that run inside a framework's environment: Python 3.7, standard library and numpy.
+
+    python python37.py FOLDER-OF-SCRIPTS FILE...
+
+FILE... are compiled; a record is written whole or not at all, even when the process is killed.
+"""
+
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+SCRIPTS, FILES = sys.argv[1], sys.argv[2:]
+sys.path.insert(0, SCRIPTS)
+
+import numpy  # noqa: E402
+from bnyesno.training import framework, observe, run  # noqa: E402
+
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+from bnyesno.training import run
+
+class Fatal(list):
+    def __iter__(self):
+        for number in range(100000):
+            yield number
+        os.kill(os.getpid(), signal.SIGKILL)
+
+run.write_record({"numbers": Fatal([0])}, sys.argv[2])
+"""
+
+
+class Compiles(unittest.TestCase):
+    """Every file that runs here is Python 3.7."""
+
+    def test_all(self):
+        self.assertEqual(sys.version_info[:2], (3, 7))
+        self.assertGreater(len(FILES), 5)
+        for path in FILES:
+            compile(Path(path).read_text(encoding="utf-8"), path, "exec")
+
+
+class WritesRecords(unittest.TestCase):
+    """The file appears whole or not at all."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.path = self.folder / "new" / "record.json"
+
+    def names(self):
+        return sorted(path.name for path in self.path.parent.iterdir())
+
+    def visible(self):
+        return [name for name in self.names() if not name.startswith(".")]
+
+    def test_whole(self):
+        run.write_record({"b": 0.1 + 0.2, "a": [1]}, self.path)
+        text = self.path.read_text(encoding="utf-8")
+        self.assertIn("0.30000000000000004", text)
+        self.assertLess(text.index('"a"'), text.index('"b"'))
+        self.assertEqual(self.path.stat().st_mode & 0o777, 0o644)
+        self.assertEqual(self.names(), ["record.json"])
+
+    def test_not_at_all_when_it_cannot_be_written_down(self):
+        with self.assertRaises(TypeError):
+            run.write_record({"a": list(range(100000)), "b": object()}, self.path)
+        self.assertEqual(self.names(), [])
+
+    def test_not_at_all_when_killed(self):
+        self.assertEqual(self.killed(), -signal.SIGKILL)
+        self.assertEqual(self.visible(), [])
+
+    def test_an_older_record_stays_when_killed(self):
+        run.write_record({"old": True}, self.path)
+        self.assertEqual(self.killed(), -signal.SIGKILL)
+        self.assertEqual(self.visible(), ["record.json"])
+        self.assertIn("old", self.path.read_text(encoding="utf-8"))
+
+    def killed(self):
+        command = [sys.executable, "-c", KILLED_WHILE_WRITING, SCRIPTS, str(self.path)]
+        return subprocess.call(command)
+
+    def test_not_at_all_below_a_file(self):
+        file = self.folder / "file"
+        file.touch()
+        with self.assertRaises(OSError):
+            run.write_record({}, file / "record.json")
+        self.assertEqual([path.name for path in self.folder.iterdir()], ["file"])
+
+
+class Observes(unittest.TestCase):
+    """Hashes and attributions that need no framework."""
+
+    def test_hash_is_that_of_float32_bytes(self):
+        array = numpy.arange(6).reshape(2, 3)
+        single, other_order = array.astype("<f4"), numpy.asfortranarray(array, dtype="<f4")
+        self.assertEqual(observe.sha256_of([array]), observe.sha256_of([single]))
+        self.assertEqual(observe.sha256_of([other_order]), observe.sha256_of([single]))
+        self.assertEqual(observe.sha256_of([single, single]), observe.sha256_of([[single] * 2]))
+
+    def test_seeds_go_to_the_layers_that_draw(self):
+        drawn, zeros = numpy.array([1.0, 2.0]), numpy.zeros(2)
+        weights = [("a", 0, drawn), ("a", 1, zeros), ("bn", 0, zeros), ("b", 0, drawn)]
+        seeds = [{"op_seed": 4}, {"op_seed": 24}]
+        self.assertEqual(observe.attribute_seeds(seeds, weights), {"a": seeds[0], "b": seeds[1]})
+        self.assertEqual(observe.attribute_seeds(seeds[:1], weights), {})
+
+    def test_values_survive(self):
+        array = numpy.random.RandomState(0).normal(size=(3, 2)).astype("float32")
+        described = observe.describe_weights([("dense", 0, array)])["arrays"][0]
+        again = numpy.array(described["values"], dtype="float32").reshape(described["shape"])
+        self.assertEqual(again.tobytes(), array.tobytes())
+
+
+class Loads(unittest.TestCase):
+    """What is refused before a framework is needed."""
+
+    def test_unknown_api(self):
+        with self.assertRaisesRegex(ValueError, "--api: found 'torch'"):
+            framework.load_framework("torch")
+
+    def test_experiment_without_the_interface(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".py") as module:
+            module.write("SLOTS = ()\n")
+            module.flush()
+            with self.assertRaisesRegex(ValueError, "make_data, build_model, PROCEDURES"):
+                run.load_experiment(module.name)
+
+    def test_processor_is_named(self):
+        self.assertTrue(run.cpu_model())
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

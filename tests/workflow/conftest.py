@@ -1,0 +1,86 @@
+"""Copies of the repository in which a small experiment has run to its end.
+
+One environment and two variants, two epochs, tf.keras only. Environments are those of the
+repository, found through --conda-prefix, so that nothing is installed again.
+"""
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from repository import ROOT, copy_repository, keep_only, read_yaml, run_driver, write_yaml
+
+ENVIRONMENT = "tf1.14-keras2.2.4"
+
+
+@dataclass
+class Workspace:
+    """A copy of the repository, and what it takes to run Snakemake in it."""
+
+    folder: Path
+
+    def snakemake(self, *arguments):
+        """Run the workflow as a user would; return the finished process."""
+        prefix = ROOT / ".snakemake/conda"
+        command = ["snakemake", "--use-conda", "--conda-prefix", prefix, "--cores", 2]
+        return run_driver(*command, *arguments, cwd=self.folder, timeout=300)
+
+    def planned(self, *arguments):
+        """Return the messages of the jobs that a dry run would start."""
+        done = self.snakemake("--dry-run", *arguments)
+        assert done.returncode == 0, done.stdout
+        return set(re.findall(r"^(?:local)?job \d+: (.+)$", done.stdout, re.MULTILINE | re.I))
+
+    def change_config(self, change):
+        """Let a function change the configuration, then write it."""
+        config = read_yaml(self.folder / "config.yaml")
+        change(config)
+        write_yaml(config, self.folder / "config.yaml")
+
+    def files(self):
+        """Return {path: (time of change, content)} of everything under results/."""
+        found = (self.folder / "results").rglob("*")
+        return {
+            str(path.relative_to(self.folder)): (path.stat().st_mtime_ns, path.read_bytes())
+            for path in found
+            if path.is_file()
+        }
+
+
+def shorten(config):
+    """Make the experiment as short as it can be: one comparison, the least number of controls."""
+    for protocol in config["protocols"].values():
+        protocol["epochs"] = 2
+    least = ("published", "initial_weights", "start_of_first")
+    config["controls"] = {name: config["controls"][name] for name in least}
+    pair = "extra_activation_1_14"
+    config["comparisons"] = {pair: config["comparisons"][pair]}
+    del config["control_runs"]
+
+
+@pytest.fixture(scope="session")
+def small(framework_pythons, tmp_path_factory):
+    """A copy with the small experiment, not run yet. Only read it."""
+    workspace = Workspace(copy_repository(tmp_path_factory.mktemp("small") / "copy"))
+    keep_only(workspace.folder, [ENVIRONMENT], ["tf.keras"], ["plain", "activation"])
+    workspace.change_config(shorten)
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def finished_run(small, tmp_path_factory):
+    """A copy in which it has run, and what that printed. Only read it."""
+    workspace = Workspace(tmp_path_factory.mktemp("finished") / "copy")
+    shutil.copytree(small.folder, workspace.folder)
+    done = workspace.snakemake()
+    assert done.returncode == 0, done.stdout
+    return workspace, done.stdout
+
+
+@pytest.fixture
+def finished(finished_run, tmp_path):
+    """A copy of one's own in which the small experiment has run."""
+    shutil.copytree(finished_run[0].folder, tmp_path / "copy")
+    return Workspace(tmp_path / "copy")

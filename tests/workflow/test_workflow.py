@@ -1,0 +1,157 @@
+"""The workflow on a small experiment: what runs, what runs again, and what does not."""
+
+import pytest
+from bnyesno.tables import read_table
+
+pytestmark = pytest.mark.slow
+
+TABLES = ["runs", "epochs", "steps", "layers", "claims"]
+FIGURES = ["weight_sums", "val_loss", "published_and_measured", "trajectories", "initial_kernels"]
+
+
+def trainings(messages):
+    """Return those of the jobs that train."""
+    return sorted(message for message in messages if "raining" in message)
+
+
+def records_of(files, part=""):
+    """Return the records among files, or those whose path has a part."""
+    return {path: state for path, state in files.items() if path.endswith(".json") and part in path}
+
+
+def test_run_gives_tables_claims_and_figures(finished_run, config):
+    workspace, _ = finished_run
+    results = workspace.folder / "results"
+    assert all((results / f"tables/{name}.csv").is_file() for name in TABLES)
+    for figure in FIGURES:
+        for kind in config["figures"]["formats"]:
+            assert (results / f"figures/{figure}.{kind}").stat().st_size > 1000
+    runs = read_table(results / "tables/runs.csv")
+    assert set(runs["tensorflow"]) == {"1.14.0"}
+    assert set(runs["epochs"]) == {2}
+    assert len(runs) == 2 * 2 * 2  # variants, protocols, ranges of rows
+    verdicts = read_table(results / "tables/claims.csv").set_index("claim")["verdict"]
+    assert verdicts["extra_activation_changes_result_in_1_14"] == "reproduced"
+
+
+def test_run_leaves_what_explains_it(finished_run):
+    workspace, _ = finished_run
+    files = workspace.files()
+    packages = files["results/provenance/packages/tf1.14-keras2.2.4.csv"][1].decode()
+    assert "conda,python,3.7." in packages
+    tensorflow = next(line for line in packages.splitlines() if line.startswith("pip,tensorflow,"))
+    assert len(tensorflow.rpartition(",")[2]) >= 64  # its hash
+    assert b"epochs: 2" in files["results/provenance/config.yaml"][1]
+    assert any(path.startswith("results/benchmarks/train/") for path in files)
+
+
+def test_run_ends_with_the_claims_and_the_figures(finished_run):
+    _, printed = finished_run
+    end = printed[printed.index("steps (100%) done") :]
+    assert "reproduced      An extra Activation('linear') changes the training in" in end
+    assert "Reasons and measured values: results/tables/claims.csv" in end
+    assert end.index("Figures:") < end.index("results/figures/weight_sums.png")
+
+
+def test_second_run_has_nothing_to_do(finished):
+    before = finished.files()
+    done = finished.snakemake()
+    assert done.returncode == 0, done.stdout
+    assert "Nothing to be done" in done.stdout
+    assert finished.files() == before
+
+
+def test_another_seed_trains_only_that_seed(finished):
+    before = records_of(finished.files())
+    seeds = ["--config", "seeds=[3,11]"]
+    planned = trainings(finished.planned(*seeds))
+    assert planned
+    assert all(
+        message.endswith("seed 11, in tf1.14-keras2.2.4 with tf.keras") for message in planned
+    )
+    done = finished.snakemake(*seeds)
+    assert done.returncode == 0, done.stdout
+    after = finished.files()
+    assert records_of(after, "seed3-") == before  # times of change, too
+    assert len(records_of(after, "seed11-")) == len(records_of(before, "/runs/"))
+    runs = read_table(finished.folder / "results/tables/runs.csv")
+    assert set(runs["seed"]) == {3, 11}
+
+
+def test_another_variant_needs_only_the_configuration(finished):
+    def add(config):
+        config["variants"]["dropout"] = {
+            "label": "Dropout",
+            "layers": {"between": [{"Dropout": {"rate": 0.5}}], "after": []},
+        }
+
+    before = finished.planned()
+    finished.change_config(add)
+    planned = trainings(finished.planned())
+    assert before == set()
+    assert len(planned) == 1
+    assert "dropout" in planned[0]
+
+
+def test_other_epochs_train_everything_again(finished):
+    all_trainings = trainings(finished.planned("--forceall"))
+
+    def more_epochs(config):
+        for protocol in config["protocols"].values():
+            protocol["epochs"] = 3
+
+    finished.change_config(more_epochs)
+    assert trainings(finished.planned()) == all_trainings != []
+
+
+def test_another_claim_trains_nothing(finished):
+    claims = finished.folder / "claims.yaml"
+    claims.write_text(claims.read_text().replace("statement: ", "statement: Perhaps, ", 1))
+    planned = finished.planned()
+    assert "Judging the claims of the page" in planned
+    assert trainings(planned) == []
+
+
+def test_one_figure_by_name_is_drawn_again_with_the_same_bytes(finished):
+    before = finished.files()
+    figures = [f"results/figures/weight_sums.{kind}" for kind in ("svg", "pdf", "png")]
+    for figure in figures:
+        (finished.folder / figure).unlink()
+    done = finished.snakemake(figures[0])
+    assert done.returncode == 0, done.stdout
+    assert "Training " not in done.stdout
+    assert "Control " not in done.stdout
+    after = finished.files()
+    assert [after[figure][1] for figure in figures] == [before[figure][1] for figure in figures]
+    assert records_of(after) == records_of(before)
+
+
+MISTAKES = [
+    (["seeds=3"], "seeds: found 3, expected an array (graph-level seeds, one run each)"),
+    (["seedz=[3]"], "top level: found unknown seedz, expected only experiment, seeds"),
+    (["claims=nowhere.yaml"], "claims: found nowhere.yaml, which is no file"),
+]
+
+
+@pytest.mark.parametrize(("mistake", "message"), MISTAKES)
+def test_wrong_configuration_is_one_message_and_changes_nothing(finished, mistake, message):
+    before = finished.files()
+    done = finished.snakemake("--config", *mistake)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("config: ")]
+    assert line.removeprefix("config: ").startswith(message)
+    assert finished.files() == before
+
+
+def test_failed_training_names_its_log_and_leaves_no_record(finished):
+    def misspell(config):
+        config["variants"]["plain"]["layers"]["between"] = ["Dens"]
+
+    finished.change_config(misspell)
+    done = finished.snakemake()
+    assert done.returncode != 0
+    assert "results/logs/train/" in done.stdout
+    logs = (finished.folder / "results/logs/train").rglob("*.log")
+    assert any("train.py: layer 'Dens': this release" in log.read_text() for log in logs)
+    assert not records_of(finished.files(), "/runs/tf1.14-keras2.2.4/tf.keras/plain/")
