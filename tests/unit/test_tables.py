@@ -6,7 +6,16 @@ import random
 import numpy
 import pandas
 import pytest
-from bnyesno.tables import COLUMNS, ROWS, make_table, read_records, read_table, role_of, write_table
+from bnyesno.tables import (
+    COLUMNS,
+    ROWS,
+    make_table,
+    read_records,
+    read_table,
+    role_of,
+    write_record_tables,
+    write_table,
+)
 from planted import make_record
 
 
@@ -72,6 +81,17 @@ def test_order_does_not_depend_on_that_of_the_files(tmp_path):
         ["bn", 11, 1],
         ["plain", 3, 1],
     ]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 100])
+def test_tables_do_not_depend_on_the_batches(tmp_path, batch_size):
+    no_identity = {"layer_is_identity": {}, "op_level_seeds": {}}
+    records = [make_record(seed=seed, **(no_identity if seed == 4 else {})) for seed in range(7)]
+    paths = {name: tmp_path / f"new/{name}.csv" for name in ROWS}
+    write_record_tables(iter(records), paths, batch_size)
+    for name, path in paths.items():
+        write_table(make_table(name, records), tmp_path / "whole.csv")
+        assert path.read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 def test_every_bit_survives_the_file(tmp_path):
