@@ -1,11 +1,14 @@
 """Comparing runs bit for bit, and what the comparison says about the cause of a difference.
 
-Equal always means equal bytes of float32 weights or equal reported losses, never "close".
+Equal always means equal bytes, of float32 weights or of reported losses, never "close": -0.0 is
+not 0.0, and a NaN equals the same NaN. Other weights after a step are other computation; random
+numbers drawn during the training are part of what is computed, "draws" are those before it.
 """
 
 import base64
 import hashlib
 import json
+import struct
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +29,7 @@ from bnyesno.controls import (
 from bnyesno.tables import COLUMNS, role_of
 
 EQUAL, DIFFER, NO_STATEMENT = "equal", "differ", "no statement"
+NO_DIFFERENCE = "no difference"
 HYPOTHESES = ("computation", "draws", "evaluation")
 
 
@@ -61,25 +65,65 @@ def sha256_of(array):
     return hashlib.sha256(numpy.ascontiguousarray(array, dtype="<f4").tobytes()).hexdigest()
 
 
+def equal_losses(first, second):
+    """Tell whether two reported losses have the same bytes."""
+    return struct.pack("<d", first) == struct.pack("<d", second)
+
+
+def comparable(first, second):
+    """Tell whether two trajectories are of the same number of weights."""
+    return first.shape[1] == second.shape[1]
+
+
 def first_difference(first, second):
-    """Return the first step whose weights differ in any bit (0: the initial ones), or None."""
-    if first.shape != second.shape:
+    """Return the first step whose weights differ in any bit, or None.
+
+    0 stands for the initial weights. Where one run has more steps, its first one too many counts.
+    """
+    if not comparable(first, second):
         return 0
-    pairs = enumerate(zip(first, second, strict=True))
-    return next((step for step, (a, b) in pairs if a.tobytes() != b.tobytes()), None)
+    pairs = enumerate(zip(first, second, strict=False))
+    step = next((step for step, (a, b) in pairs if a.tobytes() != b.tobytes()), None)
+    if step is None and len(first) != len(second):
+        return min(len(first), len(second))
+    return step
+
+
+def differences(first, second):
+    """Return the largest absolute difference of a weight after each step that both runs have.
+
+    0 where the bits are equal, also those of NaN; NaN where one of them has a NaN.
+    """
+    steps = min(len(first), len(second)) if comparable(first, second) else 0
+    if not steps:
+        return numpy.zeros(0, dtype="<f4")
+    first, second = (numpy.ascontiguousarray(each[:steps], dtype="<f4") for each in (first, second))
+    with numpy.errstate(invalid="ignore"):
+        distance = numpy.abs(first - second)
+    return numpy.where(first.view("<u4") == second.view("<u4"), 0, distance).max(axis=1)
 
 
 def compare_trajectories(first, second):
     """Return the columns of controls.csv for two trajectories."""
     step = first_difference(first, second)
-    same_shape = first.shape == second.shape
     return {
         "observed": EQUAL if step is None else DIFFER,
         "first_difference_step": step,
-        "largest_difference": float(numpy.abs(first - second).max()) if same_shape else None,
+        "largest_difference": float(differences(first, second).max(initial=0))
+        if comparable(first, second)
+        else None,
         "first_sha256": sha256_of(first),
         "second_sha256": sha256_of(second),
     }
+
+
+def compare_initial_weights(first, second):
+    """Return the columns of controls.csv for the initial weights of two trajectories.
+
+    Weights of other shapes are no other draws of the same weights: no statement.
+    """
+    found = compare_trajectories(first[:1], second[:1])
+    return found if comparable(first, second) else {**found, "observed": NO_STATEMENT}
 
 
 def compare_losses(first, second, rows):
@@ -87,7 +131,20 @@ def compare_losses(first, second, rows):
     losses = [record["evaluations"].get(rows) for record in (first, second)]
     if None in losses:
         return {"observed": NO_STATEMENT}
-    return {"observed": EQUAL if losses[0] == losses[1] else DIFFER}
+    return {"observed": EQUAL if equal_losses(*losses) else DIFFER}
+
+
+def compare_runs(first, second, rows):
+    """Return the columns of controls.csv for two runs: all steps, and the loss on the same rows.
+
+    Runs whose steps are all equal and whose losses are not differ without a first step.
+    """
+    found = compare_trajectories(trajectory(first), trajectory(second))
+    if found["observed"] == EQUAL:
+        found["observed"] = compare_losses(first, second, rows)["observed"].replace(
+            NO_STATEMENT, EQUAL
+        )
+    return found
 
 
 def observe(config, control, comparison):
@@ -98,18 +155,19 @@ def observe(config, control, comparison):
         for change, cell in runs_of(config, control, comparison)
     ]
     first, second = map(trajectory, records)
+    rows = pair["first"]["rows"]
     observable = control["observable"]
     if observable == "trajectory":
-        found = compare_trajectories(first, second)
+        found = compare_runs(*records, rows)
         # A control that means to give both the same start says nothing where it did not.
         if equalizes_start(control) and first[0].tobytes() != second[0].tobytes():
             found["observed"] = NO_STATEMENT
     elif observable == "initial_weights":
-        found = compare_trajectories(first[:1], second[:1])
+        found = compare_initial_weights(first, second)
     elif observable == "loss_on_same_rows":
-        found = compare_losses(*records, pair["first"]["rows"])
+        found = compare_losses(*records, rows)
     else:
-        found = compare_with_published(config, pair, first, second)
+        found = compare_with_published(config, pair, records)
     losses = [
         record["evaluations"][pair[side]["rows"]]
         for record, side in zip(records, ("first", "second"), strict=True)
@@ -130,15 +188,13 @@ def equalizes_start(control):
     return bool({"initial_weights", "initializer_seeds"} & set(control.get("change") or {}))
 
 
-def compare_with_published(config, pair, first, second):
+def compare_with_published(config, pair, records):
     """Compare each run of a pair with its own published run; the worse one is reported."""
-    published = [
-        trajectory(read_record(record_path(config, PUBLISHED, pair[side])))
-        for side in ("first", "second")
-    ]
     found = [
-        compare_trajectories(before, after)
-        for before, after in zip(published, (first, second), strict=True)
+        compare_runs(
+            read_record(record_path(config, PUBLISHED, pair[side])), record, pair[side]["rows"]
+        )
+        for side, record in zip(("first", "second"), records, strict=True)
     ]
     return next((each for each in found if each["observed"] == DIFFER), found[0])
 
@@ -179,14 +235,9 @@ def judge_comparison(comparison, entry, controls):
     """Return the row of verdicts.csv for one comparison; `controls` has its rows only."""
     by_name = {row.control: row for row in controls.itertuples()}
     published = by_name[PUBLISHED]
-    starts = [by_name[name] for name in ("start_of_first", "start_of_second") if name in by_name]
-    starts = [row for row in starts if row.observed != NO_STATEMENT]
-    causes = find_causes(entry, by_name, starts)
+    starts = equal_starts(by_name)
     deterministic = is_deterministic(controls)
-    if deterministic == "no":
-        conclusion = "undecided: repeats differ"
-    else:
-        conclusion = " and ".join(causes) or "no difference"
+    conclusion = conclude(entry, by_name, starts, deterministic)
     at_equal_start = max((abs(row.loss_difference) for row in starts), default=None)
     return {
         "comparison": comparison,
@@ -197,12 +248,34 @@ def judge_comparison(comparison, entry, controls):
         "difference_at_equal_start": at_equal_start,
         "deterministic": deterministic,
         **{
-            f"{name}_alone": judge_hypothesis(name, controls) if causes else "nothing to explain"
+            f"{name}_alone": "nothing to explain"
+            if conclusion == NO_DIFFERENCE
+            else judge_hypothesis(name, controls)
             for name in HYPOTHESES
         },
         "causes": conclusion,
         "reason": explain(published, starts, at_equal_start),
     }
+
+
+def equal_starts(by_name):
+    """Return the rows of controls.csv whose two runs started from equal initial weights."""
+    names = [name for name in ("start_of_first", "start_of_second") if name in by_name]
+    if by_name["initial_weights"].observed == EQUAL:
+        names.append(PUBLISHED)
+    return [by_name[name] for name in names if by_name[name].observed != NO_STATEMENT]
+
+
+def conclude(entry, by_name, starts, deterministic):
+    """Return the causes of a difference as text, or why none can be named."""
+    published = by_name[PUBLISHED]
+    if deterministic == "no":
+        return "undecided: repeats differ"
+    if published.observed == EQUAL and equal_losses(published.first_loss, published.second_loss):
+        return NO_DIFFERENCE
+    if not starts:
+        return "undecided: no equal start"
+    return " and ".join(find_causes(entry, by_name, starts))
 
 
 def find_causes(entry, by_name, starts):
@@ -236,9 +309,16 @@ def explain(published, starts, at_equal_start):
     """Return one line on the published pair and the pair from equal initial weights."""
     line = f"as published the losses differ by {abs(published.loss_difference):.3g}"
     if not starts:
-        return line
-    steps = [row.first_difference_step for row in starts if row.observed == DIFFER]
-    found = f"weights differ from step {min(steps)} on" if steps else "all steps are bitwise equal"
+        return f"{line}; no control made the initial weights equal"
+    differ = [row for row in starts if row.observed == DIFFER]
+    steps = [row.first_difference_step for row in differ]
+    steps = [int(step) for step in steps if not pandas.isna(step)]
+    if steps:
+        found = f"the weights differ from step {min(steps)} on"
+    elif differ:
+        found = "all steps are bitwise equal, but not the losses on the same rows"
+    else:
+        found = "all steps are bitwise equal"
     return f"{line}; from equal initial weights {found}, losses differ by {at_equal_start:.3g}"
 
 
@@ -417,9 +497,9 @@ def tabulate_trajectories(config):
                     "comparison": comparison,
                     "control": name,
                     "step": step,
-                    "largest_difference": float(numpy.abs(first[step] - second[step]).max()),
+                    "largest_difference": float(difference),
                 }
-                for step in range(len(first))
+                for step, difference in enumerate(differences(first, second))
             ]
     return make_frame("trajectories", rows)
 
