@@ -1,4 +1,5 @@
 # make reproduce   the main job: train everything, judge the claims, draw the figures
+# make sweep       the same cells in further releases, from 1.13 to the current one
 # make test        every test
 # make benchmark   how long set-up and the main job take; options='--cases ...' for some
 # make setup       driver environment in .driver/, and a conda command (says which)
@@ -8,10 +9,13 @@
 driver := . .driver/bin/activate &&
 cores ?= 4
 
-.PHONY: reproduce test benchmark setup lock clean-envs
+.PHONY: reproduce sweep test benchmark setup lock clean-envs
 
 reproduce: setup
 	@$(driver) snakemake --use-conda --cores $(cores)
+
+sweep: setup
+	@$(driver) snakemake --use-conda --cores $(cores) sweep
 
 test: setup
 	@$(driver) python -m pytest

@@ -29,6 +29,11 @@ if "claims" in config:
 include: "workflow/rules/figures.smk"
 
 
+if "sweep" in config:
+
+    include: "workflow/rules/sweep.smk"
+
+
 rule all:
     default_target: True
     input:

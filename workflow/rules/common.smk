@@ -20,7 +20,14 @@ from bnyesno.controls import (
     job_records,
     variant_arguments,
 )
-from bnyesno.runs import RECORD, name_rule, record_paths
+from bnyesno.runs import (
+    RANDOMNESS_RECORD,
+    RECORD,
+    name_rule,
+    record_paths,
+    release_modes,
+    release_records,
+)
 from bnyesno.summary import summarize
 
 restore_numbers(config)
@@ -43,6 +50,8 @@ ENVIRONMENT_FILES = {
     **{name: entry["file"] for name, entry in ENVIRONMENTS.items()},
     "figures": "envs/figures.yaml",
 }
+RELEASES = config.get("sweep", {}).get("releases", {})
+RELEASE_FILES = {name: entry["file"] for name, entry in RELEASES.items()}
 # Snakemake takes environment files relative to the rule file.
 FIGURES_ENVIRONMENT = "../../envs/figures.yaml"
 # Command-line arguments are JSON, which Python 3.7 reads without further packages.
@@ -54,3 +63,4 @@ DATA = json.dumps(config["experiment"]["data"])
 wildcard_constraints:
     seed=r"\d+",
     variant="|".join(config["variants"]),
+    mode="default|switched",

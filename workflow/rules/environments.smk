@@ -27,7 +27,7 @@ rule write_config:
         "python -s {params.script} --config {params.config:q} --output {output} > {log} 2>&1"
 
 
-for environment, environment_file in ENVIRONMENT_FILES.items():
+for environment, environment_file in {**RELEASE_FILES, **ENVIRONMENT_FILES}.items():
 
     rule:
         name:

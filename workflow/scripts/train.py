@@ -82,16 +82,21 @@ def read_donor(path):
         return json.load(stream)
 
 
+def start_framework(options):
+    """Import the framework, set mode and threads; return (tensorflow, keras, the machine)."""
+    tensorflow, keras = framework.load_framework(options.api)
+    if options.eager == "switched":
+        framework.switch_eager(tensorflow)
+    framework.limit_threads(tensorflow, options.threads)
+    return tensorflow, keras, run.describe_machine(tensorflow, keras, options.threads)
+
+
 def main():
     """Train every cell, each as if in a process of its own."""
     options = parse_arguments()
     donor = read_donor(options.initial_weights)
     experiment = run.load_experiment(options.experiment, options.data)
-    tensorflow, keras = framework.load_framework(options.api)
-    if options.eager == "switched":
-        framework.switch_eager(tensorflow)
-    framework.limit_threads(tensorflow, options.threads)
-    machine = run.describe_machine(tensorflow, keras, options.threads)
+    tensorflow, keras, machine = start_framework(options)
     for cell in cells(options):
         framework.start_afresh(tensorflow, keras, options.threads)
         record = run.train(tensorflow, keras, experiment, cell, donor)

@@ -138,6 +138,8 @@ def missing_files(config, base, source):
         named["claims"] = config["claims"]
     for name, environment in config["environments"].items():
         named[f"environments/{name}/file"] = environment["file"]
+    for name, release in config.get("sweep", {}).get("releases", {}).items():
+        named[f"sweep/releases/{name}/file"] = release["file"]
     for key, path in named.items():
         if not (Path(base) / path).is_file():
             yield f"{source}: {key}: found {path}, which is no file; expected a path from {base}"
@@ -151,6 +153,7 @@ def unknown_names(config, base, source):
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     uses = [*experiment_uses(config, *interface), *figure_uses(config), *control_uses(config)]
+    uses += sweep_uses(config)
     for key, name, known, kind in uses:
         if name not in known:
             known_names = ", ".join(map(str, known))
@@ -216,6 +219,20 @@ def table_uses(config):
             yield "control_runs/evaluation_swap/pairs", name, config["variants"], "a variant"
     if "spread" in runs:
         yield "control_runs/spread", "default_threads", config["controls"], "a control"
+
+
+def sweep_uses(config):
+    """Yield (key, name, known names, kind) for the names in `sweep`."""
+    sweep = config.get("sweep", {"pair": [], "releases": {}})
+    for name in sweep["pair"]:
+        yield "sweep/pair", name, config["variants"], "a variant"
+    if "rows" in sweep:
+        known = [rows for name in config["protocols"] for rows in evaluation_rows(config, name)]
+        yield "sweep/rows", sweep["rows"], dict.fromkeys(known), "evaluation rows of a protocol"
+    for name, entry in sweep["releases"].items():
+        file = config["environments"].get(name, entry)["file"]
+        key = f"sweep/releases/{name}/file"
+        yield key, entry["file"], [file], "the file of the environment with that name"
 
 
 def cell_uses(config, key, cell):

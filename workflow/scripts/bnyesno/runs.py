@@ -5,6 +5,9 @@ from itertools import product
 
 RECORD = "{results}/runs/{environment}/{api}/{variant}/{protocol}/seed{seed}-repeat{repeat}.json"
 
+RELEASE_RECORD = "{results}/sweep/{release}/{mode}/{variant}/{protocol}/seed{seed}-repeat1.json"
+RANDOMNESS_RECORD = "{results}/sweep/{release}/{mode}/randomness.json"
+
 
 def record_paths(config):
     """Return the path of every record that the configuration asks for, in table order."""
@@ -24,6 +27,32 @@ def record_paths(config):
             config["variants"], config["protocols"], config["seeds"]
         )
         for repeat in range(1, config["repeats"][api] + 1)
+    ]
+
+
+def release_modes(config):
+    """Return [(release, mode)] of the sweep, in table order: mode by mode, oldest first."""
+    releases = config["sweep"]["releases"]
+    return [
+        (release, mode)
+        for mode in ("default", "switched")
+        for release, entry in releases.items()
+        if mode in entry["modes"]
+    ]
+
+
+def release_records(config, release, mode):
+    """Return the path of every record of the sweep for a release and mode."""
+    return [
+        RELEASE_RECORD.format(
+            results=config["results"],
+            release=release,
+            mode=mode,
+            variant=variant,
+            protocol=protocol,
+            seed=config["sweep"]["seed"],
+        )
+        for variant, protocol in product(config["variants"], config["protocols"])
     ]
 
 

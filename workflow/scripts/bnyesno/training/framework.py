@@ -50,20 +50,32 @@ def executes_eagerly(tensorflow):
 def switch_eager(tensorflow):
     """Switch eager execution off where it is the release's default, on where it is not.
 
-    Must come before the first operation.
+    Must come before the first operation, in TensorFlow 1.13 even before asking for the mode.
     """
     v1 = getattr(tensorflow.compat, "v1", tensorflow)
-    if executes_eagerly(tensorflow):
-        v1.disable_eager_execution()
-    else:
+    if tensorflow.__version__.startswith("1."):
         v1.enable_eager_execution()
+    else:
+        v1.disable_eager_execution()
 
 
 def limit_threads(tensorflow, threads):
-    """Set the thread pools of eager execution; must come before the first operation."""
-    if threads and executes_eagerly(tensorflow):
+    """Set the thread pools of eager execution; must come before the first operation.
+
+    TensorFlow 1.13 has no such setting.
+    """
+    if threads and hasattr(tensorflow, "config") and executes_eagerly(tensorflow):
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
         tensorflow.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def forget_losses(keras, model):
+    """Make the next loss of `train_on_batch` or `test_on_batch` that of its own batch only.
+
+    From Keras 3 on, both give the mean over all batches since the last `fit` or `evaluate`.
+    """
+    if int(keras.__version__.split(".")[0]) >= 3:
+        model.reset_metrics()
 
 
 def set_seeds(tensorflow, seeds):
@@ -76,14 +88,25 @@ def set_seeds(tensorflow, seeds):
         tensorflow.random.set_seed(seeds["graph"])
 
 
+def optimizers_of(keras):
+    """Return the module of optimizers that Keras itself takes for a name such as "adam".
+
+    Keras 2.11 trains without eager execution with its former ones only.
+    """
+    former = getattr(keras.optimizers, "legacy", None)
+    eager = executes_eagerly(importlib.import_module("tensorflow"))
+    return keras.optimizers if eager or former is None else former
+
+
 def make_optimizer(keras, name, learning_rate):
     """Return a new optimizer; the learning rate's argument was called `lr` before Keras 2.3.
 
     Raises ValueError when the framework has no optimizer of that class name.
     """
-    if not hasattr(keras.optimizers, name):
+    optimizers = optimizers_of(keras)
+    if not hasattr(optimizers, name):
         raise ValueError("optimizer {!r}: this release of Keras has none by that name".format(name))
-    optimizer_class = getattr(keras.optimizers, name)
+    optimizer_class = getattr(optimizers, name)
     arguments = inspect.signature(optimizer_class.__init__).parameters
     argument = "learning_rate" if "learning_rate" in arguments else "lr"
     return optimizer_class(**{argument: learning_rate})

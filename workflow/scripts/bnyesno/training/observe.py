@@ -7,6 +7,8 @@ import importlib
 
 import numpy
 
+from bnyesno.training import framework
+
 
 def sha256_of(arrays):
     """Return the SHA-256 of the float32 bytes (little-endian, C order) of arrays, in order."""
@@ -101,6 +103,8 @@ class Observer:
         arrays = [array for _, arrays in weights for array in arrays]
         self.step_hashes.append(sha256_of(arrays))
         self.step_weights.append(encode_arrays(arrays))
+        if self.validation_rows is None:  # not within `fit`, which needs its mean
+            framework.forget_losses(self._keras, self._model)
 
     def after_epoch(self, logs=None):
         """Note the epoch's report, if the procedure has one ({name: value}), and the weights."""

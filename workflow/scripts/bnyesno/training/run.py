@@ -71,7 +71,7 @@ def train(tensorflow, keras, experiment, cell, donor=None):
         "step_weights_base64": observer.step_weights,
         "trajectory_sha256": observe.sha256_of_text(observer.step_hashes),
         "weight_sums": observer.weight_sums,
-        "epochs": epoch_curves(model, inputs, targets, settings, observer),
+        "epochs": epoch_curves(keras, model, inputs, targets, settings, observer),
     }
     record["seconds"] = time.perf_counter() - begin
     return record
@@ -153,7 +153,7 @@ def evaluate(model, inputs, targets, settings, observer):
     return losses_by_rows(settings["evaluation_rows"], observer, observer.epoch_logs[-1], ask)
 
 
-def epoch_curves(model, inputs, targets, settings, observer):
+def epoch_curves(keras, model, inputs, targets, settings, observer):
     """Return per epoch the training loss and the loss on each range of evaluation rows.
 
     The training loss is the framework's own where `fit` reports one, else the mean over the
@@ -163,6 +163,7 @@ def epoch_curves(model, inputs, targets, settings, observer):
     """
 
     def ask(first, last):
+        framework.forget_losses(keras, model)
         return observe.loss_of(model.test_on_batch(inputs[first:last], targets[first:last]))
 
     steps_per_epoch = len(observer.step_losses) // len(observer.epoch_logs)
