@@ -1,0 +1,293 @@
+"""Each control on a planted case whose answer is known."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy
+import pytest
+from bnyesno.compare import make_tables
+from planted_runs import ROWS, STEPS, Variant, make_config, plant, published
+
+
+def edit(index, value):
+    """Return a function that sets one weight."""
+
+    def edit(weights):
+        changed = weights.copy()
+        changed[index] = value(weights[index]) if callable(value) else value
+        return changed
+
+    return edit
+
+
+def always(function):
+    """Return edits that apply a function after every step."""
+    return dict.fromkeys(range(1, STEPS + 1), function)
+
+
+def next_number(value):
+    """Return the next float32: the smallest difference that there is."""
+    return numpy.nextafter(value, numpy.float32(numpy.inf))
+
+
+@pytest.fixture
+def judge(tmp_path_factory):
+    """Plant two variants; return their verdict and their rows of controls.csv by control."""
+
+    def judge(first, second, **options):
+        config = make_config(tmp_path_factory.mktemp("results"), **options)
+        plant(config, first, second)
+        tables = make_tables(config)
+        (verdict,) = tables["verdicts"].to_dict("records")
+        return verdict, tables["controls"].set_index("control").to_dict("index")
+
+    return judge
+
+
+OTHER_ROWS = (ROWS[1], ROWS[0])
+LAST_WEIGHT = edit(5, next_number)
+CASES = {
+    "nothing differs": (Variant(), Variant(), {}, "no difference"),
+    "another computation": (Variant(), Variant(edits={3: LAST_WEIGHT}), {}, "computation"),
+    "another computation in the evaluation alone": (
+        Variant(), Variant(evaluation=1e-13), {}, "computation"
+    ),
+    "other draws": (Variant(), Variant(draws=1), {}, "draws"),
+    "other rows": (Variant(), Variant(), {"rows": OTHER_ROWS}, "evaluation"),
+    "draws and computation": (
+        Variant(), Variant(draws=1, edits={3: LAST_WEIGHT}), {}, "computation and draws"
+    ),
+    "draws and rows": (
+        Variant(), Variant(draws=1), {"rows": OTHER_ROWS}, "draws and evaluation"
+    ),
+    "all three": (
+        Variant(), Variant(draws=1, edits={1: LAST_WEIGHT}), {"rows": OTHER_ROWS},
+        "computation and draws and evaluation",
+    ),
+    "another result in every process": (
+        Variant(), Variant(noise=1e-12), {}, "undecided: repeats differ"
+    ),
+    "the first is another one in every process": (
+        Variant(noise=1e-12), Variant(), {}, "undecided: repeats differ"
+    ),
+    "a start that no control can make equal": (
+        Variant(stubborn=True), Variant(draws=1, stubborn=True), {}, "undecided: no equal start"
+    ),
+    "a start that only one of two controls can make equal": (
+        Variant(), Variant(draws=1, stubborn=True), {}, "draws"
+    ),
+    "weights of another shape": (Variant(), Variant(weights=8), {}, "undecided: no equal start"),
+    "the same start, though no control can set it": (
+        Variant(stubborn=True), Variant(stubborn=True, edits={2: LAST_WEIGHT}), {}, "computation"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "second", "options", "causes"), CASES.values(), ids=CASES)
+def test_cause(judge, first, second, options, causes):
+    verdict, _ = judge(first, second, **options)
+    assert verdict["causes"] == causes
+    verdict, _ = judge(second, first, **options)
+    assert verdict["causes"] == causes
+
+
+HOLDS = {
+    "computation": "another computation",
+    "draws": "other draws",
+    "evaluation": "other rows",
+}
+
+
+@pytest.mark.parametrize(("hypothesis", "case"), HOLDS.items())
+def test_the_planted_hypothesis_alone_holds(judge, hypothesis, case):
+    first, second, options, _ = CASES[case]
+    verdict, _ = judge(first, second, **options)
+    for name in HOLDS:
+        said = verdict[f"{name}_alone"]
+        assert said == "holds" if name == hypothesis else said.startswith("refuted by ")
+
+
+def test_no_single_hypothesis_holds_where_two_causes_are_planted(judge):
+    verdict, _ = judge(Variant(), Variant(draws=1, edits={3: LAST_WEIGHT}))
+    assert all(verdict[f"{name}_alone"].startswith("refuted by ") for name in HOLDS)
+
+
+def test_nothing_to_explain(judge):
+    verdict, _ = judge(Variant(), Variant())
+    assert {verdict[f"{name}_alone"] for name in HOLDS} == {"nothing to explain"}
+    assert verdict["difference"] == verdict["difference_at_equal_start"] == 0
+
+
+def test_draws_are_refuted_by_the_right_controls(judge):
+    verdict, controls = judge(Variant(), Variant(edits={3: LAST_WEIGHT}))
+    assert verdict["draws_alone"] == (
+        "refuted by initial_weights, start_of_first, start_of_second, explicit_seeds"
+    )
+    assert controls["initial_weights"]["observed"] == "equal"
+    assert controls["start_of_first"]["observed"] == "differ"
+
+
+# --- the step of the first difference ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", range(1, STEPS + 1))
+def test_first_difference_is_the_exact_step(judge, step):
+    verdict, controls = judge(Variant(), Variant(edits={step: LAST_WEIGHT}))
+    assert controls["published"]["first_difference_step"] == step
+    assert controls["start_of_first"]["first_difference_step"] == step
+    assert f"the weights differ from step {step} on" in verdict["reason"]
+
+
+def test_a_difference_that_is_gone_later_is_seen(judge):
+    def add(weights):
+        return weights + numpy.float32(1)
+
+    def forget(weights):
+        return numpy.ones_like(weights)
+
+    first, second = Variant(edits={4: forget}), Variant(edits={2: add, 4: forget})
+    verdict, controls = judge(first, second)
+    assert verdict["difference"] == 0
+    assert verdict["causes"] == "computation"
+    assert controls["published"]["first_difference_step"] == 2
+    assert controls["same_rows"]["observed"] == "equal"
+
+
+def test_other_draws_differ_from_step_0_on(judge):
+    _, controls = judge(Variant(), Variant(draws=1))
+    assert controls["published"]["first_difference_step"] == 0
+    assert controls["start_of_second"]["observed"] == "equal"
+
+
+def test_evaluation_alone_differs_in_no_step(judge):
+    verdict, controls = judge(Variant(), Variant(evaluation=0.5))
+    assert controls["start_of_first"]["observed"] == "differ"
+    assert controls["start_of_first"]["largest_difference"] == 0
+    assert "all steps are bitwise equal, but not the losses" in verdict["reason"]
+
+
+# --- bits, not closeness -------------------------------------------------------------------------
+
+
+def test_one_bit_is_a_difference(judge):
+    _, controls = judge(Variant(), Variant(edits={STEPS: LAST_WEIGHT}))
+    assert controls["published"]["observed"] == "differ"
+    assert 0 < controls["published"]["largest_difference"] < 1e-6
+
+
+def test_minus_zero_is_not_zero(judge):
+    first, second = (Variant(edits=always(edit(0, zero))) for zero in (0.0, -0.0))
+    verdict, controls = judge(first, second)
+    assert controls["published"]["first_difference_step"] == 1
+    assert controls["published"]["largest_difference"] == 0
+    assert controls["same_rows"]["observed"] == "equal"
+    assert verdict["causes"] == "computation"
+
+
+def test_a_loss_of_minus_zero_is_not_zero(tmp_path):
+    config = make_config(tmp_path)
+    plant(config, Variant(), Variant())
+    for side, loss in (("first", 0.0), ("second", -0.0)):
+        change_loss(published(config, side), loss)
+    controls = make_tables(config)["controls"].set_index("control")
+    assert controls.loc["same_rows", "observed"] == "differ"
+
+
+def change_loss(path, loss):
+    """Give a record another loss."""
+    record = json.loads(Path(path).read_text())
+    record["evaluations"] = dict.fromkeys(record["evaluations"], loss)
+    Path(path).write_text(json.dumps(record))
+
+
+def test_the_same_nan_is_no_difference(judge):
+    broken = Variant(edits={2: edit(0, numpy.float32("nan"))})
+    verdict, controls = judge(broken, broken)
+    assert verdict["causes"] == "no difference"
+    assert {row["observed"] for row in controls.values()} == {"equal"}
+    assert controls["published"]["largest_difference"] == 0
+
+
+def test_nan_against_a_number_is_computation(judge):
+    verdict, controls = judge(Variant(), Variant(edits={2: edit(0, numpy.float32("nan"))}))
+    assert verdict["causes"] == "computation"
+    assert controls["published"]["first_difference_step"] == 2
+    assert controls["same_rows"]["observed"] == "differ"
+
+
+def test_infinity_is_compared_without_nan(judge):
+    broken = Variant(edits={2: edit(0, numpy.float32("inf"))})
+    verdict, controls = judge(broken, broken)
+    assert verdict["causes"] == "no difference"
+    assert controls["published"]["largest_difference"] == 0
+
+
+def test_hashes_are_those_of_the_float32_bytes(judge):
+    _, controls = judge(Variant(), Variant(draws=1))
+    for side, draws in (("first", 0), ("second", 1)):
+        weights = numpy.random.default_rng([draws]).normal(size=6).astype("<f4")
+        expected = hashlib.sha256(weights.tobytes()).hexdigest()
+        assert controls["initial_weights"][f"{side}_sha256"] == expected
+
+
+# --- statements that must not be made ------------------------------------------------------------
+
+
+def test_no_statement_where_the_start_is_not_equal(judge):
+    verdict, controls = judge(Variant(stubborn=True), Variant(draws=1, stubborn=True))
+    for name in ("start_of_first", "start_of_second", "explicit_seeds"):
+        assert controls[name]["observed"] == "no statement"
+    assert "no control made the initial weights equal" in verdict["reason"]
+    assert "start_of" not in verdict["draws_alone"]
+
+
+def test_other_shapes_are_no_other_draws(judge):
+    _, controls = judge(Variant(), Variant(weights=8))
+    assert controls["initial_weights"]["observed"] == "no statement"
+    assert controls["published"]["observed"] == "differ"
+
+
+def test_repeats_are_looked_at_in_both_runs(judge):
+    verdict, controls = judge(Variant(), Variant(noise=1e-12))
+    assert verdict["deterministic"] == "no"
+    assert controls["new_process"]["observed"] == "differ"
+
+
+def test_without_repeats_determinism_is_not_tested(judge):
+    predicts = {"computation": "differ", "draws": "differ", "evaluation": "equal"}
+    equal = {"computation": "differ", "draws": "equal", "evaluation": "equal"}
+    controls = {
+        "published": {"observable": "trajectory", "predicts": predicts},
+        "initial_weights": {"observable": "initial_weights", "predicts": predicts},
+        "start_of_first": {
+            "observable": "trajectory",
+            "change": {"initial_weights": "first"},
+            "predicts": equal,
+        },
+    }
+    verdict, _ = judge(Variant(), Variant(draws=1), controls=controls)
+    assert (verdict["deterministic"], verdict["causes"]) == ("not tested", "draws")
+
+
+def test_predictions_that_refer_to_the_published_pair(judge):
+    controls = {
+        "published": {
+            "observable": "trajectory",
+            "predicts": {"computation": "differ", "draws": "differ", "evaluation": "equal"},
+        },
+        "initial_weights": {
+            "observable": "initial_weights",
+            "predicts": {"computation": "equal", "draws": "differ", "evaluation": "equal"},
+        },
+        "switched": {
+            "observable": "trajectory",
+            "change": {"eager": "switched"},
+            "predicts": {
+                "computation": "as_published", "draws": "opposite", "evaluation": "as_published"
+            },
+        },
+    }  # fmt: skip
+    _, rows = judge(Variant(), Variant(draws=1), controls=controls)
+    assert rows["switched"]["predicted_by_computation"] == "differ"
+    assert rows["switched"]["predicted_by_draws"] == "equal"
