@@ -223,12 +223,13 @@ def table_uses(config):
 
 def sweep_uses(config):
     """Yield (key, name, known names, kind) for the names in `sweep`."""
-    sweep = config.get("sweep", {"pair": [], "releases": {}})
+    sweep = config.get("sweep", {"pair": [], "rows": {}, "releases": {}})
     for name in sweep["pair"]:
         yield "sweep/pair", name, config["variants"], "a variant"
-    if "rows" in sweep:
-        known = [rows for name in config["protocols"] for rows in evaluation_rows(config, name)]
-        yield "sweep/rows", sweep["rows"], dict.fromkeys(known), "evaluation rows of a protocol"
+    for protocol, rows in sweep["rows"].items():
+        yield "sweep/rows", protocol, config["protocols"], "a protocol"
+        known = evaluation_rows(config, protocol)
+        yield f"sweep/rows/{protocol}", rows, known, "evaluation rows of its protocol"
     for name, entry in sweep["releases"].items():
         file = config["environments"].get(name, entry)["file"]
         key = f"sweep/releases/{name}/file"
