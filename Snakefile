@@ -6,7 +6,7 @@ rule; `snakemake -n` lists what would be made.
 
 from snakemake.utils import min_version
 
-min_version("9.22")
+min_version("9.0")
 
 # A --configfile with an experiment of its own stands alone; any other one amends config.yaml.
 if "module" not in config.get("experiment", {}):

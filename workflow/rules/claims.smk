@@ -11,15 +11,15 @@ rule judge_claims:
         code="workflow/scripts/bnyesno/claims.py",
         claims=config["claims"],
         tables=[
-            f"<results>/tables/{table}.csv"
+            f"{RESULTS}/tables/{table}.csv"
             for table in ["runs", "layers", *control_tables(config)]
         ],
     output:
-        "<results>/tables/claims.csv",
+        f"{RESULTS}/tables/claims.csv",
     log:
-        "<results>/logs/judge_claims.log",
+        f"{RESULTS}/logs/judge_claims.log",
     benchmark:
-        "<results>/benchmarks/judge_claims.tsv"
+        f"{RESULTS}/benchmarks/judge_claims.tsv"
     conda:
         FIGURES_ENVIRONMENT
     threads: 1

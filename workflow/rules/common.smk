@@ -39,13 +39,9 @@ except ConfigurationError as error:
     raise WorkflowError(str(error)) from None
 
 
-# In the rules, <results> is the folder that everything is written to.
-pathvars:
-    results=config["results"],
-
-
+RESULTS = config["results"]  # the folder that everything is written to
 ENVIRONMENTS = config["environments"]
-PACKAGE_LIST = "<results>/provenance/packages/{environment}.csv"
+PACKAGE_LIST = f"{RESULTS}/provenance/packages/{{environment}}.csv"
 ENVIRONMENT_FILES = {
     **{name: entry["file"] for name, entry in ENVIRONMENTS.items()},
     "figures": "envs/figures.yaml",

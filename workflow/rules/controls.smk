@@ -21,9 +21,9 @@ for job, variants in CONTROL_JOBS.items():
         output:
             job_records(config, job, variants),
         log:
-            f"<results>/logs/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.log",
+            f"{RESULTS}/logs/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.log",
         benchmark:
-            f"<results>/benchmarks/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.tsv"
+            f"{RESULTS}/benchmarks/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.tsv"
         conda:
             f"../../{ENVIRONMENTS[job.environment]['file']}"
         threads: max(1, config["training_threads"])
@@ -71,11 +71,11 @@ rule compare_controls:
             for record in job_records(config, job, variants)
         ],
     output:
-        **{table: f"<results>/tables/{table}.csv" for table in control_tables(config)},
+        **{table: f"{RESULTS}/tables/{table}.csv" for table in control_tables(config)},
     log:
-        "<results>/logs/compare_controls.log",
+        f"{RESULTS}/logs/compare_controls.log",
     benchmark:
-        "<results>/benchmarks/compare_controls.tsv"
+        f"{RESULTS}/benchmarks/compare_controls.tsv"
     conda:
         FIGURES_ENVIRONMENT
     threads: 1

@@ -7,11 +7,11 @@ Out: results/provenance/config.yaml, results/provenance/packages/{environment}.c
 
 rule write_config:
     output:
-        "<results>/provenance/config.yaml",
+        f"{RESULTS}/provenance/config.yaml",
     log:
-        "<results>/logs/write_config.log",
+        f"{RESULTS}/logs/write_config.log",
     benchmark:
-        "<results>/benchmarks/write_config.tsv"
+        f"{RESULTS}/benchmarks/write_config.tsv"
     conda:
         FIGURES_ENVIRONMENT
     threads: 1
@@ -38,9 +38,9 @@ for environment, environment_file in {**RELEASE_FILES, **ENVIRONMENT_FILES}.item
         output:
             PACKAGE_LIST.format(environment=environment),
         log:
-            f"<results>/logs/list_packages/{environment}.log",
+            f"{RESULTS}/logs/list_packages/{environment}.log",
         benchmark:
-            f"<results>/benchmarks/list_packages/{environment}.tsv"
+            f"{RESULTS}/benchmarks/list_packages/{environment}.tsv"
         conda:
             f"../../{environment_file}"
         threads: 1

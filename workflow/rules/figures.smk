@@ -26,13 +26,13 @@ for figure, table in FIGURES.items():
             script=f"workflow/scripts/render_{figure}.py",
             code="workflow/scripts/bnyesno/figures.py",
             config=rules.write_config.output,
-            table=f"<results>/tables/{table}.csv",
+            table=f"{RESULTS}/tables/{table}.csv",
         output:
-            expand("<results>/figures/{figure}.{format}", figure=figure, format=FORMATS),
+            expand(f"{RESULTS}/figures/{{figure}}.{{format}}", figure=figure, format=FORMATS),
         log:
-            f"<results>/logs/render_{figure}.log",
+            f"{RESULTS}/logs/render_{figure}.log",
         benchmark:
-            f"<results>/benchmarks/render_{figure}.tsv"
+            f"{RESULTS}/benchmarks/render_{figure}.tsv"
         conda:
             FIGURES_ENVIRONMENT
         threads: 1
@@ -48,6 +48,6 @@ for figure, table in FIGURES.items():
 
 rule render_figures:
     input:
-        expand("<results>/figures/{figure}.{format}", figure=FIGURES, format=FORMATS),
+        expand(f"{RESULTS}/figures/{{figure}}.{{format}}", figure=FIGURES, format=FORMATS),
     message:
         "All figures are in results/figures"

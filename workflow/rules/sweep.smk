@@ -25,9 +25,9 @@ for release, entry in RELEASES.items():
         output:
             release_records(config, release, "{mode}"),
         log:
-            f"<results>/logs/sweep/{release}-{{mode}}.log",
+            f"{RESULTS}/logs/sweep/{release}-{{mode}}.log",
         benchmark:
-            f"<results>/benchmarks/sweep/{release}-{{mode}}.tsv"
+            f"{RESULTS}/benchmarks/sweep/{release}-{{mode}}.tsv"
         conda:
             f"../../{entry['file']}"
         threads: 1
@@ -60,9 +60,9 @@ for release, entry in RELEASES.items():
         output:
             RANDOMNESS_RECORD.format(results=config["results"], release=release, mode="{mode}"),
         log:
-            f"<results>/logs/sweep/{release}-{{mode}}-randomness.log",
+            f"{RESULTS}/logs/sweep/{release}-{{mode}}-randomness.log",
         benchmark:
-            f"<results>/benchmarks/sweep/{release}-{{mode}}-randomness.tsv"
+            f"{RESULTS}/benchmarks/sweep/{release}-{{mode}}-randomness.tsv"
         conda:
             f"../../{entry['file']}"
         threads: 1
@@ -105,12 +105,12 @@ rule compare_releases:
             for release, mode in release_modes(config)
         ],
     output:
-        releases="<results>/tables/releases.csv",
-        randomness="<results>/tables/randomness.csv",
+        releases=f"{RESULTS}/tables/releases.csv",
+        randomness=f"{RESULTS}/tables/randomness.csv",
     log:
-        "<results>/logs/compare_releases.log",
+        f"{RESULTS}/logs/compare_releases.log",
     benchmark:
-        "<results>/benchmarks/compare_releases.tsv"
+        f"{RESULTS}/benchmarks/compare_releases.tsv"
     conda:
         FIGURES_ENVIRONMENT
     threads: 1
@@ -133,11 +133,11 @@ rule render_releases:
         config=rules.write_config.output,
         table=rules.compare_releases.output.releases,
     output:
-        expand("<results>/figures/releases.{format}", format=config["figures"]["formats"]),
+        expand(f"{RESULTS}/figures/releases.{{format}}", format=config["figures"]["formats"]),
     log:
-        "<results>/logs/render_releases.log",
+        f"{RESULTS}/logs/render_releases.log",
     benchmark:
-        "<results>/benchmarks/render_releases.tsv"
+        f"{RESULTS}/benchmarks/render_releases.tsv"
     conda:
         FIGURES_ENVIRONMENT
     threads: 1

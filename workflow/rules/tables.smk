@@ -14,11 +14,11 @@ rule collect_tables:
         config=rules.write_config.output,
         records=record_paths(config),
     output:
-        **{table: f"<results>/tables/{table}.csv" for table in TABLES},
+        **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},
     log:
-        "<results>/logs/collect_tables.log",
+        f"{RESULTS}/logs/collect_tables.log",
     benchmark:
-        "<results>/benchmarks/collect_tables.tsv"
+        f"{RESULTS}/benchmarks/collect_tables.tsv"
     conda:
         FIGURES_ENVIRONMENT
     threads: 1

@@ -34,9 +34,9 @@ for environment, api in TRAINED:
                 allow_missing=True,
             ),
         log:
-            f"<results>/logs/train/{environment}/{api}/{{variant}}-seed{{seed}}.log",
+            f"{RESULTS}/logs/train/{environment}/{api}/{{variant}}-seed{{seed}}.log",
         benchmark:
-            f"<results>/benchmarks/train/{environment}/{api}/{{variant}}-seed{{seed}}.tsv"
+            f"{RESULTS}/benchmarks/train/{environment}/{api}/{{variant}}-seed{{seed}}.tsv"
         conda:
             f"../../{ENVIRONMENTS[environment]['file']}"
         threads: max(1, config["training_threads"])
