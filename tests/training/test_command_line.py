@@ -1,6 +1,7 @@
 """train.py as a command line: what is wrong is told in one line, nothing half-made is left."""
 
 import ast
+import json
 import sys
 from pathlib import Path
 
@@ -19,16 +20,16 @@ UNDER_PYTHON_37 = [
 
 
 @pytest.fixture(scope="module")
-def mistaken(start, train_arguments, tmp_path_factory):
+def mistaken(start, train_arguments, committed_config, tmp_path_factory):
     """Every mistake at once, in the background: {what: (future, output folder)}."""
     folder = tmp_path_factory.mktemp("mistakes")
     (folder / "empty.py").write_text("SLOTS = ()\n")
     (folder / "file").touch()
-    protocol = '{"question": {"procedure": "fit", "optimizer": "Best", "learning_rate": 1}}'
+    protocol = committed_config["protocols"]["question"] | {"optimizer": "Best"}
     changes = {
         "layer": {"--layers": '{"between": ["Dens"]}'},
         "argument of a layer": {"--layers": '{"between": [{"Dense": {"unit": 3}}]}'},
-        "optimizer": {"--protocols": protocol},
+        "optimizer": {"--protocols": json.dumps({"question": protocol})},
         "JSON": {"--layers": '{"between": ['},
         "experiment": {"--experiment": folder / "empty.py"},
         "absent experiment": {"--experiment": folder / "nowhere.py"},
