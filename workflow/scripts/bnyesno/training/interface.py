@@ -56,6 +56,8 @@ def signatures_of(path, module):
 
     Raises ValueError for a part that is no function.
     """
+    if not isinstance(module.PROCEDURES, dict):
+        raise ValueError("{}: PROCEDURES: expected a dictionary, name to function".format(path))
     functions = {"make_data": module.make_data, "build_model": module.build_model}
     functions.update(module.PROCEDURES)
     for name, function in functions.items():
@@ -70,6 +72,17 @@ def signature_of(function):
         return inspect.signature(function)
     except ValueError:
         return None
+
+
+def check_cell(path, module, cell):
+    """Raise ValueError unless a module has the slots and the procedure that a cell names."""
+    named = [("slot", name, module.SLOTS) for name in cell["layers"]]
+    named.append(("procedure", cell["settings"]["procedure"], module.PROCEDURES))
+    for kind, name, known in named:
+        if name not in known:
+            raise ValueError(
+                "{}: found no {} {}, expected one of {}".format(path, kind, name, ", ".join(known))
+            )
 
 
 def check_data(path, data):

@@ -37,6 +37,7 @@ def train(tensorflow, keras, experiment, cell, donor=None):
     """
     begin = time.perf_counter()
     settings = cell["settings"]
+    interface.check_cell(experiment.__file__, experiment, cell)
     framework.set_seeds(tensorflow, cell["seeds"])
     data = experiment.make_data(**cell["data"])
     interface.check_data(experiment.__file__, data)
