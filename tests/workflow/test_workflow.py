@@ -128,7 +128,7 @@ def test_one_figure_by_name_is_drawn_again_with_the_same_bytes(finished):
 
 MISTAKES = [
     (["seeds=3"], "seeds: found 3, expected an array (graph-level seeds, one run each)"),
-    (["seedz=[3]"], "top level: found unknown seedz, expected only experiment, seeds"),
+    (["seedz=[3]"], "top level: found unknown seedz, expected only experiment, "),
     (["claims=nowhere.yaml"], "claims: found nowhere.yaml, which is no file"),
 ]
 
