@@ -10,6 +10,7 @@ FIGURES = {
     "published_and_measured": "claims",
     "initial_kernels": "initial_kernels",
     "trajectories": "trajectories",
+    "releases": "releases",
 }
 
 

@@ -5,6 +5,8 @@ from itertools import product
 
 import numpy
 import pandas
+from bnyesno.releases import compare_runs
+from bnyesno.runs import release_modes
 from bnyesno.tables import COLUMNS, ROWS
 
 KERNELS = {"dense": "a" * 64, "dense_1": "b" * 64}
@@ -43,6 +45,7 @@ def make_record(
             "keras": "2.2.4",
             "numpy": "1.16.6",
             "python": "3.7.16",
+            "executes_eagerly": False,
         },
         "layers": ["dense", "activation", "dense_1"],
         "drawing_layers": ["dense", "dense_1"],
@@ -97,6 +100,16 @@ def make_records(config):
             entry["apis"], config["variants"], config["protocols"], config["seeds"]
         )
     ]
+
+
+def make_release_table(config, claims):
+    """Return releases.csv for planted runs of every cell of the sweep."""
+    runs = (
+        (release, mode, make_record(release, variant=variant, protocol=protocol))
+        for release, mode in release_modes(config)
+        for variant, protocol in product(config["variants"], config["protocols"])
+    )
+    return compare_runs(runs, config["sweep"]["pair"], claims)
 
 
 def make_control_tables(config):

@@ -13,7 +13,7 @@ from bnyesno.figures import COLOURS, save, variant_colours
 from bnyesno.tables import make_table, write_table
 from draw_all import FIGURES, draw
 from matplotlib.text import Text
-from planted import make_control_tables, make_records
+from planted import make_control_tables, make_records, make_release_table
 from render_val_loss import group_equal, take_turns
 from repository import ROOT, read_yaml, write_yaml
 
@@ -34,7 +34,9 @@ def write_tables(config, folder):
     records = make_records(config)
     tables = {name: make_table(name, records) for name in ("runs", "layers", "steps", "epochs")}
     tables |= make_control_tables(config)
-    tables["claims"] = judge_all(read_yaml(ROOT / "claims.yaml")["claims"], tables)
+    claims = read_yaml(ROOT / "claims.yaml")["claims"]
+    tables["claims"] = judge_all(claims, tables)
+    tables["releases"] = make_release_table(config, claims)
     for name, table in tables.items():
         write_table(table, folder / f"{name}.csv")
 

@@ -36,17 +36,23 @@ def read_record(config, release, mode, variant, protocol):
 
 def tabulate_releases(config, claims):
     """Return releases.csv; `claims` is the list in claims.yaml, for the published numbers."""
-    rows = []
-    for release, mode in release_modes(config):
-        for variant, protocol in product(config["variants"], config["protocols"]):
-            record = read_record(config, release, mode, variant, protocol)
-            rows += release_rows(record, release, mode, claims)
-    mark_equal_pairs(rows, config["sweep"]["pair"])
+    runs = (
+        (release, mode, read_record(config, release, mode, variant, protocol))
+        for release, mode in release_modes(config)
+        for variant, protocol in product(config["variants"], config["protocols"])
+    )
+    return compare_runs(runs, config["sweep"]["pair"], claims)
+
+
+def compare_runs(runs, pair, claims):
+    """Return releases.csv for (release, mode, record) in table order."""
+    rows = [row for run in runs for row in release_rows(*run, claims)]
+    mark_equal_pairs(rows, pair)
     mark_changes(rows)
     return pandas.DataFrame(rows, columns=list(COLUMNS["releases"]))
 
 
-def release_rows(record, release, mode, claims):
+def release_rows(release, mode, record, claims):
     """Yield the rows of releases.csv for one run: one per range of evaluation rows."""
     cell, machine = record["cell"], record["machine"]
     for rows, val_loss in record["evaluations"].items():
