@@ -24,8 +24,8 @@ rule judge_claims:
         FIGURES_ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=grow(500),
+        runtime=grow(5),
     message:
         "Judging the claims of the page"
     shell:

@@ -56,6 +56,11 @@ PROTOCOLS = json.dumps(config["protocols"])
 DATA = json.dumps(config["experiment"]["data"])
 
 
+def grow(amount):
+    """Return a resource that is `amount` at the first attempt, twice that at the second, ..."""
+    return lambda wildcards, attempt: amount * attempt
+
+
 wildcard_constraints:
     seed=r"\d+",
     variant="|".join(config["variants"]),

@@ -26,10 +26,12 @@ for job, variants in CONTROL_JOBS.items():
             f"{RESULTS}/benchmarks/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.tsv"
         conda:
             f"../../{ENVIRONMENTS[job.environment]['file']}"
+        group:
+            "control"
         threads: max(1, config["training_threads"])
         resources:
-            mem_mb=800,
-            runtime=10,
+            mem_mb=grow(800),
+            runtime=grow(5),
         params:
             environment=job.environment,
             api=job.api,
@@ -80,8 +82,8 @@ rule compare_controls:
         FIGURES_ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grow(1000),
+        runtime=grow(10),
     params:
         folder=subpath(output.controls, parent=True),
     message:

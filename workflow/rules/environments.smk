@@ -12,12 +12,13 @@ rule write_config:
         f"{RESULTS}/logs/write_config.log",
     benchmark:
         f"{RESULTS}/benchmarks/write_config.tsv"
+    localrule: True
     conda:
         FIGURES_ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=200,
-        runtime=5,
+        mem_mb=grow(200),
+        runtime=grow(5),
     params:
         config=json.dumps(config),
         script="workflow/scripts/write_config.py",
@@ -41,12 +42,13 @@ for environment, environment_file in {**RELEASE_FILES, **ENVIRONMENT_FILES}.item
             f"{RESULTS}/logs/list_packages/{environment}.log",
         benchmark:
             f"{RESULTS}/benchmarks/list_packages/{environment}.tsv"
+        localrule: True
         conda:
             f"../../{environment_file}"
         threads: 1
         resources:
-            mem_mb=200,
-            runtime=5,
+            mem_mb=grow(200),
+            runtime=grow(5),
         message:
             f"Listing the packages of {environment}"
         shell:

@@ -37,8 +37,8 @@ for figure, table in FIGURES.items():
             FIGURES_ENVIRONMENT
         threads: 1
         resources:
-            mem_mb=500,
-            runtime=5,
+            mem_mb=grow(500),
+            runtime=grow(5),
         message:
             f"Drawing {figure} from {table}.csv"
         shell:

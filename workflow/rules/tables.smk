@@ -23,8 +23,8 @@ rule collect_tables:
         FIGURES_ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grow(1000),
+        runtime=grow(10),
     message:
         "Collecting the records into tables"
     shell:

@@ -39,10 +39,12 @@ for environment, api in TRAINED:
             f"{RESULTS}/benchmarks/train/{environment}/{api}/{{variant}}-seed{{seed}}.tsv"
         conda:
             f"../../{ENVIRONMENTS[environment]['file']}"
+        group:
+            "train"
         threads: max(1, config["training_threads"])
         resources:
-            mem_mb=800,
-            runtime=10,
+            mem_mb=grow(800),
+            runtime=grow(5),
         params:
             environment=environment,
             api=api,
