@@ -23,6 +23,7 @@ from bnyesno.controls import (
 from bnyesno.runs import (
     RANDOMNESS_RECORD,
     RECORD,
+    grow,
     name_rule,
     record_paths,
     release_modes,
@@ -54,11 +55,6 @@ FIGURES_ENVIRONMENT = "../../envs/figures.yaml"
 LAYERS = {name: json.dumps(entry["layers"]) for name, entry in config["variants"].items()}
 PROTOCOLS = json.dumps(config["protocols"])
 DATA = json.dumps(config["experiment"]["data"])
-
-
-def grow(amount):
-    """Return a resource that is `amount` at the first attempt, twice that at the second, ..."""
-    return lambda wildcards, attempt: amount * attempt
 
 
 wildcard_constraints:

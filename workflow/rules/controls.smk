@@ -24,10 +24,10 @@ for job, variants in CONTROL_JOBS.items():
             f"{RESULTS}/logs/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.log",
         benchmark:
             f"{RESULTS}/benchmarks/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.tsv"
-        conda:
-            f"../../{ENVIRONMENTS[job.environment]['file']}"
         group:
             "control"
+        conda:
+            f"../../{ENVIRONMENTS[job.environment]['file']}"
         threads: max(1, config["training_threads"])
         resources:
             mem_mb=grow(800),

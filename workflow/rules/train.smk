@@ -37,10 +37,10 @@ for environment, api in TRAINED:
             f"{RESULTS}/logs/train/{environment}/{api}/{{variant}}-seed{{seed}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/train/{environment}/{api}/{{variant}}-seed{{seed}}.tsv"
-        conda:
-            f"../../{ENVIRONMENTS[environment]['file']}"
         group:
             "train"
+        conda:
+            f"../../{ENVIRONMENTS[environment]['file']}"
         threads: max(1, config["training_threads"])
         resources:
             mem_mb=grow(800),

@@ -59,3 +59,8 @@ def release_records(config, release, mode):
 def name_rule(*words):
     """Return a Snakemake rule name: the words joined, with anything but letters and digits as _."""
     return re.sub(r"\W", "_", "_".join(words))
+
+
+def grow(amount):
+    """Return a resource that is `amount` at the first attempt, twice that at the second, ..."""
+    return lambda wildcards, attempt: amount * attempt
