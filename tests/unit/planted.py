@@ -44,6 +44,7 @@ def make_record(
             "tensorflow": "1.14.0",
             "keras": "2.2.4",
             "numpy": "1.16.6",
+            "cpu_model": "planted",
             "python": "3.7.16",
             "executes_eagerly": False,
         },

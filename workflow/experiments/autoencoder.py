@@ -41,14 +41,24 @@ def build_model(keras, inputs, slots, optimizer, initializer):
 
 
 def fit(model, inputs, targets, settings, observer):
-    """The question's procedure: `fit`, the last part of the rows held out for validation."""
-    first_held_out = int(len(inputs) * (1 - settings["validation_split"]))  # as Keras rounds it
+    """The question's procedure: `fit`, the last part of the rows held out for validation.
+
+    Raises ValueError when that part does not begin where the training rows end.
+    """
+    split = settings.get("validation_split", 0.0)
+    first_held_out = int(len(inputs) * (1 - split))  # as Keras rounds it
+    if settings["training_rows"] != [0, first_held_out]:
+        raise ValueError(
+            "training_rows: found {}, expected [0, {}] with validation_split {}".format(
+                settings["training_rows"], first_held_out, split
+            )
+        )
     model.fit(
         inputs,
         targets,
         epochs=settings["epochs"],
         batch_size=settings["batch_size"],
-        validation_split=settings["validation_split"],
+        validation_split=split,
         shuffle=False,
         verbose=0,
         callbacks=[observer.callback(first_held_out, len(inputs))],

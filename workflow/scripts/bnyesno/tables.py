@@ -28,6 +28,7 @@ COLUMNS = {
         "keras": "version of the Keras that trained (tf.keras has one of its own)",
         "numpy": "version of numpy",
         "python": "version of Python",
+        "cpu_model": "processor, whose vector instructions may decide about last bits",
         "epochs": "number of epochs",
         "batch_size": "rows per training step",
         "learning_rate": "learning rate of the optimizer",
@@ -209,6 +210,9 @@ COLUMNS = {
 }
 
 
+MACHINE_COLUMNS = ("tensorflow", "keras", "numpy", "python", "cpu_model")
+
+
 def read_records(paths):
     """Yield the records in the files, sorted by cell and repeat.
 
@@ -235,7 +239,7 @@ def run_rows(record):
     for rows, val_loss in record["evaluations"].items():
         yield {
             **cell_of(record),
-            **{name: machine[name] for name in ("tensorflow", "keras", "numpy", "python")},
+            **{name: machine[name] for name in MACHINE_COLUMNS},
             **{name: settings[name] for name in ("epochs", "batch_size", "learning_rate")},
             "steps": len(record["step_losses"]),
             "rows": rows,
