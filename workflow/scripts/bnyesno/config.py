@@ -151,7 +151,7 @@ def unknown_names(config, base, source):
     try:
         interface = read_interface(Path(base) / experiment["module"], experiment["data"])
     except ValueError as error:
-        raise ConfigurationError(str(error)) from None
+        raise ConfigurationError(str(error).removeprefix(f"{base}/")) from None
     uses = [*experiment_uses(config, *interface), *figure_uses(config), *control_uses(config)]
     uses += sweep_uses(config)
     for key, name, known, kind in uses:
