@@ -10,7 +10,10 @@ from bnyesno.claims import REPRODUCED, WITHIN
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
-MODES = {"default": "by default: eager from 2.0 on", "switched": "switched: eager in 1.x, not eager in 2.x"}
+MODES = {
+    "default": "by default: eager from 2.0 on",
+    "switched": "switched: eager in 1.x, not eager in 2.x",
+}
 VISIBLE = 0.0005  # half a unit of the third decimal
 LARGE = {"color": "#D55E00", "linewidth": 1.6, "solid_capstyle": "butt"}
 SMALL = {"color": "#D55E00", "linewidth": 0.8, "linestyle": (0, (1, 1.5))}
