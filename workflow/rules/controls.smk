@@ -65,8 +65,8 @@ rule compare_controls:
             "workflow/scripts/bnyesno/compare.py",
             "workflow/scripts/bnyesno/tables.py",
         ],
-        config=rules.write_config.output,
-        published=record_paths(config),
+        config=MERGED_CONFIG,
+        published=record_paths(config | {"seeds": [config["control_runs"]["seed"]]}),
         controlled=[
             record
             for job, variants in CONTROL_JOBS.items()

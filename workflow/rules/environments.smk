@@ -7,7 +7,7 @@ Out: results/provenance/config.yaml, results/provenance/packages/{environment}.c
 
 rule write_config:
     output:
-        f"{RESULTS}/provenance/config.yaml",
+        MERGED_CONFIG,
     log:
         f"{RESULTS}/logs/write_config.log",
     benchmark:

@@ -11,7 +11,7 @@ rule collect_tables:
     input:
         script="workflow/scripts/collect_tables.py",
         code="workflow/scripts/bnyesno/tables.py",
-        config=rules.write_config.output,
+        config=MERGED_CONFIG,
         records=record_paths(config),
     output:
         **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},
