@@ -1,0 +1,59 @@
+"""Time and memory of `snakemake -n`, by the number of training jobs.
+
+    python tests/benchmark/dry_run.py 100 1000 10000 --options="--profile profiles/slurm"
+
+The number of jobs is set by the number of seeds; nothing runs.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def count_trainings(config):
+    """Return the number of training jobs per seed."""
+    apis = sum(len(entry["apis"]) for entry in config["environments"].values())
+    return apis * len(config["variants"])
+
+
+def dry_run(seeds, options, folder):
+    """Run `snakemake -n` with so many seeds; return (jobs, seconds, processor seconds, MB)."""
+    amended, log = folder / "seeds.yaml", folder / "dry_run.log"
+    amended.write_text(yaml.safe_dump({"seeds": list(range(3, 3 + seeds))}))
+    command = ["snakemake", "-n", "--quiet", "rules", "--configfile", amended, *options]
+    begin = time.perf_counter()
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - begin
+    if status:
+        raise SystemExit(log.read_text()[-2000:])
+    jobs = int(re.search(r"^total\s+(\d+)", log.read_text(), re.MULTILINE)[1])
+    return jobs, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def main():
+    """Print one line for each number of jobs asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("jobs", type=int, nargs="+", help="about how many training jobs")
+    parser.add_argument("--options", type=shlex.split, default=[], help="of Snakemake")
+    options = parser.parse_args()
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        for wanted in options.jobs:
+            seeds = max(1, round(wanted / count_trainings(config)))
+            jobs, seconds, processor, memory = dry_run(seeds, options.options, Path(folder))
+            print(f"{jobs} jobs: {seconds:.0f} s, {processor:.0f} s of processor, {memory:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""A Slurm cluster of two nodes on this machine's loopback address, from Debian's packages.
+
+The tests use it, and so can you, as root: `python tests/cluster/slurm.py` starts one, installs
+the packages if they are missing, and stops it when you press Ctrl-C.
+
+No systemd, no cgroups. Each daemon is the first process of a process namespace of its own, so
+that the kernel ends everything a node has started, jobs included, when the daemon is killed; and
+each is killed by the kernel when the process that started it ends, however that happens.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
+DAEMONS = ("slurmctld", "slurmd", "munged")
+CONFIGURATION = Path("/etc/slurm/slurm.conf")  # inside a job nothing else is looked at
+SET_ASIDE = CONFIGURATION.with_name("slurm.conf.set-aside-by-tests")
+OWN_NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
+DIES_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
+NODES = ("n1", "n2")
+HEADER = "# Written by tests/cluster/slurm.py; removed when it ends.\n"
+TEMPLATE = """\
+ClusterName=loopback
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller_port}
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool-%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+SlurmdParameters=config_overrides
+MpiDefault=none
+SwitchType=switch/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
+AccountingStorageType=accounting_storage/none
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1,sched_min_interval=0
+MinJobAge=3600
+KillWait=2
+SlurmdTimeout=10
+ReturnToService=2
+{nodes}
+PartitionName=main Nodes=n[1-2] Default=YES MaxTime=60 State=UP
+"""
+
+# This cluster answers at once, and has no slurmdbd.
+IMPATIENT = (
+    *("--slurm-init-seconds-before-status-checks", "2"),
+    *("--max-status-checks-per-second", "1"),
+    *("--latency-wait", "5"),
+)
+
+
+class Unavailable(Exception):
+    """Why there can be no cluster here."""
+
+
+def install():
+    """Install the packages that are missing. Raises Unavailable."""
+    if os.geteuid() != 0:
+        raise Unavailable("only root can start a Slurm cluster with several nodes on one machine")
+    if subprocess.run([*OWN_NAMESPACE, "true"], capture_output=True).returncode:
+        raise Unavailable("process namespaces are not allowed here (unshare --pid)")
+    if all(map(shutil.which, DAEMONS)):
+        return
+    apt = shutil.which("apt-get")
+    if not apt:
+        raise Unavailable(f"{', '.join(DAEMONS)} are not installed, and there is no apt-get")
+    # The daemons that the packages would start are not wanted.
+    quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}}
+    quiet |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "timeout": 240}
+    subprocess.run([apt, "update"], **quiet)
+    done = subprocess.run([apt, "install", "-y", "--no-install-recommends", *PACKAGES], **quiet)
+    if done.returncode:
+        raise Unavailable(f"apt-get cannot install {', '.join(PACKAGES)}: {done.stdout[-500:]}")
+
+
+class Cluster:
+    """Two nodes with two cores each, a controller, and munge; to be used as a context manager."""
+
+    def __init__(self):
+        """Nothing is started yet."""
+        self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+        self._daemons = {}
+
+    def __enter__(self):
+        """Start everything, and wait until both nodes are idle."""
+        try:
+            self._configure()
+            (self.folder / "munge.key").write_bytes(os.urandom(128))
+            (self.folder / "munge.key").chmod(0o400)
+            self._start_munge()
+            self.start("controller")
+            for node in NODES:
+                self.start(node)
+            self.wait_for_nodes()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_exception):
+        """Kill everything that was started, by process id, and put the old configuration back."""
+        for name in reversed(list(self._daemons)):
+            self.kill(name)
+        CONFIGURATION.unlink(missing_ok=True)
+        if SET_ASIDE.exists():
+            SET_ASIDE.rename(CONFIGURATION)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _configure(self):
+        """Write slurm.conf, setting one that is there aside."""
+        ports = free_ports(1 + len(NODES))
+        host = socket.gethostname().split(".")[0]
+        nodes = "\n".join(
+            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2"
+            " RealMemory=8000 State=UNKNOWN"
+            for node, port in zip(NODES, ports[1:], strict=True)
+        )
+        CONFIGURATION.parent.mkdir(exist_ok=True)
+        if CONFIGURATION.exists() and not CONFIGURATION.read_text().startswith(HEADER):
+            CONFIGURATION.rename(SET_ASIDE)  # otherwise it is left from a cluster that was killed
+        settings = {"host": host, "controller_port": ports[0], "folder": self.folder}
+        CONFIGURATION.write_text(HEADER + TEMPLATE.format(nodes=nodes, **settings))
+        for name in ("state", *(f"spool-{node}" for node in NODES)):
+            (self.folder / name).mkdir()
+
+    def _start_munge(self):
+        """Start a munge of our own: its socket and key are in the cluster's folder."""
+        files = {"socket": "socket", "key-file": "key", "pid-file": "pid", "log-file": "log"}
+        options = [f"--{option}={self.folder}/munge.{end}" for option, end in files.items()]
+        options.append(f"--seed-file={self.folder}/munge.seed")
+        self._start("munge", "munged", "--foreground", "--force", *options)
+        wait_until((self.folder / "munge.socket").exists, "munge to start", 10)
+
+    def start(self, name):
+        """Start the controller or a node."""
+        if name == "controller":
+            self._start(name, "slurmctld", "-D")
+        else:
+            self._start(name, "slurmd", "-D", "-N", name)
+
+    def _start(self, name, *command):
+        with (self.folder / f"{name}.out").open("ab") as output:
+            self._daemons[name] = subprocess.Popen(
+                [*DIES_WITH_PARENT, *OWN_NAMESPACE, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def kill(self, name):
+        """Kill the controller or a node, with everything that runs on it, at once."""
+        process = self._daemons.pop(name, None)
+        if process and process.poll() is None:
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+            for pid in map(int, children.split() or [process.pid]):
+                os.kill(pid, signal.SIGKILL)
+            process.wait()
+
+    def wait_for_nodes(self):
+        """Wait until both nodes take jobs."""
+        expected = sorted(NODES)
+        command = ["sinfo", "--noheader", "--Node", "--states=idle,mixed,allocated"]
+        wait_until(
+            lambda: sorted(set(run(*command, "--format=%N").split())) == expected,
+            "both nodes to take jobs",
+            30,
+        )
+
+
+def run(*command):
+    """Return what a command prints, nothing if it fails."""
+    return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
+
+
+def free_ports(count):
+    """Return port numbers of the loopback address that nothing listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def wait_until(condition, what, seconds):
+    """Wait until `condition()` holds. Raises TimeoutError that says `what` was waited for."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.1)
+
+
+def main():
+    """Run a cluster until Ctrl-C."""
+    install()
+    with Cluster() as cluster:
+        print(run("sinfo"), f"Logs: {cluster.folder}. Ctrl-C stops it.", sep="\n", flush=True)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            print("Stopped")
+
+
+if __name__ == "__main__":
+    main()

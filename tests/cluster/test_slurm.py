@@ -1,0 +1,160 @@
+"""The workflow on a real Slurm: a run like a local one, and everything that goes wrong.
+
+For what goes wrong the chunks sleep (toy.smk); profile, executor and cluster are the same.
+"""
+
+import time
+from collections import Counter
+
+import pytest
+from repository import ROOT, copy_repository, keep_only, read_yaml, write_yaml
+from slurm import IMPATIENT, run, wait_until
+
+CANCELLED, TOO_LONG, TOO_LARGE = "1", "2", "3"
+KEPT_CONTROLS = ("published", "initial_weights", "start_of_first")
+SHARED_ENVIRONMENTS = ("--conda-prefix", ROOT / ".snakemake/conda")
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def failing(toy):
+    """A run whose first three chunks fail at their first attempt, each in its own way."""
+    hang = {f"chunk{number}": "hang" for number in (CANCELLED, TOO_LONG)}
+    running = toy(chunks=4, seconds=1, **hang, **{f"chunk{TOO_LARGE}": "fill"})
+    running.wait_for("start", 4)
+    job = next(job for number, _, job in running.history("start") if number == CANCELLED)
+    run("scancel", job)
+    return running
+
+
+def starts(running):
+    """Return {chunk: number of times that it was started}."""
+    return Counter(number for number, *_ in running.history("start"))
+
+
+def finishes(running):
+    """Return {chunk: number of times that it got to its end}."""
+    return Counter(number for (number,) in running.history("finish"))
+
+
+def once(chunks):
+    """Return {"1": 1, "2": 1, ...}."""
+    return {str(number): 1 for number in range(1, chunks + 1)}
+
+
+def copy_small(folder):
+    """Copy the repository; keep one environment, two variants, one comparison, two epochs."""
+    copy_repository(folder)
+    keep_only(folder, ["tf1.14-keras2.2.4"], ["tf.keras"], ["plain", "activation"])
+    config = read_yaml(folder / "config.yaml")
+    for name in ("sweep", "claims"):
+        config.pop(name, None)
+    for name in ("identity_layers", "crossed", "evaluation_swap", "spread"):
+        config["control_runs"].pop(name, None)
+    config["controls"] = {name: config["controls"][name] for name in KEPT_CONTROLS}
+    config["comparisons"] = {
+        "extra_activation_1_14": config["comparisons"]["extra_activation_1_14"]
+    }
+    for figure in ("published_and_measured", "initial_kernels", "trajectories", "releases"):
+        config["figures"].pop(figure, None)
+    for protocol in config["protocols"].values():
+        protocol["epochs"] = 2
+    write_yaml(config, folder / "config.yaml")
+    return folder
+
+
+def results(folder):
+    """Return {path: bytes} of the tables and figures of a run."""
+    files = [*folder.glob("results/tables/*.csv"), *folder.glob("results/figures/*")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_slurm_run_equals_local_run(start, framework_pythons, tmp_path, failing):
+    """Tables and figures, byte for byte. (`failing` runs meanwhile, to save time.)"""
+    clones = {}
+    for name in ("local", "slurm"):
+        (tmp_path / name).mkdir()
+        clones[name] = copy_small(tmp_path / name)
+    local = start(clones["local"], "--cores", 1, *SHARED_ENVIRONMENTS, profile=None)
+    slurm = start(clones["slurm"], *IMPATIENT, *SHARED_ENVIRONMENTS)
+    assert slurm.finish(220) == 0, slurm.log.read_text()
+    assert local.finish(220) == 0, local.log.read_text()
+
+    assert len(slurm.slurm_ids()) > 3
+    assert "Creating conda environment" not in slurm.log.read_text()
+    assert len(results(clones["slurm"])) > 6
+    assert results(clones["slurm"]) == results(clones["local"])
+
+
+@pytest.mark.parametrize(
+    ("chunk", "reason"),
+    [(CANCELLED, "CANCELLED"), (TOO_LONG, "TIMEOUT"), (TOO_LARGE, "FAILED")],
+)
+def test_failed_job_is_tried_again(failing, chunk, reason):
+    """Cancelled, too long, too large: the second attempt, with more time and memory, succeeds."""
+    assert failing.finish(200) == 0, failing.log.read_text()
+    assert starts(failing)[chunk] == 2
+    assert finishes(failing) == once(4)
+    first = failing.history("start")[:4]
+    job = next(job for number, _, job in first if number == chunk)
+    state = run("squeue", "--noheader", "--states=all", "--jobs", job, "--format=%T").strip()
+    assert state == reason
+    assert starts(failing)["4"] == 1
+
+
+def test_lost_node(cluster, toy):
+    """The chunks of a node that crashes are done by the other node; no other chunk is repeated."""
+    running = toy(chunks=4, seconds=15)
+    running.wait_for("start", 4)
+    cluster.kill("n1")
+    lost = {number for number, node, _ in running.history("start") if node == "n1"}
+    try:
+        assert 0 < len(lost) < 4
+        assert running.finish(150) == 0, running.log.read_text()
+    finally:
+        cluster.start("n1")
+    assert starts(running) == {number: 1 + (number in lost) for number in once(4)}
+    assert finishes(running) == once(4)
+    assert {node for _, node, _ in running.history("start")[4:]} == {"n2"}
+    cluster.wait_for_nodes()
+
+
+def test_controller_down_for_a_while(cluster, toy):
+    """Nothing is lost or repeated while nobody answers, also of what is submitted meanwhile."""
+    running = toy("--jobs", 2, chunks=3, seconds=5)
+    running.wait_for("start", 2)
+    cluster.kill("controller")
+    time.sleep(20)
+    assert running.process.poll() is None
+    cluster.start("controller")
+    assert running.finish(150) == 0, running.log.read_text()
+    assert starts(running) == finishes(running) == once(3)
+
+
+def test_killed_snakemake_resumes(toy):
+    """After kill -9 the next run repeats only what was not finished."""
+    running = toy("--jobs", 2, chunks=4, seconds=5)
+    wait_until(lambda: "2 of 5 steps" in running.log.read_text(), "two finished chunks", 90)
+    done = {number for (number,) in running.history("finish")}
+    running.kill()
+    before = starts(running)
+
+    unlock = toy("--unlock", folder=running.folder, chunks=4, seconds=5)
+    assert unlock.finish(60) == 0, unlock.log.read_text()
+    resumed = toy(folder=running.folder, chunks=4, seconds=1)
+    assert resumed.finish(150) == 0, resumed.log.read_text()
+    assert len(list(running.folder.glob("chunk*.txt"))) == 4
+    assert not done & set(starts(resumed) - before)
+    assert finishes(resumed) == once(4)
+
+
+def test_killed_snakemake_takes_its_jobs_up_again(toy):
+    """With profiles/cluster the next run waits for what is still running, and repeats nothing."""
+    running = toy("--jobs", 2, chunks=3, seconds=15, profile="profiles/cluster")
+    running.wait_for("start", 2)
+    running.kill(cancel=False)
+    unlock = toy("--unlock", folder=running.folder, chunks=3, seconds=15)
+    assert unlock.finish(60) == 0, unlock.log.read_text()
+    resumed = toy(folder=running.folder, chunks=3, seconds=1, profile="profiles/cluster")
+    assert resumed.finish(150) == 0, resumed.log.read_text()
+    assert starts(resumed) == finishes(resumed) == once(3)
