@@ -31,7 +31,7 @@ class Workspace:
         """Return the messages of the jobs that a dry run would start."""
         done = self.snakemake("--dry-run", *arguments)
         assert done.returncode == 0, done.stdout
-        return set(re.findall(r"^(?:local)?job \d+: (.+)$", done.stdout, re.MULTILINE | re.I))
+        return set(re.findall(r"^ *(?:local)?job \d+: (.+)$", done.stdout, re.MULTILINE | re.I))
 
     def change_config(self, change):
         """Let a function change the configuration, then write it."""

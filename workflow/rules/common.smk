@@ -42,7 +42,7 @@ except ConfigurationError as error:
 
 RESULTS = config["results"]  # the folder that everything is written to
 # By path, not as a rule's output, where there are many inputs: Snakemake 9.27 would hash all of
-# them once for each (see docs/scaling.md).
+# them once for each.
 MERGED_CONFIG = f"{RESULTS}/provenance/config.yaml"
 ENVIRONMENTS = config["environments"]
 PACKAGE_LIST = f"{RESULTS}/provenance/packages/{{environment}}.csv"
