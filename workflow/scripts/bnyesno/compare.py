@@ -174,6 +174,8 @@ def observe(config, control, comparison):
     ]
     return {
         "comparison": comparison,
+        "environment": join_sides(pair, "environment"),
+        "pair": join_sides(pair, "variant"),
         "control": control["name"],
         "observable": observable,
         **found,
@@ -181,6 +183,11 @@ def observe(config, control, comparison):
         "second_loss": losses[1],
         "loss_difference": losses[1] - losses[0],
     }
+
+
+def join_sides(pair, key):
+    """Return what both cells of a pair have under a key, as text; once where it is the same."""
+    return " and ".join(dict.fromkeys(pair[side][key] for side in ("first", "second")))
 
 
 def equalizes_start(control):

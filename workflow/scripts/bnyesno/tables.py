@@ -67,6 +67,8 @@ COLUMNS = {
     },
     "controls": {
         "comparison": "name of the pair of cells, as in config.yaml",
+        "environment": "the environment of both cells, or each of them",
+        "pair": "the variant of both cells, or each of them",
         "control": "what was changed, as in config.yaml",
         "observable": "what is compared",
         "observed": "equal or differ, bit for bit; no statement where that cannot be told",
