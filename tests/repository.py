@@ -90,6 +90,7 @@ def keep_controls(config):
         (runs["crossed"], "architectures", variants),
         (runs["crossed"], "starts_of", variants),
         (runs["spread"], "variants", variants),
+        (runs["processor"], "variants", variants),
     ):
         entry[key] = [name for name in entry[key] if name in known] or list(known)[:1]
     runs["evaluation_swap"]["pairs"] = [

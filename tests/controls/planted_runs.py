@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy
 from bnyesno.config import fill_defaults
-from bnyesno.controls import PUBLISHED, control_jobs, donor_record, job_records, record_path
+from bnyesno.controls import PUBLISHED, change_settings, control_jobs, job_records, record_path
 from bnyesno.runs import record_paths
 from repository import ROOT
 
@@ -58,13 +58,13 @@ def plant(config, first, second):
     variants = {"first": first, "second": second}
     for path in record_paths(config):
         write(path, PUBLISHED, variants[Path(path).parts[-3]])
-    jobs = control_jobs(config)
-    for job, names in jobs.items():
-        donor = [json.loads(Path(path).read_text()) for path in donor_record(config, job)]
-        change = config["controls"].get(job.change, {}).get("change") or {}
-        for name in names:
-            for path in job_records(config, job, [name]):
-                write(path, job.change, variants[name], change, *donor)
+    for job, changes in control_jobs(config).items():
+        for change, settings in change_settings(config, changes).items():
+            donor = settings.get("initial_weights")
+            donors = [json.loads(Path(donor).read_text())] if donor else []
+            for name in settings["variants"]:
+                for path in job_records(config, job, {change: [name]}):
+                    write(path, change, variants[name], settings, *donors)
 
 
 def write(path, name, variant, change=(), donor=None):

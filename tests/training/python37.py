@@ -133,6 +133,7 @@ class Loads(unittest.TestCase):
 
     def test_processor_is_named(self):
         self.assertTrue(run.cpu_model())
+        self.assertIn("avx", run.cpu_instructions())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The committed tables hold what the frameworks give today, bit for bit on the same processor.
 
-Another processor may sum in another order; there, losses agree to five digits after the point.
+A processor with other instruction sets gets other matrix kernels, which sum in another order; there
+losses agree within SPREAD.
 """
 
 import numpy
@@ -12,6 +13,10 @@ pytestmark = pytest.mark.slow
 
 RUNS = ROOT / "results/tables/runs.csv"
 KEYS = ["environment", "variant", "protocol", "rows"]
+PROCESSOR = ["cpu_model", "cpu_instructions"]
+# Measured between two processors (with AVX-512 and without): at most 2.5e-5 in any loss of 1.14
+# with BN, and 1.1e-5 between the two kernels of one processor (results/tables/processor.csv).
+SPREAD = 1e-4
 HASHES = ["initial_weights_sha256", "final_weights_sha256", "trajectory_sha256"]
 
 
@@ -28,21 +33,19 @@ def committed(committed_config):
 
 @pytest.fixture(scope="module")
 def fresh(records, committed):
-    """The same rows from runs of today, and the processor they ran on."""
+    """The same rows from runs of today."""
     cells = sorted({key[:3] for key in committed.index})
     runs = [records(*cell) for cell in cells]
-    table = make_table("runs", runs).set_index(KEYS).sort_index()
-    return table, runs[0]["machine"]["cpu_model"]
+    return make_table("runs", runs).set_index(KEYS).sort_index()
 
 
 def test_committed_runs_are_those_of_today(committed, fresh):
-    table, processor = fresh
-    assert list(table.index) == list(committed.index)
-    losses = [runs[["loss", "val_loss"]].to_numpy() for runs in (table, committed)]
-    assert numpy.allclose(*losses, rtol=0, atol=1e-5)
-    if set(committed.get("cpu_model", [])) <= {processor}:
+    assert list(fresh.index) == list(committed.index)
+    losses = [runs[["loss", "val_loss"]].to_numpy() for runs in (fresh, committed)]
+    assert numpy.allclose(*losses, rtol=0, atol=SPREAD)
+    if fresh[PROCESSOR].equals(committed[PROCESSOR]):
         assert losses[0].tobytes() == losses[1].tobytes()
-        assert table[HASHES].equals(committed[HASHES])
+        assert fresh[HASHES].equals(committed[HASHES])
 
 
 @pytest.mark.parametrize("name", COLUMNS)

@@ -12,11 +12,27 @@ pytestmark = pytest.mark.slow
 ENVIRONMENTS = ["tf1.14-keras2.2.4", "tf2.0-keras2.3.1"]
 VARIANTS = ["plain", "activation", "activations", "bn", "bn_activations", "activation_bn"]
 
-PUBLISHED = [  # environment, variant, protocol, rows, what the page prints, what stock Keras gives
-    (ENVIRONMENTS[0], "activations", "question", "90:100", "0.7751", 0.7751016616821289),
-    (ENVIRONMENTS[0], "bn_activations", "question", "90:100", "1.1230", 1.122987985610962),
-    (ENVIRONMENTS[1], "plain", "answer", "80:90", None, 0.8407472372055054),  # 0.840, within 0.001
-    (ENVIRONMENTS[1], "bn", "answer", "80:90", None, 0.8184505701065063),  # 0.819, within 0.001
+# Environment, variant, protocol, rows, what the page prints, what stock Keras gives: one value for
+# each kind of processor seen, whose matrix kernels differ (without AVX-512, with it).
+PUBLISHED = [
+    (ENVIRONMENTS[0], "activations", "question", "90:100", "0.7751", {0.7751016616821289}),
+    (
+        ENVIRONMENTS[0],
+        "bn_activations",
+        "question",
+        "90:100",
+        "1.1230",
+        {1.122987985610962, 1.1229890584945679},
+    ),
+    (
+        ENVIRONMENTS[1],
+        "plain",
+        "answer",
+        "80:90",
+        None,
+        {0.8407472372055054},
+    ),  # 0.840, within 0.001
+    (ENVIRONMENTS[1], "bn", "answer", "80:90", None, {0.8184505701065063}),  # 0.819, within 0.001
 ]
 
 
@@ -26,12 +42,12 @@ def environment(request):
 
 
 @pytest.mark.parametrize(
-    ("environment", "variant", "protocol", "rows", "printed", "loss"), PUBLISHED
+    ("environment", "variant", "protocol", "rows", "printed", "losses"), PUBLISHED
 )
-def test_published_number(records, environment, variant, protocol, rows, printed, loss):
+def test_published_number(records, environment, variant, protocol, rows, printed, losses):
     measured = records(environment, variant, protocol)["evaluations"][rows]
     assert printed is None or f"{measured:.4f}" == printed
-    assert measured == loss
+    assert measured in losses
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

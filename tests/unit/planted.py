@@ -45,6 +45,7 @@ def make_record(
             "keras": "2.2.4",
             "numpy": "1.16.6",
             "cpu_model": "planted",
+            "cpu_instructions": "avx",
             "python": "3.7.16",
             "executes_eagerly": False,
         },

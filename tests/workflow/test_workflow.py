@@ -80,6 +80,7 @@ def test_another_seed_trains_only_that_seed(finished):
 
 def test_another_variant_needs_only_the_configuration(finished):
     def add(config):
+        config["variants_per_job"] = 2
         config["variants"]["dropout"] = {
             "label": "Dropout",
             "layers": {"between": [{"Dropout": {"rate": 0.5}}], "after": []},

@@ -6,6 +6,7 @@ Out: the names below; nothing is written
 
 import json
 import sys
+from itertools import product
 
 from snakemake.exceptions import WorkflowError
 
@@ -13,12 +14,14 @@ sys.path.insert(0, "workflow/scripts")
 
 from bnyesno.config import ConfigurationError, check_config, load_claims, restore_numbers
 from bnyesno.controls import (
-    change_arguments,
+    change_settings,
     control_jobs,
     control_tables,
-    donor_record,
+    donor_records,
     job_records,
+    process_arguments,
     variant_arguments,
+    variants_in,
 )
 from bnyesno.runs import (
     RANDOMNESS_RECORD,
@@ -28,6 +31,7 @@ from bnyesno.runs import (
     record_paths,
     release_modes,
     release_records,
+    split_variants,
 )
 from bnyesno.summary import summarize
 
@@ -55,12 +59,10 @@ RELEASE_FILES = {name: entry["file"] for name, entry in RELEASES.items()}
 # Snakemake takes environment files relative to the rule file.
 FIGURES_ENVIRONMENT = "../../envs/figures.yaml"
 # Command-line arguments are JSON, which Python 3.7 reads without further packages.
-LAYERS = {name: json.dumps(entry["layers"]) for name, entry in config["variants"].items()}
 PROTOCOLS = json.dumps(config["protocols"])
 DATA = json.dumps(config["experiment"]["data"])
 
 
 wildcard_constraints:
     seed=r"\d+",
-    variant="|".join(config["variants"]),
     mode="default|switched",

@@ -7,7 +7,7 @@ Out: results/controls/{change}/{environment}/{api}/{variant}/{protocol}/*.json,
 
 CONTROL_JOBS = control_jobs(config)
 
-for job, variants in CONTROL_JOBS.items():
+for job, changes in CONTROL_JOBS.items():
 
     rule:
         name:
@@ -17,13 +17,13 @@ for job, variants in CONTROL_JOBS.items():
             code=TRAINING_CODE,
             experiment=config["experiment"]["module"],
             files=config["experiment"].get("files", []),
-            donor=donor_record(config, job),
+            donors=donor_records(config, changes).values(),
         output:
-            job_records(config, job, variants),
+            job_records(config, job, changes),
         log:
-            f"{RESULTS}/logs/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.log",
+            f"{RESULTS}/logs/controls/{job.process}/{job.environment}-{job.api}-{job.protocol}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/controls/{job.change}/{job.environment}-{job.api}-{job.protocol}.tsv"
+            f"{RESULTS}/benchmarks/controls/{job.process}/{job.environment}-{job.api}-{job.protocol}.tsv"
         group:
             "control"
         conda:
@@ -35,26 +35,28 @@ for job, variants in CONTROL_JOBS.items():
         params:
             environment=job.environment,
             api=job.api,
-            variants=variant_arguments(config, variants),
+            variants=variant_arguments(config, variants_in(changes)),
+            changes=json.dumps(change_settings(config, changes)),
             protocols=json.dumps({job.protocol: config["protocols"][job.protocol]}),
             data=DATA,
             seed=config["control_runs"]["seed"],
             data_seed=config["experiment"]["data_seed"],
             python_seed=config["experiment"]["python_seed"],
             repeats=config["repeats"][job.api],
-            change=change_arguments(config, job),
-            donor="--initial-weights" if donor_record(config, job) else "",
-            folder=subpath(output[0], ancestor=3),
+            process=process_arguments(config, job),
+            folder=subpath(output[0], ancestor=6),
         message:
-            f"Control {job.change}: training {', '.join(variants)} in {job.environment}"
+            f"Controls in {job.environment} with {job.api}, protocol {job.protocol}:"
+            f" {', '.join(changes)}"
         shell:
             "python -s {input.script} --experiment {input.experiment}"
             " --environment {params.environment} --api {params.api} {params.variants}"
+            " --changes {params.changes:q}"
             " --protocols {params.protocols:q} --data {params.data:q}"
             " --seed {params.seed} --data-seed {params.data_seed}"
             " --python-seed {params.python_seed} --repeats {params.repeats}"
-            " {params.change} {params.donor} {input.donor}"
-            " --output-folder {params.folder}/{{variant}} > {log} 2>&1"
+            " {params.process} --output-folder"
+            " {params.folder}/{{change}}/{params.environment}/{params.api}/{{variant}} > {log} 2>&1"
 
 
 rule compare_controls:
@@ -69,8 +71,8 @@ rule compare_controls:
         published=record_paths(config | {"seeds": [config["control_runs"]["seed"]]}),
         controlled=[
             record
-            for job, variants in CONTROL_JOBS.items()
-            for record in job_records(config, job, variants)
+            for job, changes in CONTROL_JOBS.items()
+            for record in job_records(config, job, changes)
         ],
     output:
         **{table: f"{RESULTS}/tables/{table}.csv" for table in control_tables(config)},

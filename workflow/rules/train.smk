@@ -2,7 +2,7 @@
 
 In:  config.yaml (variants, protocols, seeds, repeats), workflow/experiments/
 Out: results/runs/{environment}/{api}/{variant}/{protocol}/seed{seed}-repeat{repeat}.json,
-     one record per run; a job trains all protocols and repeats of a variant and a seed
+     one record per run; a job trains all protocols and repeats of some variants and a seed
 """
 
 TRAINING_CODE = [
@@ -13,11 +13,13 @@ TRAINING_CODE = [
 ]
 TRAINED = [(name, api) for name, entry in ENVIRONMENTS.items() for api in entry["apis"]]
 
-for environment, api in TRAINED:
+for (environment, api), (number, variants) in product(
+    TRAINED, enumerate(split_variants(config), start=1)
+):
 
     rule:
         name:
-            name_rule("train", environment, api)
+            name_rule("train", environment, api, str(number))
         input:
             script="workflow/scripts/train.py",
             code=TRAINING_CODE,
@@ -29,14 +31,15 @@ for environment, api in TRAINED:
                 results=config["results"],
                 environment=environment,
                 api=api,
+                variant=variants,
                 protocol=config["protocols"],
                 repeat=range(1, config["repeats"][api] + 1),
                 allow_missing=True,
             ),
         log:
-            f"{RESULTS}/logs/train/{environment}/{api}/{{variant}}-seed{{seed}}.log",
+            f"{RESULTS}/logs/train/{environment}/{api}/{number}-seed{{seed}}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/train/{environment}/{api}/{{variant}}-seed{{seed}}.tsv"
+            f"{RESULTS}/benchmarks/train/{environment}/{api}/{number}-seed{{seed}}.tsv"
         group:
             "train"
         conda:
@@ -48,20 +51,20 @@ for environment, api in TRAINED:
         params:
             environment=environment,
             api=api,
-            layers=lookup("{variant}", within=LAYERS),
+            variants=variant_arguments(config, variants),
             protocols=PROTOCOLS,
             data=DATA,
             data_seed=config["experiment"]["data_seed"],
             python_seed=config["experiment"]["python_seed"],
             repeats=config["repeats"][api],
-            folder=subpath(output[0], ancestor=2),
+            threads=config["training_threads"],
+            folder=subpath(output[0], ancestor=3),
         message:
-            f"Training {{wildcards.variant}}, seed {{wildcards.seed}}, in {environment} with {api}"
+            f"Training {', '.join(variants)}, seed {{wildcards.seed}}, in {environment} with {api}"
         shell:
             "python -s {input.script} --experiment {input.experiment}"
-            " --environment {params.environment} --api {params.api}"
-            " --variant {wildcards.variant} --layers {params.layers:q}"
+            " --environment {params.environment} --api {params.api} {params.variants}"
             " --protocols {params.protocols:q} --data {params.data:q}"
             " --seed {wildcards.seed} --data-seed {params.data_seed}"
             " --python-seed {params.python_seed} --repeats {params.repeats}"
-            " --threads {threads} --output-folder {params.folder} > {log} 2>&1"
+            " --threads {params.threads} --output-folder {params.folder}/{{variant}} > {log} 2>&1"

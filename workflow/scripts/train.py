@@ -8,6 +8,7 @@ A plain command line, without Snakemake: Python 3.7, numpy and the framework are
 """
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -35,14 +36,27 @@ def parse_arguments(arguments=None):
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0, help="0: the framework's own choice")
     parser.add_argument(
-        "--output-folder", required=True, help="{variant} in it stands for the variant's name"
+        "--output-folder",
+        required=True,
+        help="{variant} and {change} in it stand for the name of the variant and of the change",
     )
     controls = parser.add_argument_group("controls: each changes one thing")
     controls.add_argument("--initial-weights", help="record whose initial weights to start from")
     controls.add_argument(
         "--initializer-seeds", type=int, nargs="+", help="one per drawing layer, or the first few"
     )
+    controls.add_argument(
+        "--changes",
+        type=json.loads,
+        help="JSON: several of these, {name: {variants, initial_weights, initializer_seeds}}",
+    )
     controls.add_argument("--eager", choices=["default", "switched"], default="default")
+    controls.add_argument(
+        "--matrix-kernel",
+        choices=["processor", "portable"],
+        default="processor",
+        help="matrix products by the kernel for this processor, as by default, or for any",
+    )
     options = parser.parse_args(arguments)
     if len(options.variant) != len(options.layers):
         parser.error("--layers: expected one for each --variant")
@@ -50,30 +64,48 @@ def parse_arguments(arguments=None):
 
 
 def cells(options):
-    """Yield the description of each run, as its record keeps it."""
+    """Yield (name of the change, description of the run as its record keeps it)."""
+    layers = dict(zip(options.variant, options.layers))
     for repeat in range(1, options.repeats + 1):
-        for variant, layers in zip(options.variant, options.layers):
-            for protocol, settings in options.protocols.items():
-                yield {
-                    "environment": options.environment,
-                    "api": options.api,
-                    "variant": variant,
-                    "layers": layers,
-                    "protocol": protocol,
-                    "settings": settings,
-                    "data": options.data,
-                    "seeds": {
-                        "graph": options.seed,
-                        "numpy": options.data_seed,
-                        "python": options.python_seed,
-                    },
-                    "repeat": repeat,
-                    "initial_weights_of": options.initial_weights,
-                    "initializer_seeds": options.initializer_seeds,
-                    "eager": options.eager,
-                }
+        for name, change in changes(options).items():
+            for variant in change["variants"]:
+                for protocol, settings in options.protocols.items():
+                    yield (
+                        name,
+                        {
+                            "environment": options.environment,
+                            "api": options.api,
+                            "variant": variant,
+                            "layers": layers[variant],
+                            "protocol": protocol,
+                            "settings": settings,
+                            "data": options.data,
+                            "seeds": {
+                                "graph": options.seed,
+                                "numpy": options.data_seed,
+                                "python": options.python_seed,
+                            },
+                            "repeat": repeat,
+                            "initial_weights_of": change.get("initial_weights"),
+                            "initializer_seeds": change.get("initializer_seeds"),
+                            "eager": options.eager,
+                            "matrix_kernel": options.matrix_kernel,
+                        },
+                    )
 
 
+def changes(options):
+    """Return {name: what it changes, for which variants}; without --changes one, named ""."""
+    return options.changes or {
+        "": {
+            "variants": options.variant,
+            "initial_weights": options.initial_weights,
+            "initializer_seeds": options.initializer_seeds,
+        }
+    }
+
+
+@functools.lru_cache(maxsize=None)
 def read_donor(path):
     """Return the record whose initial weights to start from, or None."""
     if path is None:
@@ -84,6 +116,7 @@ def read_donor(path):
 
 def start_framework(options):
     """Import the framework, set mode and threads; return (tensorflow, keras, the machine)."""
+    framework.choose_matrix_kernel(options.matrix_kernel)
     tensorflow, keras = framework.load_framework(options.api)
     if options.eager == "switched":
         framework.switch_eager(tensorflow)
@@ -94,16 +127,19 @@ def start_framework(options):
 def main():
     """Train every cell, each as if in a process of its own."""
     options = parse_arguments()
-    donor = read_donor(options.initial_weights)
+    for change in changes(options).values():
+        read_donor(change.get("initial_weights"))  # a missing one is told before anything is run
     experiment = run.load_experiment(options.experiment, options.data)
     tensorflow, keras, machine = start_framework(options)
-    for cell in cells(options):
+    for change, cell in cells(options):
         framework.start_afresh(tensorflow, keras, options.threads)
+        donor = read_donor(cell["initial_weights_of"])
         record = run.train(tensorflow, keras, experiment, cell, donor)
         record["machine"] = machine
         folder = options.output_folder.replace("{variant}", cell["variant"])
+        folder = os.path.join(folder.replace("{change}", change), cell["protocol"])
         name = "seed{}-repeat{}.json".format(options.seed, cell["repeat"])
-        run.write_record(record, os.path.join(folder, cell["protocol"], name))
+        run.write_record(record, os.path.join(folder, name))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import numpy
 import pandas
 
 from bnyesno.controls import (
+    PORTABLE,
     PUBLISHED,
     applicable,
     cell_in,
@@ -488,6 +489,33 @@ def spread_rows(cell, records):
     return rows
 
 
+def tabulate_processor(config):
+    """Return processor.csv: what the kernel made for this processor contributes to a result."""
+    rows = []
+    for environment, processor in requests(config, "processor"):
+        for variant in processor["variants"]:
+            cell = cell_in(environment, processor, variant)
+            own, portable = (
+                read_record(record_path(config, change, cell)) for change in (PUBLISHED, PORTABLE)
+            )
+            found = compare_trajectories(trajectory(own), trajectory(portable))
+            for rows_name, loss in own["evaluations"].items():
+                rows.append(
+                    {
+                        **cell,
+                        "seed": own["cell"]["seeds"]["graph"],
+                        "rows": rows_name,
+                        "cpu_instructions": own["machine"]["cpu_instructions"],
+                        "val_loss": loss,
+                        "portable_val_loss": portable["evaluations"][rows_name],
+                        "difference": portable["evaluations"][rows_name] - loss,
+                        "first_difference_step": found["first_difference_step"],
+                        "largest_difference": found["largest_difference"],
+                    }
+                )
+    return make_frame("processor", rows)
+
+
 def tabulate_trajectories(config):
     """Return trajectories.csv: the largest difference between two runs after each step."""
     figure = config["figures"]["trajectories"]
@@ -542,6 +570,7 @@ TABULATE = {
     "crossed": tabulate_crossed,
     "evaluation_swap": tabulate_evaluation_swap,
     "spread": tabulate_spread,
+    "processor": tabulate_processor,
     "trajectories": tabulate_trajectories,
     "initial_kernels": tabulate_initial_kernels,
 }

@@ -123,6 +123,7 @@ def fill_defaults(config, page):
         }
     config.setdefault("results", "results")
     config.setdefault("training_threads", 1)
+    config.setdefault("variants_per_job", 1)
     config["repeats"] = {"tf.keras": 1, "keras": 1} | config.get("repeats", {})
     first_seed = {"seed": config["seeds"][0]}
     config["control_runs"] = {**first_seed, "variants": {}} | config.get("control_runs", {})
@@ -207,7 +208,7 @@ def control_uses(config):
 def table_uses(config):
     """Yield (key, name, known names, kind) for the names in the tables of `control_runs`."""
     runs = config["control_runs"]
-    for table in ("identity_layers", "crossed", "spread"):
+    for table in ("identity_layers", "crossed", "spread", "processor"):
         if table in runs:
             protocol = runs[table]["protocol"]
             yield f"control_runs/{table}/protocol", protocol, config["protocols"], "a protocol"

@@ -1,8 +1,8 @@
 """Which runs the controls need, and how each one differs from the published runs.
 
 A change is what a control changes in how a run starts. Its name is a folder's:
-"published" (nothing), the name of a control, or "start_of.ENVIRONMENT.API.VARIANT" (the
-initial weights of that variant's published run).
+"published" (nothing), the name of a control, "start_of.ENVIRONMENT.API.VARIANT" (the
+initial weights of that variant's published run), or "portable_matrix_kernel".
 """
 
 import json
@@ -18,6 +18,8 @@ CONTROL_RECORD = (
     "/seed{seed}-repeat{repeat}.json"
 )
 PUBLISHED = "published"
+PORTABLE = "portable_matrix_kernel"
+SHARED = "shared"  # the process of all changes that do not need one of their own
 CELL = ("environment", "api", "variant", "protocol")
 # Made when `control_runs` or `figures` has an entry of that name.
 TABLES_ON_REQUEST = (
@@ -25,15 +27,16 @@ TABLES_ON_REQUEST = (
     "crossed",
     "evaluation_swap",
     "spread",
+    "processor",
     "trajectories",
     "initial_kernels",
 )
 
 
 class Job(NamedTuple):
-    """One process: all variants that one change needs in one environment and protocol."""
+    """One process: all runs of one environment, API and protocol that may share it."""
 
-    change: str
+    process: str  # SHARED, or the name of the change that it is made for
     environment: str
     api: str
     protocol: str
@@ -46,15 +49,26 @@ def control_tables(config):
 
 
 def control_jobs(config):
-    """Return {Job: [variants]} for every run that the controls need beyond the published ones."""
-    jobs = defaultdict(list)
+    """Return {Job: {change: [variants]}}: every run that the controls need beyond the published."""
+    jobs = defaultdict(lambda: defaultdict(list))
     for change, cell in wanted_runs(config):
         if change == PUBLISHED and cell["variant"] in config["variants"]:
             continue
-        job = Job(change, cell["environment"], cell["api"], cell["protocol"])
-        if cell["variant"] not in jobs[job]:
-            jobs[job].append(cell["variant"])
-    return dict(jobs)
+        process = change if needs_own_process(config, change) else SHARED
+        changes = jobs[Job(process, cell["environment"], cell["api"], cell["protocol"])]
+        if cell["variant"] not in changes[change]:
+            changes[change].append(cell["variant"])
+    return {job: dict(changes) for job, changes in jobs.items()}
+
+
+def needs_own_process(config, change):
+    """Tell whether a change is about the process: its threads, mode or kernels, or just another.
+
+    Runs as published need one, too, since others may start from their initial weights.
+    """
+    if change == PUBLISHED or change not in config["controls"]:
+        return change in (PUBLISHED, PORTABLE)
+    return "initializer_seeds" not in config["controls"][change]["change"]
 
 
 def wanted_runs(config):
@@ -72,6 +86,9 @@ def wanted_runs(config):
     for environment, spread in requests(config, "spread"):
         for variant in spread["variants"]:
             yield "default_threads", cell_in(environment, spread, variant)
+    for environment, processor in requests(config, "processor"):
+        for variant in processor["variants"]:
+            yield PORTABLE, cell_in(environment, processor, variant)
 
 
 def requests(config, table):
@@ -132,28 +149,23 @@ def record_path(config, change, cell, repeat=1):
     )
 
 
-def job_records(config, job, variants):
-    """Return the paths of all records that a job writes."""
+def job_records(config, job, changes):
+    """Return the paths of all records that a job writes; `changes` are its {change: [variants]}."""
     return [
-        record_path(config, job.change, {**job._asdict(), "variant": variant}, repeat)
+        record_path(config, change, {**job._asdict(), "variant": variant}, repeat)
+        for change, variants in changes.items()
         for variant in variants
         for repeat in range(1, config["repeats"][job.api] + 1)
     ]
 
 
-def donor_record(config, job):
-    """Return [the record whose initial weights the job starts from], [] without one.
+def donor_records(config, changes):
+    """Return {change: the record whose initial weights its runs start from}, where there is one.
 
     Initial weights are drawn before the training, so any protocol's record will do.
     """
-    if not job.change.startswith("start_of."):
-        return []
-    donor = next(
-        cell
-        for cell in donor_cells(config)
-        if start_of(cell) == job.change
-    )  # fmt: skip
-    return [record_path(config, PUBLISHED, donor)]
+    donors = {start_of(cell): record_path(config, PUBLISHED, cell) for cell in donor_cells(config)}
+    return {change: donors[change] for change in changes if change in donors}
 
 
 def donor_cells(config):
@@ -166,16 +178,34 @@ def donor_cells(config):
             yield cell_in(environment, crossed, variant)
 
 
-def change_arguments(config, job):
-    """Return the options of train.py that make the change, but for the donor's record."""
-    change = config["controls"].get(job.change, {}).get("change") or {}
-    threads = change.get("threads", config["training_threads"])
-    arguments = ["--threads", str(threads)]
-    if "initializer_seeds" in change:
-        arguments += ["--initializer-seeds", *map(str, change["initializer_seeds"])]
+def process_arguments(config, job):
+    """Return the options of train.py that a job's process is started with."""
+    change = config["controls"].get(job.process, {}).get("change") or {}
+    arguments = ["--threads", str(change.get("threads", config["training_threads"]))]
     if "eager" in change:
         arguments += ["--eager", change["eager"]]
+    if job.process == PORTABLE:
+        arguments += ["--matrix-kernel", "portable"]
     return " ".join(arguments)
+
+
+def change_settings(config, changes):
+    """Return what train.py changes, {change: settings}, as it wants it for --changes."""
+    donors = donor_records(config, changes)
+    settings = {}
+    for change, variants in changes.items():
+        entry = config["controls"].get(change, {}).get("change") or {}
+        settings[change] = {"variants": variants}
+        if "initializer_seeds" in entry:
+            settings[change]["initializer_seeds"] = entry["initializer_seeds"]
+        if change in donors:
+            settings[change]["initial_weights"] = donors[change]
+    return settings
+
+
+def variants_in(changes):
+    """Return every variant of a job's {change: [variants]}, once each."""
+    return list(dict.fromkeys(variant for variants in changes.values() for variant in variants))
 
 
 def variant_arguments(config, variants):

@@ -30,6 +30,12 @@ def record_paths(config):
     ]
 
 
+def split_variants(config):
+    """Return [[variants of a training job], ...], in the order of the configuration."""
+    variants, size = list(config["variants"]), config["variants_per_job"]
+    return [variants[start : start + size] for start in range(0, len(variants), size)]
+
+
 def release_modes(config):
     """Return [(release, mode)] of the sweep, in table order: mode by mode, oldest first."""
     releases = config["sweep"]["releases"]

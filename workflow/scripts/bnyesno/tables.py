@@ -28,7 +28,8 @@ COLUMNS = {
         "keras": "version of the Keras that trained (tf.keras has one of its own)",
         "numpy": "version of numpy",
         "python": "version of Python",
-        "cpu_model": "processor, whose vector instructions may decide about last bits",
+        "cpu_model": "name of the processor",
+        "cpu_instructions": "its vector instruction sets, which decide about last bits",
         "epochs": "number of epochs",
         "batch_size": "rows per training step",
         "learning_rate": "learning rate of the optimizer",
@@ -144,6 +145,17 @@ COLUMNS = {
         "distinct_trajectories": "number of different trajectories, by SHA-256",
         "first_difference_step": "first step at which a repeat differs from the first one",
     },
+    "processor": {
+        **{name: CELL_COLUMNS[name] for name in ("environment", "api", "variant", "protocol")},
+        "seed": "graph-level seed",
+        "rows": "evaluation rows, first:last, half-open",
+        "cpu_instructions": "instruction sets of the processor",
+        "val_loss": "loss on `rows`, matrix products by the kernel made for this processor",
+        "portable_val_loss": "the same, matrix products by the framework's kernel for any",
+        "difference": "portable minus this processor's",
+        "first_difference_step": "first step with another bit in the weights; empty if none",
+        "largest_difference": "largest absolute difference of a weight over all steps",
+    },
     "trajectories": {
         "comparison": "name of the pair of cells, as in config.yaml",
         "control": "what was changed, as in config.yaml",
@@ -212,7 +224,7 @@ COLUMNS = {
 }
 
 
-MACHINE_COLUMNS = ("tensorflow", "keras", "numpy", "python", "cpu_model")
+MACHINE_COLUMNS = ("tensorflow", "keras", "numpy", "python", "cpu_model", "cpu_instructions")
 
 
 def read_records(paths):

@@ -21,6 +21,17 @@ def load_framework(api):
     return tensorflow, keras
 
 
+def choose_matrix_kernel(name):
+    """Choose what multiplies matrices: "processor", the default, or "portable"; before the import.
+
+    TensorFlow 1.14 and 2.0 hand small products to a library that generates its code for the
+    instruction sets found; the switch, which the framework's own tests use, leaves them to Eigen,
+    as compiled. With it, what a processor contributes to the last bits can be measured.
+    """
+    if name == "portable":
+        os.environ["TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL"] = "false"
+
+
 def start_afresh(tensorflow, keras, threads):
     """Put the framework into the state of a new process, as far as results can tell.
 

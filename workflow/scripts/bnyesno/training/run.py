@@ -186,6 +186,7 @@ def describe_machine(tensorflow, keras, threads):
         "numpy": numpy.__version__,
         "python": platform.python_version(),
         "cpu_model": cpu_model(),
+        "cpu_instructions": cpu_instructions(),
         "cpu_count": os.cpu_count(),
         "threads": threads or "default",
         "executes_eagerly": framework.executes_eagerly(tensorflow),
@@ -195,13 +196,25 @@ def describe_machine(tensorflow, keras, threads):
 
 def cpu_model():
     """Return the processor's name as the operating system gives it."""
+    return from_cpuinfo("model name") or platform.processor() or "unknown"
+
+
+def cpu_instructions():
+    """Return the instruction sets that matrix kernels are chosen by, in order, as one text.
+
+    Processors of one name may differ in them, and with them in the last bits of a product.
+    """
+    flags = from_cpuinfo("flags").split()
+    return " ".join(flag for flag in sorted(flags) if flag.startswith(("avx", "fma", "amx")))
+
+
+def from_cpuinfo(key):
+    """Return what the operating system says of the first processor under a key, or ""."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next(
-                line.split(":")[1].strip() for line in lines if line.startswith("model name")
-            )
+            return next(line.split(":")[1].strip() for line in lines if line.startswith(key))
     except (OSError, StopIteration):
-        return platform.processor() or "unknown"
+        return ""
 
 
 def write_record(record, path):
