@@ -18,7 +18,7 @@ sweep: setup
 	@$(driver) snakemake --use-conda --cores $(cores) sweep
 
 test: setup
-	@$(driver) python -m pytest
+	@$(driver) python -m pytest --numprocesses 2 --dist loadgroup
 
 benchmark: setup
 	@$(driver) python tests/benchmark/set_up_and_run.py $(options)

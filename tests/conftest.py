@@ -7,6 +7,13 @@ import pytest
 from repository import ROOT, read_yaml, run_driver
 
 
+def pytest_collection_modifyitems(items):
+    """Keep on one worker what shares a costly fixture: a file, and the trainings of a folder."""
+    for item in items:
+        shared = item.path.parent if item.path.parent.name == "training" else item.path
+        item.add_marker(pytest.mark.xdist_group(str(shared.relative_to(ROOT))))
+
+
 @pytest.fixture(scope="session")
 def committed_config():
     """The experiment as it is committed."""

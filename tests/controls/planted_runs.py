@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy
 from bnyesno.config import fill_defaults
-from bnyesno.controls import PUBLISHED, change_settings, control_jobs, job_records, record_path
+from bnyesno.controls import PUBLISHED, control_jobs, job_records, record_path, run_arguments
 from bnyesno.runs import record_paths
 from repository import ROOT
 
 STEPS = 5
 ROWS = ("0:90", "90:100")
+NOTHING = {"initializer_seeds": None}
 
 
 @dataclass
@@ -58,22 +59,21 @@ def plant(config, first, second):
     variants = {"first": first, "second": second}
     for path in record_paths(config):
         write(path, PUBLISHED, variants[Path(path).parts[-3]])
-    for job, changes in control_jobs(config).items():
-        for change, settings in change_settings(config, changes).items():
-            donor = settings.get("initial_weights")
+    for job, runs in control_jobs(config).items():
+        for run, settings in zip(runs, run_arguments(config, runs), strict=True):
+            donor = settings["initial_weights"]
             donors = [json.loads(Path(donor).read_text())] if donor else []
-            for name in settings["variants"]:
-                for path in job_records(config, job, {change: [name]}):
-                    write(path, change, variants[name], settings, *donors)
+            for path in job_records(config, job, [run]):
+                write(path, run.change, variants[run.variant], settings, *donors)
 
 
-def write(path, name, variant, change=(), donor=None):
+def write(path, name, variant, change=NOTHING, donor=None):
     """Write the record of one run of the toy."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(json.dumps(train(name, variant, change, donor)))
 
 
-def train(name, variant, change=(), donor=None):
+def train(name, variant, change=NOTHING, donor=None):
     """Return the record of one run of the toy."""
     weights = start(variant, change, donor)
     steps = [weights]
@@ -88,7 +88,7 @@ def train(name, variant, change=(), donor=None):
         "cell": {"seeds": {"graph": 3}},
         "drawing_layers": ["layer"],
         "op_level_seeds": {},
-        "machine": {"threads": 1},
+        "machine": {"threads": 1, "cpu_instructions": "avx"},
         "initial_weights": {
             "arrays": [{"layer": "layer", "shape": [variant.weights], "values": steps[0].tolist()}]
         },
@@ -99,13 +99,13 @@ def train(name, variant, change=(), donor=None):
     }
 
 
-def start(variant, change=(), donor=None):
+def start(variant, change=NOTHING, donor=None):
     """Return the initial weights: the donor's, those of explicit seeds, or the variant's own."""
     given = donor["initial_weights"]["arrays"][0]["values"] if donor else []
     if len(given) == variant.weights and not variant.stubborn:
         return numpy.array(given, dtype="<f4")
     seed = [variant.draws]
-    if "initializer_seeds" in change and not variant.stubborn:
+    if change.get("initializer_seeds") and not variant.stubborn:
         seed = change["initializer_seeds"]
     return numpy.random.default_rng(seed).normal(size=variant.weights).astype("<f4")
 

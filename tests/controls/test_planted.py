@@ -291,3 +291,16 @@ def test_predictions_that_refer_to_the_published_pair(judge):
     _, rows = judge(Variant(), Variant(draws=1), controls=controls)
     assert rows["switched"]["predicted_by_computation"] == "differ"
     assert rows["switched"]["predicted_by_draws"] == "equal"
+
+
+@pytest.mark.parametrize(("noise", "equal"), [(0.0, True), (1e-12, False)])
+def test_what_the_kernel_of_the_processor_contributes(tmp_path, noise, equal):
+    entry = {"api": "tf.keras", "protocol": "loop", "variants": ["first"]}
+    config = make_config(tmp_path, control_runs={"seed": 3, "variants": {}, "processor": entry})
+    plant(config, Variant(noise=noise), Variant())
+    table = make_tables(config)["processor"]
+    assert list(table["rows"]) == list(ROWS)
+    assert list(table["cpu_instructions"]) == ["avx", "avx"]
+    assert table["first_difference_step"].isna().all() == equal
+    assert ((table["difference"] == 0) & (table["largest_difference"] == 0)).all() == equal
+    assert list(table["portable_val_loss"] - table["val_loss"]) == list(table["difference"])

@@ -14,14 +14,14 @@ sys.path.insert(0, "workflow/scripts")
 
 from bnyesno.config import ConfigurationError, check_config, load_claims, restore_numbers
 from bnyesno.controls import (
-    change_settings,
     control_jobs,
     control_tables,
     donor_records,
     job_records,
+    names_of,
     process_arguments,
+    run_arguments,
     variant_arguments,
-    variants_in,
 )
 from bnyesno.runs import (
     RANDOMNESS_RECORD,

@@ -7,7 +7,7 @@ Out: results/controls/{change}/{environment}/{api}/{variant}/{protocol}/*.json,
 
 CONTROL_JOBS = control_jobs(config)
 
-for job, changes in CONTROL_JOBS.items():
+for job, runs in CONTROL_JOBS.items():
 
     rule:
         name:
@@ -17,13 +17,13 @@ for job, changes in CONTROL_JOBS.items():
             code=TRAINING_CODE,
             experiment=config["experiment"]["module"],
             files=config["experiment"].get("files", []),
-            donors=donor_records(config, changes).values(),
+            donors=donor_records(config, runs).values(),
         output:
-            job_records(config, job, changes),
+            job_records(config, job, runs),
         log:
-            f"{RESULTS}/logs/controls/{job.process}/{job.environment}-{job.api}-{job.protocol}.log",
+            f"{RESULTS}/logs/controls/{job.process}/{job.environment}-{job.api}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/controls/{job.process}/{job.environment}-{job.api}-{job.protocol}.tsv"
+            f"{RESULTS}/benchmarks/controls/{job.process}/{job.environment}-{job.api}.tsv"
         group:
             "control"
         conda:
@@ -35,9 +35,9 @@ for job, changes in CONTROL_JOBS.items():
         params:
             environment=job.environment,
             api=job.api,
-            variants=variant_arguments(config, variants_in(changes)),
-            changes=json.dumps(change_settings(config, changes)),
-            protocols=json.dumps({job.protocol: config["protocols"][job.protocol]}),
+            variants=variant_arguments(config, names_of("variant", runs)),
+            runs=json.dumps(run_arguments(config, runs)),
+            protocols=PROTOCOLS,
             data=DATA,
             seed=config["control_runs"]["seed"],
             data_seed=config["experiment"]["data_seed"],
@@ -46,12 +46,11 @@ for job, changes in CONTROL_JOBS.items():
             process=process_arguments(config, job),
             folder=subpath(output[0], ancestor=6),
         message:
-            f"Controls in {job.environment} with {job.api}, protocol {job.protocol}:"
-            f" {', '.join(changes)}"
+            f"Controls in {job.environment} with {job.api}: {', '.join(names_of('change', runs))}"
         shell:
             "python -s {input.script} --experiment {input.experiment}"
             " --environment {params.environment} --api {params.api} {params.variants}"
-            " --changes {params.changes:q}"
+            " --runs {params.runs:q}"
             " --protocols {params.protocols:q} --data {params.data:q}"
             " --seed {params.seed} --data-seed {params.data_seed}"
             " --python-seed {params.python_seed} --repeats {params.repeats}"
@@ -71,8 +70,8 @@ rule compare_controls:
         published=record_paths(config | {"seeds": [config["control_runs"]["seed"]]}),
         controlled=[
             record
-            for job, changes in CONTROL_JOBS.items()
-            for record in job_records(config, job, changes)
+            for job, runs in CONTROL_JOBS.items()
+            for record in job_records(config, job, runs)
         ],
     output:
         **{table: f"{RESULTS}/tables/{table}.csv" for table in control_tables(config)},

@@ -40,6 +40,7 @@ for (environment, api), (number, variants) in product(
             f"{RESULTS}/logs/train/{environment}/{api}/{number}-seed{{seed}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/train/{environment}/{api}/{number}-seed{{seed}}.tsv"
+        priority: 1  # before the controls, some of which start from these runs
         group:
             "train"
         conda:

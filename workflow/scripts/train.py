@@ -46,9 +46,10 @@ def parse_arguments(arguments=None):
         "--initializer-seeds", type=int, nargs="+", help="one per drawing layer, or the first few"
     )
     controls.add_argument(
-        "--changes",
+        "--runs",
         type=json.loads,
-        help="JSON: several of these, {name: {variants, initial_weights, initializer_seeds}}",
+        help="JSON: these runs instead of all: [{change, variant, protocol, initial_weights, "
+        "initializer_seeds}]",
     )
     controls.add_argument("--eager", choices=["default", "switched"], default="default")
     controls.add_argument(
@@ -67,42 +68,44 @@ def cells(options):
     """Yield (name of the change, description of the run as its record keeps it)."""
     layers = dict(zip(options.variant, options.layers))
     for repeat in range(1, options.repeats + 1):
-        for name, change in changes(options).items():
-            for variant in change["variants"]:
-                for protocol, settings in options.protocols.items():
-                    yield (
-                        name,
-                        {
-                            "environment": options.environment,
-                            "api": options.api,
-                            "variant": variant,
-                            "layers": layers[variant],
-                            "protocol": protocol,
-                            "settings": settings,
-                            "data": options.data,
-                            "seeds": {
-                                "graph": options.seed,
-                                "numpy": options.data_seed,
-                                "python": options.python_seed,
-                            },
-                            "repeat": repeat,
-                            "initial_weights_of": change.get("initial_weights"),
-                            "initializer_seeds": change.get("initializer_seeds"),
-                            "eager": options.eager,
-                            "matrix_kernel": options.matrix_kernel,
-                        },
-                    )
+        for wanted in options.runs or all_runs(options):
+            yield (
+                wanted["change"],
+                {
+                    "environment": options.environment,
+                    "api": options.api,
+                    "variant": wanted["variant"],
+                    "layers": layers[wanted["variant"]],
+                    "protocol": wanted["protocol"],
+                    "settings": options.protocols[wanted["protocol"]],
+                    "data": options.data,
+                    "seeds": {
+                        "graph": options.seed,
+                        "numpy": options.data_seed,
+                        "python": options.python_seed,
+                    },
+                    "repeat": repeat,
+                    "initial_weights_of": wanted["initial_weights"],
+                    "initializer_seeds": wanted["initializer_seeds"],
+                    "eager": options.eager,
+                    "matrix_kernel": options.matrix_kernel,
+                },
+            )
 
 
-def changes(options):
-    """Return {name: what it changes, for which variants}; without --changes one, named ""."""
-    return options.changes or {
-        "": {
-            "variants": options.variant,
+def all_runs(options):
+    """Return every variant under every protocol, with the one change that the options make."""
+    return [
+        {
+            "change": "",
+            "variant": variant,
+            "protocol": protocol,
             "initial_weights": options.initial_weights,
             "initializer_seeds": options.initializer_seeds,
         }
-    }
+        for variant in options.variant
+        for protocol in options.protocols
+    ]
 
 
 @functools.lru_cache(maxsize=None)
@@ -127,8 +130,8 @@ def start_framework(options):
 def main():
     """Train every cell, each as if in a process of its own."""
     options = parse_arguments()
-    for change in changes(options).values():
-        read_donor(change.get("initial_weights"))  # a missing one is told before anything is run
+    for _, cell in cells(options):
+        read_donor(cell["initial_weights_of"])  # a missing one is told before anything is run
     experiment = run.load_experiment(options.experiment, options.data)
     tensorflow, keras, machine = start_framework(options)
     for change, cell in cells(options):

@@ -34,11 +34,18 @@ TABLES_ON_REQUEST = (
 
 
 class Job(NamedTuple):
-    """One process: all runs of one environment, API and protocol that may share it."""
+    """One process: all runs in one environment and API that may share it."""
 
     process: str  # SHARED, or the name of the change that it is made for
     environment: str
     api: str
+
+
+class Run(NamedTuple):
+    """One training of a job, `repeats` times."""
+
+    change: str
+    variant: str
     protocol: str
 
 
@@ -49,16 +56,17 @@ def control_tables(config):
 
 
 def control_jobs(config):
-    """Return {Job: {change: [variants]}}: every run that the controls need beyond the published."""
-    jobs = defaultdict(lambda: defaultdict(list))
+    """Return {Job: [Run]}: every run that the controls need beyond the published ones."""
+    jobs = defaultdict(list)
     for change, cell in wanted_runs(config):
         if change == PUBLISHED and cell["variant"] in config["variants"]:
             continue
         process = change if needs_own_process(config, change) else SHARED
-        changes = jobs[Job(process, cell["environment"], cell["api"], cell["protocol"])]
-        if cell["variant"] not in changes[change]:
-            changes[change].append(cell["variant"])
-    return {job: dict(changes) for job, changes in jobs.items()}
+        runs = jobs[Job(process, cell["environment"], cell["api"])]
+        run = Run(change, cell["variant"], cell["protocol"])
+        if run not in runs:
+            runs.append(run)
+    return dict(jobs)
 
 
 def needs_own_process(config, change):
@@ -149,23 +157,22 @@ def record_path(config, change, cell, repeat=1):
     )
 
 
-def job_records(config, job, changes):
-    """Return the paths of all records that a job writes; `changes` are its {change: [variants]}."""
+def job_records(config, job, runs):
+    """Return the paths of all records that a job writes."""
     return [
-        record_path(config, change, {**job._asdict(), "variant": variant}, repeat)
-        for change, variants in changes.items()
-        for variant in variants
+        record_path(config, run.change, {**job._asdict(), **run._asdict()}, repeat)
+        for run in runs
         for repeat in range(1, config["repeats"][job.api] + 1)
     ]
 
 
-def donor_records(config, changes):
+def donor_records(config, runs):
     """Return {change: the record whose initial weights its runs start from}, where there is one.
 
     Initial weights are drawn before the training, so any protocol's record will do.
     """
     donors = {start_of(cell): record_path(config, PUBLISHED, cell) for cell in donor_cells(config)}
-    return {change: donors[change] for change in changes if change in donors}
+    return {run.change: donors[run.change] for run in runs if run.change in donors}
 
 
 def donor_cells(config):
@@ -189,23 +196,20 @@ def process_arguments(config, job):
     return " ".join(arguments)
 
 
-def change_settings(config, changes):
-    """Return what train.py changes, {change: settings}, as it wants it for --changes."""
-    donors = donor_records(config, changes)
-    settings = {}
-    for change, variants in changes.items():
-        entry = config["controls"].get(change, {}).get("change") or {}
-        settings[change] = {"variants": variants}
-        if "initializer_seeds" in entry:
-            settings[change]["initializer_seeds"] = entry["initializer_seeds"]
-        if change in donors:
-            settings[change]["initial_weights"] = donors[change]
-    return settings
+def run_arguments(config, runs):
+    """Return what train.py has to run and to change, as it wants it for --runs."""
+    donors = donor_records(config, runs)
+    described = []
+    for run in runs:
+        change = config["controls"].get(run.change, {}).get("change") or {}
+        entry = {**run._asdict(), "initial_weights": donors.get(run.change)}
+        described.append({**entry, "initializer_seeds": change.get("initializer_seeds")})
+    return described
 
 
-def variants_in(changes):
-    """Return every variant of a job's {change: [variants]}, once each."""
-    return list(dict.fromkeys(variant for variants in changes.values() for variant in variants))
+def names_of(key, runs):
+    """Return every value of a field of runs, once each."""
+    return list(dict.fromkeys(getattr(run, key) for run in runs))
 
 
 def variant_arguments(config, variants):
