@@ -39,6 +39,15 @@ def copy_repository(target):
     return target
 
 
+def clone_repository(target):
+    """Clone this repository as it is in the working tree, committed results included."""
+    subprocess.run(["git", "clone", "--quiet", ROOT, target], check=True)
+    copy_repository(target)
+    for folder in ("tables", "figures"):
+        shutil.copytree(ROOT / "results" / folder, target / "results" / folder, dirs_exist_ok=True)
+    return target
+
+
 def read_yaml(path):
     """Return the document in a YAML file."""
     return yaml.safe_load(Path(path).read_text(encoding="utf-8"))

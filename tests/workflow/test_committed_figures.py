@@ -1,33 +1,78 @@
-"""The committed figures are, byte for byte, what the committed tables give."""
+"""`make figures` in a fresh clone: the committed figures, byte for byte, and nothing trained."""
 
 import subprocess
 
 import pytest
-from repository import ROOT
+from bnyesno.tables import read_table, write_table
+from repository import ROOT, clone_repository, run_driver
 
 pytestmark = pytest.mark.slow
 
-DRAW_ALL = ROOT / "tests/unit/draw_all.py"
+
+def make(folder, *arguments):
+    """Run make in a clone; return what it printed."""
+    done = subprocess.run(
+        ["make", *arguments], cwd=folder, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
-def is_committed(path):
-    """Tell whether git tracks a file."""
-    command = ["git", "ls-files", "--error-unmatch", path]
-    return subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
+def figures_of(folder):
+    """Return {name: bytes} of the figures in a clone."""
+    return {path.name: path.read_bytes() for path in (folder / "results/figures").iterdir()}
 
 
-def test_committed_figures_are_those_of_the_committed_tables(framework_pythons, tmp_path):
-    if not is_committed("results/tables/runs.csv"):
-        pytest.skip("there are no committed results yet")
-    tables, output = tmp_path / "tables", tmp_path / "figures"
-    tables.mkdir()
-    output.mkdir()
-    (tables / "config.yaml").symlink_to(ROOT / "config.yaml")
-    for table in (ROOT / "results/tables").glob("*.csv"):
-        (tables / table.name).symlink_to(table)
-    subprocess.run([framework_pythons["figures"], "-s", DRAW_ALL, tables, output], check=True)
-    committed = {path.name: path for path in (ROOT / "results/figures").iterdir()}
-    drawn = {path.name: path for path in output.iterdir()}
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A clone of the working tree, set up, with one figure gone and one that is another."""
+    folder = clone_repository(tmp_path_factory.mktemp("clone") / "copy")
+    (folder / "results/figures/weight_sums.png").unlink()
+    (folder / "results/figures/val_loss.svg").write_text("<svg/>")
+    make(folder, "figures")
+    return folder
+
+
+def test_all_are_those_of_the_committed_tables(clone):
+    drawn, committed = figures_of(clone), figures_of(ROOT)
     assert set(drawn) == set(committed)
-    differing = [name for name in drawn if drawn[name].read_bytes() != committed[name].read_bytes()]
-    assert differing == []
+    assert [name for name in drawn if drawn[name] != committed[name]] == []
+
+
+def test_nothing_was_trained_and_no_framework_installed(clone):
+    assert not (clone / "results/runs").exists()
+    environments = [path for path in (clone / ".snakemake/conda").iterdir() if path.is_dir()]
+    assert len(environments) == 1
+    assert not list(environments[0].glob("lib/python*/site-packages/tensorflow*"))
+
+
+def test_one_figure_by_name(clone):
+    figure = clone / "results/figures/trajectories.pdf"
+    before, others = figure.read_bytes(), figures_of(clone)
+    figure.write_bytes(b"")
+    printed = make(clone, "figures", "NAME=trajectories")
+    assert figure.read_bytes() == before
+    assert figures_of(clone) == others
+    assert "render_val_loss" not in printed
+
+
+@pytest.mark.parametrize(
+    ("api", "status", "message"),
+    [
+        (None, 0, "byte for byte"),
+        ("keras", 1, "tables differ from HEAD: within the spread."),
+        ("tf.keras", 2, "1 columns beyond the spread"),
+    ],
+)
+def test_check_says_by_its_status_how_far_a_run_is(clone, api, status, message):
+    path = clone / "results/tables/runs.csv"
+    committed = path.read_bytes()
+    table = read_table(path)
+    if api:
+        table.loc[table["api"].eq(api).idxmax(), "val_loss"] += 1e-6
+        write_table(table, path)
+    script = clone / "workflow/scripts/check_results.py"
+    done = run_driver("python", script, cwd=clone)
+    path.write_bytes(committed)
+    assert done.returncode == status, done.stdout
+    assert message in done.stdout
