@@ -1,5 +1,6 @@
 # make reproduce   the main job: train everything, judge the claims, draw the figures
 # make sweep       the same cells in further releases, from 1.13 to the current one
+# make report      results/ as one HTML file that needs no network: results/report.html
 # make test        every test
 # make benchmark   how long set-up and the main job take; options='--cases ...' for some
 # make setup       driver environment in .driver/, and a conda command (says which)
@@ -9,13 +10,22 @@
 driver := . .driver/bin/activate &&
 cores ?= 4
 
-.PHONY: reproduce sweep test benchmark setup lock clean-envs
+.PHONY: reproduce sweep report test benchmark setup lock clean-envs
 
 reproduce: setup
 	@$(driver) snakemake --use-conda --cores $(cores)
 
 sweep: setup
 	@$(driver) snakemake --use-conda --cores $(cores) sweep
+
+# Of the results there are: nothing is trained. The sweep is shown if there is one.
+report: setup
+	@$(driver) snakemake --use-conda --cores $(cores) --quiet all --allowed-rules write_pages \
+		write_claims_page write_verdicts_page write_environments_page -- write_pages
+	@$(driver) snakemake report $(if $(wildcard results/figures/releases.svg),sweep) \
+		--report results/report.html --report-stylesheet workflow/report/report.css \
+		> results/logs/report.log 2>&1 || { cat results/logs/report.log; exit 1; }
+	@echo "The report is results/report.html."
 
 test: setup
 	@$(driver) python -m pytest --numprocesses 2 --dist loadgroup

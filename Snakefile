@@ -14,6 +14,9 @@ if "module" not in config.get("experiment", {}):
     configfile: "config.yaml"
 
 
+report: "workflow/report/description.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/environments.smk"
 include: "workflow/rules/train.smk"
@@ -34,6 +37,9 @@ if "sweep" in config:
     include: "workflow/rules/sweep.smk"
 
 
+include: "workflow/rules/report.smk"
+
+
 rule all:
     default_target: True
     input:
@@ -49,3 +55,11 @@ rule all:
 
 onsuccess:
     print(summarize(config["results"]))
+
+
+rule report:
+    input:
+        rules.all.input,
+        rules.write_pages.input,
+    message:
+        "All that the report shows is there: --report writes it"
