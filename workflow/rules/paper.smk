@@ -1,0 +1,41 @@
+"""Paper: the reproduction note as PDF, every number in it read from the tables.
+
+In:  paper/*.typ, results/provenance/config.yaml, results/tables/*.csv, results/figures/*.svg
+Out: results/paper/note.pdf, the same bytes on every run
+"""
+
+
+rule set_paper:
+    input:
+        script="workflow/scripts/set_paper.py",
+        source="paper/note.typ",
+        parts=["paper/tables.typ", "CITATION.cff"],
+        config=rules.write_config.output,
+        tables=expand(
+            f"{RESULTS}/tables/{{table}}.csv",
+            table=["claims", "verdicts", "identity_layers", "crossed", "spread", "releases"],
+        ),
+        figures=expand(
+            f"{RESULTS}/figures/{{figure}}.svg",
+            figure=["weight_sums", "initial_kernels", "releases"],
+        ),
+    output:
+        f"{RESULTS}/paper/note.pdf",
+    log:
+        f"{RESULTS}/logs/set_paper.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/set_paper.tsv"
+    localrule: True
+    conda:
+        "../../envs/paper.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(500),
+        runtime=grow(5),
+    params:
+        results=RESULTS,
+    message:
+        "Setting the reproduction note"
+    shell:
+        "python -s {input.script} --source {input.source} --results {params.results}"
+        " --output {output} > {log} 2>&1"
