@@ -1,6 +1,7 @@
 # make reproduce   the main job: train everything, judge the claims, draw the figures
 # make sweep       the same cells in further releases, from 1.13 to the current one
 # make report      results/ as one HTML file that needs no network: results/report.html
+# make paper       the reproduction note as PDF: results/paper/note.pdf
 # make test        every test
 # make benchmark   how long set-up and the main job take; options='--cases ...' for some
 # make setup       driver environment in .driver/, and a conda command (says which)
@@ -10,7 +11,7 @@
 driver := . .driver/bin/activate &&
 cores ?= 4
 
-.PHONY: reproduce sweep report test benchmark setup lock clean-envs
+.PHONY: reproduce sweep report paper test benchmark setup lock clean-envs
 
 reproduce: setup
 	@$(driver) snakemake --use-conda --cores $(cores)
@@ -26,6 +27,12 @@ report: setup
 		--report results/report.html --report-stylesheet workflow/report/report.css \
 		> results/logs/report.log 2>&1 || { cat results/logs/report.log; exit 1; }
 	@echo "The report is results/report.html."
+
+# Of the tables and figures there are, too.
+paper: setup
+	@$(driver) snakemake --use-conda --cores $(cores) --quiet all --allowed-rules write_config \
+		set_paper -- results/paper/note.pdf
+	@echo "The note is results/paper/note.pdf."
 
 test: setup
 	@$(driver) python -m pytest --numprocesses 2 --dist loadgroup

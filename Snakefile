@@ -40,6 +40,11 @@ if "sweep" in config:
 include: "workflow/rules/report.smk"
 
 
+if "claims" in config and "sweep" in config:
+
+    include: "workflow/rules/paper.smk"
+
+
 rule all:
     default_target: True
     input:

@@ -2,11 +2,10 @@
 
 import os
 import re
-import subprocess
 
 import pytest
 from browser import Browser, Unavailable, install
-from repository import ROOT, copy_repository
+from repository import ROOT, copy_repository, copy_results, run_make
 
 pytestmark = pytest.mark.slow
 
@@ -26,25 +25,12 @@ def chromium():
         pytest.skip(f"no browser: {reason}")
 
 
-def make_report(folder):
-    """Run `make report` in a copy of the repository, with the environments of this one."""
-    driver = f'. "{ROOT}/.driver/bin/activate" &&'
-    return subprocess.run(
-        ["make", "--assume-old=setup", "report", f"driver={driver}"],
-        cwd=folder,
-        env=os.environ | {"SNAKEMAKE_CONDA_PREFIX": str(ROOT / ".snakemake/conda")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
 @pytest.fixture(scope="module")
 def report(finished_run):
     """The report of the small experiment, which has run to its end."""
     workspace, _ = finished_run
-    done = make_report(workspace.folder)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = run_make("report", workspace.folder)
+    assert done.returncode == 0, done.stdout
     return workspace.folder / "results/report.html"
 
 
@@ -143,12 +129,9 @@ def test_rule_shows_its_environment(page):
 def test_committed_results_are_reported_without_training(tmp_path, framework_pythons):
     if not (ROOT / "results/tables/claims.csv").is_file():
         pytest.skip("there are no committed results yet")
-    folder = copy_repository(tmp_path / "copy")
-    for part in ("tables", "figures"):
-        copied = subprocess.run(["cp", "-a", "--parents", f"results/{part}", folder], cwd=ROOT)
-        assert copied.returncode == 0
-    done = make_report(folder)
-    assert done.returncode == 0, done.stdout + done.stderr
+    folder = copy_results(copy_repository(tmp_path / "copy"))
+    done = run_make("report", folder)
+    assert done.returncode == 0, done.stdout
     text = (folder / "results/report.html").read_text(encoding="utf-8")
     assert re.search(r'"results/figures/releases.svg": \{"name"', text)  # the sweep's, too
     assert not (folder / "results/runs").exists()
