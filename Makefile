@@ -2,6 +2,7 @@
 # make sweep       the same cells in further releases, from 1.13 to the current one
 # make report      results/ as one HTML file that needs no network: results/report.html
 # make paper       the reproduction note as PDF: results/paper/note.pdf
+# make docs        the documentation site: results/site/index.html
 # make test        every test
 # make benchmark   how long set-up and the main job take; options='--cases ...' for some
 # make setup       driver environment in .driver/, and a conda command (says which)
@@ -10,8 +11,10 @@
 
 driver := . .driver/bin/activate &&
 cores ?= 4
+# What Snakemake says is worth reading only if it fails.
+quietly = > results/logs/$@.log 2>&1 || { cat results/logs/$@.log; exit 1; }
 
-.PHONY: reproduce sweep report paper test benchmark setup lock clean-envs
+.PHONY: reproduce sweep report paper docs test benchmark setup lock clean-envs
 
 reproduce: setup
 	@$(driver) snakemake --use-conda --cores $(cores)
@@ -19,20 +22,24 @@ reproduce: setup
 sweep: setup
 	@$(driver) snakemake --use-conda --cores $(cores) sweep
 
-# Of the results there are: nothing is trained. The sweep is shown if there is one.
+# These three show the tables and figures that there are; nothing is trained.
 report: setup
-	@$(driver) snakemake --use-conda --cores $(cores) --quiet all --allowed-rules write_pages \
-		write_claims_page write_verdicts_page write_environments_page -- write_pages
+	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
+		--allowed-rules write_claims_page write_verdicts_page write_environments_page write_pages \
+		-- write_pages $(quietly)
 	@$(driver) snakemake report $(if $(wildcard results/figures/releases.svg),sweep) \
-		--report results/report.html --report-stylesheet workflow/report/report.css \
-		> results/logs/report.log 2>&1 || { cat results/logs/report.log; exit 1; }
+		--report results/report.html --report-stylesheet workflow/report/report.css $(quietly)
 	@echo "The report is results/report.html."
 
-# Of the tables and figures there are, too.
 paper: setup
-	@$(driver) snakemake --use-conda --cores $(cores) --quiet all --allowed-rules write_config \
-		set_paper -- results/paper/note.pdf
+	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
+		--allowed-rules write_config set_paper -- set_paper $(quietly)
 	@echo "The note is results/paper/note.pdf."
+
+docs: setup
+	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
+		build_documentation $(quietly)
+	@echo "The documentation starts at results/site/index.html."
 
 test: setup
 	@$(driver) python -m pytest --numprocesses 2 --dist loadgroup

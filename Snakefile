@@ -45,6 +45,9 @@ if "claims" in config and "sweep" in config:
     include: "workflow/rules/paper.smk"
 
 
+include: "workflow/rules/docs.smk"
+
+
 rule all:
     default_target: True
     input:

@@ -12,8 +12,9 @@ DECIMAL = re.compile(r"\d+\.\d{2,}")
 
 
 def prose(path):
-    """Return a source without comments, lengths and strings' regular expressions."""
+    """Return a source without comments, lengths, and names that have a number in them."""
     text = re.sub(r"^\s*//.*$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(r'"(within 0\.001|tf[0-9.]+-keras[0-9.]+)"', "", text)
     return re.sub(rf"\b\d+(?:\.\d+)?{UNITS}", "", text)
 
 

@@ -33,7 +33,7 @@ rule set_paper:
         mem_mb=grow(500),
         runtime=grow(5),
     params:
-        results=RESULTS,
+        results=subpath(input.config, ancestor=2),
     message:
         "Setting the reproduction note"
     shell:

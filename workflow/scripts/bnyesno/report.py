@@ -1,4 +1,8 @@
-"""What the report shows of the figures. Imported by the workflow only: it needs Snakemake."""
+"""What report and documentation show of the workflow. For rule files: it needs Snakemake."""
+
+import json
+import os
+import re
 
 from snakemake.io import report
 
@@ -17,3 +21,12 @@ def figure_files(config, figure, table):
         labels={"figure": figure.replace("_", " "), "from": f"{table}.csv"},
     )
     return [shown, *(f"{folder}/{figure}.{format}" for format in formats if format != best)]
+
+
+def list_rules(workflow, _wildcards):
+    """Return all rules as JSON, {rule file: {rule: its message}}, in their order."""
+    files = {}
+    for rule in workflow.rules:
+        messages = files.setdefault(os.path.relpath(rule.snakefile, workflow.basedir), {})
+        messages[rule.name] = re.sub(r"\{wildcards\.(\w+)\}", r"*\1*", rule.message or "")
+    return json.dumps(files)
