@@ -1,4 +1,4 @@
-"""The documentation: it builds without a warning, says what there is, and its links lead somewhere."""
+"""The documentation: it builds without a warning, says what there is, its links lead somewhere."""
 
 import html
 import re

@@ -4,17 +4,20 @@ In:  paper/*.typ, results/provenance/config.yaml, results/tables/*.csv, results/
 Out: results/paper/note.pdf, the same bytes on every run
 """
 
+TABLES_OF_NOTE = ["claims", "verdicts", "identity_layers", "crossed", "spread", "releases"]
+NOTE_INPUTS = []
+if "study" in config:
+    TABLES_OF_NOTE.append("effects")
+    NOTE_INPUTS.append("study=yes")
+
 
 rule set_paper:
     input:
         script="workflow/scripts/set_paper.py",
         source="paper/note.typ",
-        parts=["paper/tables.typ", "CITATION.cff"],
+        parts=["paper/tables.typ", "paper/study.typ", "CITATION.cff"],
         config=rules.write_config.output,
-        tables=expand(
-            f"{RESULTS}/tables/{{table}}.csv",
-            table=["claims", "verdicts", "identity_layers", "crossed", "spread", "releases"],
-        ),
+        tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES_OF_NOTE),
         figures=expand(
             f"{RESULTS}/figures/{{figure}}.svg",
             figure=["weight_sums", "initial_kernels", "releases"],
@@ -34,8 +37,9 @@ rule set_paper:
         runtime=grow(5),
     params:
         results=subpath(input.config, ancestor=2),
+        inputs=NOTE_INPUTS,
     message:
         "Setting the reproduction note"
     shell:
         "python -s {input.script} --source {input.source} --results {params.results}"
-        " --output {output} > {log} 2>&1"
+        " --inputs {params.inputs} --output {output} > {log} 2>&1"
