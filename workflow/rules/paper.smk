@@ -16,7 +16,7 @@ rule set_paper:
         script="workflow/scripts/set_paper.py",
         source="paper/note.typ",
         parts=["paper/tables.typ", "paper/study.typ", "CITATION.cff"],
-        config=rules.write_config.output,
+        config=MERGED_CONFIG,
         tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES_OF_NOTE),
         figures=expand(
             f"{RESULTS}/figures/{{figure}}.svg",
