@@ -25,6 +25,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PACKAGES = ["chromium-driver", "fonts-dejavu-core"]
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key that the WebDriver standard gives them
 
 
@@ -40,7 +41,7 @@ def install():
         raise Unavailable("chromium and chromedriver are missing, and only root on Debian can help")
     for command in (
         ["apt-get", "update", "-q"],
-        ["apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium-driver"],
+        ["apt-get", "install", "-qy", "--no-install-recommends", *PACKAGES],
     ):
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         if done.returncode:

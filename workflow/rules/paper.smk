@@ -9,6 +9,7 @@ NOTE_INPUTS = []
 if "study" in config:
     TABLES_OF_NOTE.append("effects")
     NOTE_INPUTS.append("study=yes")
+NOTE_COMMANDS = [path for path in ["docs/claims-to-commands.csv"] if Path(path).is_file()]
 
 
 rule set_paper:
@@ -16,6 +17,7 @@ rule set_paper:
         script="workflow/scripts/set_paper.py",
         source="paper/note.typ",
         parts=["paper/tables.typ", "paper/study.typ", "CITATION.cff"],
+        commands=NOTE_COMMANDS,
         config=MERGED_CONFIG,
         tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES_OF_NOTE),
         figures=expand(
@@ -37,7 +39,7 @@ rule set_paper:
         runtime=grow(5),
     params:
         results=subpath(input.config, ancestor=2),
-        inputs=NOTE_INPUTS,
+        inputs=[*NOTE_INPUTS, *(f"commands={path}" for path in NOTE_COMMANDS)],
     message:
         "Setting the reproduction note"
     shell:
