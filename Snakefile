@@ -1,7 +1,7 @@
 """bn-yes-or-no: every number and claim of the page, trained again and judged.
 
-config.yaml -> runs -> tables -> claims -> figures -> report. One rule file per stage, one script per
-rule; `snakemake -n` lists what would be made.
+config.yaml -> runs -> tables -> claims -> figures -> report. One rule file per stage, one script
+per rule; `snakemake -n` lists what would be made.
 """
 
 from snakemake.utils import min_version
