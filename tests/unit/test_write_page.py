@@ -49,3 +49,10 @@ def test_locks_are_listed_with_their_pins():
 def test_every_shown_column_is_in_its_table():
     for table in write_page.SHOWN:
         assert len(write_page.read_csv(ROOT / f"results/tables/{table}.csv")) > 0
+
+
+def test_every_figure_has_a_caption():
+    figures = {path.stem for path in (ROOT / "results/figures").glob("*.svg")}
+    captions = {path.stem for path in (ROOT / "workflow/report").glob("*.rst")}
+    assert figures
+    assert figures <= captions
