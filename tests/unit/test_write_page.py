@@ -44,6 +44,8 @@ def test_locks_are_listed_with_their_pins():
     assert rows["figures", "matplotlib"].version == "3.10.9"
     assert rows["tf1.13", "python"].version == "=3.7"
     assert int(rows["tf1.13", "numpy"].files) >= 1
+    assert rows["tf1.13", "numpy"].where == ""
+    assert "python" in rows["figures", "contourpy"].where  # one version for old, one for new ones
 
 
 def test_every_shown_column_is_in_its_table():

@@ -29,6 +29,7 @@ LOCK_COLUMNS = {
     "environment": "name of the environment file",
     "package": "name on the package index; python comes from the conda channel",
     "version": "the one version admitted",
+    "where": "the Pythons that it is for; empty: all",
     "files": "number of files admitted, each by its SHA-256",
 }
 
@@ -40,13 +41,19 @@ def read_csv(path):
 
 
 def read_locks(paths):
-    """Return the pins of environment files, one row each: environment, package, version, files."""
+    """Return the pins of environment files, one row each: environment, package, version, where, files."""
     rows = []
     for path in paths:
         text = path.read_text(encoding="utf-8")
-        rows += [(path.stem, "python", version, "") for version in PYTHON.findall(text)]
+        rows += [(path.stem, "python", version, "", "") for version in PYTHON.findall(text)]
         rows += [
-            (path.stem, pin["package"], pin["version"], str(pin["rest"].count("--hash=")))
+            (
+                path.stem,
+                pin["package"],
+                pin["version"],
+                pin["rest"].partition(" --hash=")[0].strip(" ;"),
+                str(pin["rest"].count("--hash=")),
+            )
             for pin in PIN.finditer(text)
         ]
     return pandas.DataFrame(rows, columns=list(LOCK_COLUMNS))
