@@ -41,7 +41,7 @@ def read_csv(path):
 
 
 def read_locks(paths):
-    """Return the pins of environment files, one row each: environment, package, version, where, files."""
+    """Return the pins of environment files, one row each, with the columns of LOCK_COLUMNS."""
     rows = []
     for path in paths:
         text = path.read_text(encoding="utf-8")
