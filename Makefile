@@ -2,6 +2,9 @@
 # make sweep       the same cells in further releases, from 1.13 to the current one
 # make figures     every figure again from the tables, nothing trained; NAME=one of them
 # make check       what differs from the committed tables, and whether that is within the spread
+# make report      results/ as one HTML file that needs no network: results/report.html
+# make paper       the reproduction note as PDF: results/paper/note.pdf
+# make docs        the documentation site: results/site/index.html
 # make test        every test
 # make benchmark   how long set-up and the main job take; options='--cases ...' for some
 # make setup       driver environment in .driver/, and a conda command (says which)
@@ -10,8 +13,10 @@
 
 driver := . .driver/bin/activate &&
 cores ?= 4
+# What Snakemake says is worth reading only if it fails.
+quietly = > results/logs/$@.log 2>&1 || { cat results/logs/$@.log; exit 1; }
 
-.PHONY: reproduce sweep figures check test benchmark setup lock clean-envs
+.PHONY: reproduce sweep figures check report paper docs test benchmark setup lock clean-envs
 
 reproduce: setup
 	@$(driver) snakemake --use-conda --cores $(cores)
@@ -26,6 +31,25 @@ figures: setup
 
 check: setup
 	@$(driver) python workflow/scripts/check_results.py || [ $$? -eq 1 ]
+
+# These three show the tables and figures that there are; nothing is trained.
+report: setup
+	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
+		--allowed-rules write_claims_page write_verdicts_page write_environments_page write_pages \
+		-- write_pages $(quietly)
+	@$(driver) snakemake report $(if $(wildcard results/figures/releases.svg),sweep) \
+		--report results/report.html --report-stylesheet workflow/report/report.css $(quietly)
+	@echo "The report is results/report.html."
+
+paper: setup
+	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
+		--allowed-rules write_config set_paper -- set_paper $(quietly)
+	@echo "The note is results/paper/note.pdf."
+
+docs: setup
+	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
+		build_documentation $(quietly)
+	@echo "The documentation starts at results/site/index.html."
 
 test: setup
 	@$(driver) python -m pytest --numprocesses 2 --dist loadgroup

@@ -1,7 +1,7 @@
 """bn-yes-or-no: every number and claim of the page, trained again and judged.
 
-config.yaml -> runs -> tables -> claims -> figures. One rule file per stage, one script per
-rule; `snakemake -n` lists what would be made.
+config.yaml -> runs -> tables -> claims -> figures -> report. One rule file per stage, one script
+per rule; `snakemake -n` lists what would be made.
 """
 
 from snakemake.utils import min_version
@@ -12,6 +12,9 @@ min_version("9.0")
 if "module" not in config.get("experiment", {}):
 
     configfile: "config.yaml"
+
+
+report: "workflow/report/description.rst"
 
 
 include: "workflow/rules/common.smk"
@@ -34,6 +37,17 @@ if "sweep" in config:
     include: "workflow/rules/sweep.smk"
 
 
+include: "workflow/rules/report.smk"
+
+
+if "claims" in config and "sweep" in config:
+
+    include: "workflow/rules/paper.smk"
+
+
+include: "workflow/rules/docs.smk"
+
+
 rule all:
     default_target: True
     input:
@@ -49,3 +63,11 @@ rule all:
 
 onsuccess:
     print(summarize(config["results"]))
+
+
+rule report:
+    input:
+        rules.all.input,
+        rules.write_pages.input,
+    message:
+        "All that the report shows is there: --report writes it"

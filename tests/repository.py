@@ -1,5 +1,6 @@
 """What tests and the benchmark share: this repository, copies of it, and smaller experiments."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -21,6 +22,27 @@ def run_driver(*command, cwd=ROOT, **options):
         text=True,
         **options,
     )
+
+
+def run_make(target, folder):
+    """Run a target of the Makefile in a copy, with the driver and environments of this one."""
+    return subprocess.run(
+        ["make", "--assume-old=setup", target, f'driver=. "{ROOT}/.driver/bin/activate" &&'],
+        cwd=folder,
+        env=os.environ | {"SNAKEMAKE_CONDA_PREFIX": str(ROOT / ".snakemake/conda")},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+
+
+def copy_results(target):
+    """Copy the tables and figures under results/ into a copy of the repository; return it."""
+    for part in ("results/tables", "results/figures"):
+        shutil.copytree(ROOT / part, target / part, copy_function=shutil.copy2)
+    return target
 
 
 def copy_repository(target):

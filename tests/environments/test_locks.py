@@ -23,7 +23,7 @@ def test_every_requirement_is_met_by_a_pin(spec):
 @each_spec
 def test_every_pin_is_exact_and_hashed(spec):
     pins = lock.read_pins(spec.lock)
-    assert len(pins) > 10
+    assert len(pins) >= len(spec.requirements) > 0
     for pin, hashes in pins.items():
         assert re.fullmatch(r"[a-z0-9-]+==[\w.+!]+( ; .+)?", pin)
         assert hashes and all(re.fullmatch(r"sha256:[0-9a-f]{64}", value) for value in hashes)

@@ -23,6 +23,7 @@ from bnyesno.controls import (
     run_arguments,
     variant_arguments,
 )
+from bnyesno.report import figure_files, list_rules
 from bnyesno.runs import (
     RANDOMNESS_RECORD,
     RECORD,

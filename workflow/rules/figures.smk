@@ -28,7 +28,7 @@ for figure, table in FIGURES.items():
             config=rules.write_config.output,
             table=f"{RESULTS}/tables/{table}.csv",
         output:
-            expand(f"{RESULTS}/figures/{{figure}}.{{format}}", figure=figure, format=FORMATS),
+            figure_files(config, figure, table),
         log:
             f"{RESULTS}/logs/render_{figure}.log",
         benchmark:

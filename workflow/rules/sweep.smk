@@ -133,7 +133,7 @@ rule render_releases:
         config=rules.write_config.output,
         table=rules.compare_releases.output.releases,
     output:
-        expand(f"{RESULTS}/figures/releases.{{format}}", format=config["figures"]["formats"]),
+        figure_files(config, "releases", "releases"),
     log:
         f"{RESULTS}/logs/render_releases.log",
     benchmark:

@@ -1,0 +1,139 @@
+"""The documentation: it builds without a warning, says what there is, its links lead somewhere."""
+
+import html
+import re
+
+import pytest
+import yaml
+from bnyesno.tables import COLUMNS
+from repository import ROOT, copy_repository, copy_results, read_yaml, run_driver, run_make
+
+LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
+LOADED = re.compile(
+    r"<(?:script|img|iframe|source)[^>]*\ssrc=\"([^\"]+)|<link[^>]*\shref=\"([^\"]+)"
+)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_outside_of_the_site_lead_to_files(page):
+    targets = [match[0] for match in LINK.findall((ROOT / page).read_text(encoding="utf-8"))]
+    assert [
+        target for target in targets if "://" not in target and not (ROOT / target).exists()
+    ] == []
+
+
+def test_documented_targets_are_in_the_makefile():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    named = set(re.findall(r"(?:`|^|&& )make ([a-z-]+)", text, re.MULTILINE))
+    assert len(named) > 5
+    assert named <= targets
+    described = set(re.findall(r"^# make ([a-z-]+)  ", makefile, re.MULTILINE))
+    assert described == targets
+
+
+def test_versions_agree():
+    project = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert str(read_yaml(ROOT / "CITATION.cff")["version"]) == project[1]
+    assert f"## {project[1]}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_catalog_entry_is_valid():
+    usage = read_yaml(ROOT / ".snakemake-workflow-catalog.yml")["usage"]
+    assert usage["software-stack-deployment"]["conda"] is True
+    assert usage["report"] is True
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site, built from a copy with the committed results."""
+    folder = copy_results(copy_repository(tmp_path_factory.mktemp("docs") / "copy"))
+    done = run_make("docs", folder)
+    assert done.returncode == 0, done.stdout
+    return folder / "results/site"
+
+
+def text_of(page):
+    """Return the text of a page, without tags."""
+    return html.unescape(re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8")))
+
+
+@pytest.mark.slow
+def test_configuration_is_complete(site):
+    schema = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
+    text = text_of(site / "reference/configuration.html")
+    for key, entry in schema["properties"].items():
+        assert f" {key} " in text
+        for below in entry.get("properties", {}):
+            assert f" {key}.{below} " in text
+    assert "sweep.releases.NAME.modes" in text
+
+
+@pytest.mark.slow
+def test_tables_are_complete(site):
+    text = text_of(site / "reference/tables.html")
+    for table, columns in COLUMNS.items():
+        assert f"{table}.csv" in text
+        for column, meaning in columns.items():
+            assert f" {column} " in text
+            assert meaning.replace("`", " ").split()[-1] in text
+
+
+@pytest.mark.slow
+def test_rules_are_those_of_the_workflow(site):
+    text = text_of(site / "reference/rules.html")
+    listed = run_driver("snakemake", "--list-rules", "--quiet").stdout.splitlines()
+    rules = [line for line in listed if re.fullmatch(r"[a-z0-9_]+", line)]
+    assert {"collect_tables", "build_documentation"} <= set(rules)
+    assert [rule for rule in rules if f" {rule} " not in text] == []
+
+
+@pytest.mark.slow
+def test_version_and_changelog_are_shown(site):
+    version = read_yaml(ROOT / "CITATION.cff")["version"]
+    assert f"bn-yes-or-no {version}" in text_of(site / "index.html")
+    assert f"{version} (" in text_of(site / "changelog.html")
+
+
+@pytest.mark.slow
+def test_site_loads_nothing_from_elsewhere(site):
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 12
+    loaded = [
+        address
+        for page in pages
+        for pair in LOADED.findall(page.read_text(encoding="utf-8"))
+        for address in filter(None, pair)
+    ]
+    assert loaded
+    assert [address for address in loaded if "//" in address] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "broken", ["[x](no-such-page.md)", "[x](story.md#no-such-part)", "[x](../no/such/file.csv)"]
+)
+def test_a_broken_link_is_an_error(tmp_path, site, broken):
+    folder = copy_results(copy_repository(tmp_path / "copy"))
+    with (folder / "docs/two-runs.md").open("a", encoding="utf-8") as page:
+        page.write(f"\n{broken}\n")
+    done = run_make("docs", folder)
+    assert done.returncode != 0
+    assert "two-runs.md" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_pair_of_the_how_to_is_one_that_runs(tmp_path):
+    folder = copy_repository(tmp_path / "copy")
+    page = (ROOT / "docs/two-runs.md").read_text(encoding="utf-8")
+    pair = re.search(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[1]
+    (name,) = yaml.safe_load(pair)
+    config = folder / "config.yaml"
+    text = config.read_text(encoding="utf-8").replace("\ncomparisons:\n", f"\ncomparisons:\n{pair}")
+    config.write_text(text, encoding="utf-8")
+    assert name in read_yaml(config)["comparisons"]
+    (command,) = re.findall(r"^snakemake .* -n .*$", page, re.MULTILINE)
+    done = run_driver(*command.split(), "--quiet", "rules", cwd=folder)
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,138 @@
+"""The report, opened in a real browser: figures and claims are rendered, nothing goes wrong."""
+
+import os
+import re
+
+import pytest
+from browser import Browser, Unavailable, install
+from repository import ROOT, copy_repository, copy_results, run_make
+
+pytestmark = pytest.mark.slow
+
+MENU = "//nav//*[normalize-space()='{}']"
+ROW = "//nav//tr[td[normalize-space()='{}']]"
+LARGEST = 5_000_000  # bytes; reports are sent by mail and kept in archives
+
+
+@pytest.fixture(scope="module", autouse=True)
+def chromium():
+    """Chromium, installed if need be. Skips where it cannot be; in continuous integration fails."""
+    try:
+        install()
+    except Unavailable as reason:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"no browser, with which the report must be tested here: {reason}")
+        pytest.skip(f"no browser: {reason}")
+
+
+@pytest.fixture(scope="module")
+def report(finished_run):
+    """The report of the small experiment, which has run to its end."""
+    workspace, _ = finished_run
+    done = run_make("report", workspace.folder)
+    assert done.returncode == 0, done.stdout
+    return workspace.folder / "results/report.html"
+
+
+@pytest.fixture
+def page(report, tmp_path):
+    """A browser that shows it; at the end of a test nothing may have gone wrong."""
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(report)
+        yield browser
+        assert browser.errors() == []
+        asked = [address.partition(":")[0] for address in browser.requested()]
+        assert set(asked) <= {"file", "data", "blob"}
+
+
+def view(page, row):
+    """Click on the eye of a row of the menu's table."""
+    page.click(ROW.format(row) + "//a[1]")
+
+
+def test_report_is_small(report):
+    assert report.stat().st_size < LARGEST
+
+
+@pytest.mark.parametrize("size", [(1400, 900), (700, 900)])
+def test_figure_is_rendered_as_a_whole(page, tmp_path, size):
+    page.resize(*size)
+    page.click(MENU.format("Figures"))
+    view(page, "weight sums")
+    page.find("//img[@src and not(ancestor::nav)]")
+    box = page.run(
+        "const img = document.querySelector('.grow > .p-3 > img');"
+        "return img.decode().then(() => { const box = img.getBoundingClientRect();"
+        "return [img.naturalWidth, box.width, box.top, window.innerHeight - box.bottom] });"
+    )
+    natural, width, above, below = box
+    assert natural > 100
+    assert width > 150
+    assert above >= 0
+    assert below >= 0  # not cut off
+
+
+def test_caption_leads_from_the_figure_to_its_table(page):
+    page.click(MENU.format("Figures"))
+    page.click(ROW.format("weight sums") + "//a[2]")
+    text = page.run("return document.querySelector('nav').innerText")
+    assert "Drawn from steps.csv" in text
+    assert "Graph-level seed 3" in text
+
+
+def test_claims_are_a_table_that_sorts_and_filters(page):
+    page.click(MENU.format("Tables"))
+    view(page, "claims")
+    page.enter_frame("//iframe")
+    page.find("//h1[text()='The claims of the page']")
+    verdicts = (
+        "return [...document.querySelectorAll('td[data-column=verdict]')]"
+        ".filter(cell => cell.checkVisibility()).map(cell => cell.textContent)"
+    )
+    before = page.run(verdicts)
+    assert "reproduced" in before
+    page.click("//th/button[text()='verdict']")
+    assert page.run(verdicts) == sorted(before) != before
+    page.click("//th/button[text()='verdict']")
+    assert page.run(verdicts) == sorted(before, reverse=True)
+    page.type("//input", "extra Activation")
+    assert 0 < len(page.run(verdicts)) < len(before)
+    page.leave_frame()
+
+
+def test_numbers_sort_as_numbers(page):
+    page.click(MENU.format("Tables"))
+    view(page, "environments")
+    page.enter_frame("//iframe")
+    page.click("//th/button[text()='files']")
+    counts = page.run(
+        "return [...document.querySelectorAll('td[data-column=files]')].map(c => c.textContent)"
+    )
+    numbers = [int(count) for count in counts if count]
+    assert len(numbers) > 50
+    assert numbers == sorted(numbers)
+    page.leave_frame()
+
+
+def test_run_times_are_drawn(page):
+    page.click(MENU.format("Statistics"))
+    page.find("//*[@id='runtimes']//*[name()='canvas' or name()='svg']")
+    page.find("//*[@id='timeline']//*[name()='canvas' or name()='svg']")
+    assert page.run("return Object.keys(rules).filter(r => r.startsWith('train_')).length") > 0
+
+
+def test_rule_shows_its_environment(page):
+    dependencies = page.run("return rules['render_weight_sums'].conda_env.dependencies")
+    assert any("matplotlib==" in str(each) for each in dependencies)
+
+
+def test_committed_results_are_reported_without_training(tmp_path, framework_pythons):
+    if not (ROOT / "results/tables/claims.csv").is_file():
+        pytest.skip("there are no committed results yet")
+    folder = copy_results(copy_repository(tmp_path / "copy"))
+    done = run_make("report", folder)
+    assert done.returncode == 0, done.stdout
+    text = (folder / "results/report.html").read_text(encoding="utf-8")
+    assert re.search(r'"results/figures/releases.svg": \{"name"', text)  # the sweep's, too
+    assert not (folder / "results/runs").exists()
+    assert len(text) < LARGEST

@@ -1,0 +1,47 @@
+"""Paper: the reproduction note as PDF, every number in it read from the tables.
+
+In:  paper/*.typ, results/provenance/config.yaml, results/tables/*.csv, results/figures/*.svg
+Out: results/paper/note.pdf, the same bytes on every run
+"""
+
+TABLES_OF_NOTE = ["claims", "verdicts", "identity_layers", "crossed", "spread", "releases"]
+NOTE_INPUTS = []
+if "study" in config:
+    TABLES_OF_NOTE.append("effects")
+    NOTE_INPUTS.append("study=yes")
+NOTE_COMMANDS = [path for path in ["docs/claims-to-commands.csv"] if Path(path).is_file()]
+
+
+rule set_paper:
+    input:
+        script="workflow/scripts/set_paper.py",
+        source="paper/note.typ",
+        parts=["paper/tables.typ", "paper/study.typ", "CITATION.cff"],
+        commands=NOTE_COMMANDS,
+        config=MERGED_CONFIG,
+        tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES_OF_NOTE),
+        figures=expand(
+            f"{RESULTS}/figures/{{figure}}.svg",
+            figure=["weight_sums", "initial_kernels", "releases"],
+        ),
+    output:
+        f"{RESULTS}/paper/note.pdf",
+    log:
+        f"{RESULTS}/logs/set_paper.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/set_paper.tsv"
+    localrule: True
+    conda:
+        "../../envs/paper.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(500),
+        runtime=grow(5),
+    params:
+        results=subpath(input.config, ancestor=2),
+        inputs=[*NOTE_INPUTS, *(f"commands={path}" for path in NOTE_COMMANDS)],
+    message:
+        "Setting the reproduction note"
+    shell:
+        "python -s {input.script} --source {input.source} --results {params.results}"
+        " --inputs {params.inputs} --output {output} > {log} 2>&1"
