@@ -14,7 +14,7 @@ ROW = "//nav//tr[td[normalize-space()='{}']]"
 LARGEST = 5_000_000  # bytes; reports are sent by mail and kept in archives
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def chromium():
     """Chromium, installed if need be. Skips where it cannot be; in continuous integration fails."""
     try:
@@ -35,7 +35,7 @@ def report(finished_run):
 
 
 @pytest.fixture
-def page(report, tmp_path):
+def page(chromium, report, tmp_path):
     """A browser that shows it; at the end of a test nothing may have gone wrong."""
     with Browser(tmp_path / "profile") as browser:
         browser.open(report)
