@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 
 import pytest
 from browser import Browser, Unavailable, install
@@ -26,12 +27,13 @@ def chromium():
 
 
 @pytest.fixture(scope="module")
-def report(finished_run):
+def report(finished_run, tmp_path_factory):
     """The report of the small experiment, which has run to its end."""
-    workspace, _ = finished_run
-    done = run_make("report", workspace.folder)
+    folder = tmp_path_factory.mktemp("report") / "copy"
+    shutil.copytree(finished_run[0].folder, folder)
+    done = run_make("report", folder)
     assert done.returncode == 0, done.stdout
-    return workspace.folder / "results/report.html"
+    return folder / "results/report.html"
 
 
 @pytest.fixture
