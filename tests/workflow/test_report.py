@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 
 import pytest
 from browser import Browser, Unavailable, install
@@ -14,7 +15,7 @@ ROW = "//nav//tr[td[normalize-space()='{}']]"
 LARGEST = 5_000_000  # bytes; reports are sent by mail and kept in archives
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def chromium():
     """Chromium, installed if need be. Skips where it cannot be; in continuous integration fails."""
     try:
@@ -26,16 +27,17 @@ def chromium():
 
 
 @pytest.fixture(scope="module")
-def report(finished_run):
+def report(finished_run, tmp_path_factory):
     """The report of the small experiment, which has run to its end."""
-    workspace, _ = finished_run
-    done = run_make("report", workspace.folder)
+    folder = tmp_path_factory.mktemp("report") / "copy"
+    shutil.copytree(finished_run[0].folder, folder)
+    done = run_make("report", folder)
     assert done.returncode == 0, done.stdout
-    return workspace.folder / "results/report.html"
+    return folder / "results/report.html"
 
 
 @pytest.fixture
-def page(report, tmp_path):
+def page(chromium, report, tmp_path):
     """A browser that shows it; at the end of a test nothing may have gone wrong."""
     with Browser(tmp_path / "profile") as browser:
         browser.open(report)

@@ -5,10 +5,13 @@ Out: results/paper/note.pdf, the same bytes on every run
 """
 
 TABLES_OF_NOTE = ["claims", "verdicts", "identity_layers", "crossed", "spread", "releases"]
+FIGURES_OF_NOTE = ["weight_sums", "initial_kernels", "releases"]
 NOTE_INPUTS = []
 if "study" in config:
     TABLES_OF_NOTE.append("effects")
     NOTE_INPUTS.append("study=yes")
+if "seeds" in config["figures"]:
+    FIGURES_OF_NOTE.append("seeds")
 NOTE_COMMANDS = [path for path in ["docs/claims-to-commands.csv"] if Path(path).is_file()]
 
 
@@ -20,10 +23,7 @@ rule set_paper:
         commands=NOTE_COMMANDS,
         config=MERGED_CONFIG,
         tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES_OF_NOTE),
-        figures=expand(
-            f"{RESULTS}/figures/{{figure}}.svg",
-            figure=["weight_sums", "initial_kernels", "releases"],
-        ),
+        figures=expand(f"{RESULTS}/figures/{{figure}}.svg", figure=FIGURES_OF_NOTE),
     output:
         f"{RESULTS}/paper/note.pdf",
     log:
