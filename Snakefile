@@ -61,13 +61,20 @@ rule all:
         "Tables, claims and figures are complete"
 
 
-onsuccess:
-    print(summarize(config["results"]))
-
-
 rule report:
     input:
         rules.all.input,
         rules.write_pages.input,
     message:
         "All that the report shows is there: --report writes it"
+
+
+FAILURES = follow(workflow, "envs/build-seconds.csv")
+
+
+onsuccess:
+    print(summarize(config["results"], colour=wants_colour(workflow, sys.stdout)))
+
+
+onerror:
+    print(FAILURES.describe(sys.argv[1:]), file=sys.stderr)

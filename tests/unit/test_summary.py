@@ -1,7 +1,11 @@
 """What the terminal shows at the end of a run."""
 
+import io
+import re
+
 import pandas
 import pytest
+from bnyesno import summary
 from bnyesno.summary import format_claims, summarize
 
 CLAIMS = [
@@ -53,3 +57,26 @@ def test_without_claims_says_verdicts(results):
 
 def test_says_nothing_before_there_are_results(tmp_path):
     assert summarize(tmp_path) == ""
+
+
+def test_colours_only_when_asked_and_only_the_verdicts():
+    plain, coloured = format_claims(CLAIMS), format_claims(CLAIMS, colour=True)
+    assert "\033" not in plain
+    assert "\033[32mreproduced    \033[0m  A loss of 0.7751" in coloured
+    assert re.sub(r"\033\[\d+m", "", coloured) == plain
+
+
+@pytest.mark.parametrize(
+    ("environ", "terminal", "expected"),
+    [
+        ({"TERM": "xterm"}, True, True),
+        ({"TERM": "xterm"}, False, False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, True, False),
+        ({"TERM": "dumb"}, True, False),
+    ],
+)
+def test_terminals_that_take_colour(environ, terminal, expected, monkeypatch):
+    monkeypatch.setattr(summary.os, "environ", environ)
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal
+    assert summary.takes_colour(stream) is expected

@@ -153,6 +153,10 @@ def test_failed_training_names_its_log_and_leaves_no_record(finished):
     done = finished.snakemake()
     assert done.returncode != 0
     assert "results/logs/train/" in done.stdout
+    end = done.stdout[done.stdout.index("failed. The end of results/logs/train/") :]
+    assert "train.py: layer 'Dens': this release" in end
+    assert end.index("To go on:") < end.index("snakemake --use-conda --conda-prefix ")
+    assert "\033" not in done.stdout  # no terminal, no colours
     logs = (finished.folder / "results/logs/train").rglob("*.log")
     assert any("train.py: layer 'Dens': this release" in log.read_text() for log in logs)
     assert not records_of(finished.files(), "/runs/tf1.14-keras2.2.4/tf.keras/plain/")

@@ -24,6 +24,7 @@ from bnyesno.controls import (
     variant_arguments,
 )
 from bnyesno.report import figure_files, list_rules
+from bnyesno.progress import follow, wants_colour
 from bnyesno.runs import (
     RANDOMNESS_RECORD,
     RECORD,

@@ -1,19 +1,35 @@
 """The end of a run on the terminal: claims or verdicts, and where the figures are."""
 
 import csv
+import os
 import textwrap
 from pathlib import Path
 
+# Terminal colours (ANSI) of verdicts; others have none.
+VERDICT_COLOURS = {
+    "reproduced": "32",  # green
+    "within 0.001": "36",  # cyan
+    "not reproduced": "33",  # yellow
+    "refuted": "35",  # magenta
+    "not tested yet": "2",  # faint
+}
 
-def summarize(results):
+
+def takes_colour(stream):
+    """Tell whether a stream is a terminal that shows colours, and the user wants them."""
+    wanted = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    return wanted and stream.isatty()
+
+
+def summarize(results, colour=False):
     """Return what is in a folder of results, as text: claims, or else verdicts, and figures.
 
-    Empty before there are any.
+    Empty before there are any. With `colour`, verdicts stand in terminal colours.
     """
     parts = []
     claims, verdicts = (Path(results, "tables", f"{name}.csv") for name in ("claims", "verdicts"))
     if claims.is_file():
-        parts.append(format_claims(read_rows(claims)))
+        parts.append(format_claims(read_rows(claims), colour=colour))
         parts.append(f"Reasons and measured values: {claims}")
     elif verdicts.is_file():
         parts += [format_verdict(row) for row in read_rows(verdicts)]
@@ -36,14 +52,17 @@ def format_verdict(row, width=76):
     return f"{row['label']}: {row['causes']}\n{reason}"
 
 
-def format_claims(claims, width=76):
+def format_claims(claims, width=76, colour=False):
     """Return the claims as text: verdict, published and measured value, statement."""
     verdict_width = max(len(claim["verdict"]) for claim in claims)
     indent = " " * (verdict_width + 2)
     lines = []
     for claim in claims:
         statement = textwrap.wrap(claim["statement"], width)
-        lines.append(f"{claim['verdict']:<{verdict_width}}  {statement[0]}")
+        verdict = f"{claim['verdict']:<{verdict_width}}"
+        if colour and claim["verdict"] in VERDICT_COLOURS:
+            verdict = f"\033[{VERDICT_COLOURS[claim['verdict']]}m{verdict}\033[0m"
+        lines.append(f"{verdict}  {statement[0]}")
         lines.extend(indent + line for line in statement[1:])
         if claim["measured"]:
             published = f"published {claim['published']}, " if claim["published"] else ""
