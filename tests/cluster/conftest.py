@@ -25,8 +25,11 @@ def hard_limit():
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    """A running cluster. Skips where there can be none, fails in continuous integration."""
+def cluster(framework_pythons):
+    """A running cluster. Skips where there can be none, fails in continuous integration.
+
+    It has no network, so the environments are built before.
+    """
     try:
         install()
     except Unavailable as reason:

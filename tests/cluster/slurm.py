@@ -3,15 +3,21 @@
 The tests use it, and so can you, as root: `python tests/cluster/slurm.py` starts one, installs
 the packages if they are missing, and stops it when you press Ctrl-C.
 
-No systemd, no cgroups. Each daemon is the first process of a process namespace of its own, so
-that the kernel ends everything a node has started, jobs included, when the daemon is killed; and
-each is killed by the kernel when the process that started it ends, however that happens.
+No systemd, no cgroups, and no network: the process that starts the cluster moves to a network
+namespace with nothing but a loopback address, and all that it starts is in there. Each daemon is
+the first process of a process namespace of its own, so that the kernel ends everything a node has
+started, jobs included, when the daemon is killed; and each is killed by the kernel when the
+process that started it ends, however that happens. One cluster runs at a time on a machine; a
+second one waits for it.
 """
 
+import ctypes
+import fcntl
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -21,6 +27,9 @@ PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 DAEMONS = ("slurmctld", "slurmd", "munged")
 CONFIGURATION = Path("/etc/slurm/slurm.conf")  # inside a job nothing else is looked at
 SET_ASIDE = CONFIGURATION.with_name("slurm.conf.set-aside-by-tests")
+LOCK = Path(tempfile.gettempdir(), "bn-yes-or-no-slurm.lock")
+CLONE_NEWNET = 0x40000000  # linux/sched.h
+SIOCSIFADDR, SIOCSIFFLAGS, IFF_UP = 0x8916, 0x8914, 1  # linux/sockios.h, linux/if.h
 OWN_NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
 DIES_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 NODES = ("n1", "n2")
@@ -68,8 +77,8 @@ def install():
     """Install the packages that are missing. Raises Unavailable."""
     if os.geteuid() != 0:
         raise Unavailable("only root can start a Slurm cluster with several nodes on one machine")
-    if subprocess.run([*OWN_NAMESPACE, "true"], capture_output=True).returncode:
-        raise Unavailable("process namespaces are not allowed here (unshare --pid)")
+    if subprocess.run(["unshare", "--net", *OWN_NAMESPACE, "true"], capture_output=True).returncode:
+        raise Unavailable("namespaces are not allowed here (unshare --net --pid)")
     if all(map(shutil.which, DAEMONS)):
         return
     apt = shutil.which("apt-get")
@@ -91,10 +100,14 @@ class Cluster:
         """Nothing is started yet."""
         self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
         self._daemons = {}
+        self._outside = None
+        self._lock = LOCK.open("w")
 
     def __enter__(self):
         """Start everything, and wait until both nodes are idle."""
+        wait_until(lambda: locks(self._lock), f"another cluster to end ({LOCK})", 900)
         try:
+            self._outside = leave_network()
             self._configure()
             (self.folder / "munge.key").write_bytes(os.urandom(128))
             (self.folder / "munge.key").chmod(0o400)
@@ -116,6 +129,9 @@ class Cluster:
         if SET_ASIDE.exists():
             SET_ASIDE.rename(CONFIGURATION)
         shutil.rmtree(self.folder, ignore_errors=True)
+        if self._outside is not None:
+            enter_network(self._outside)
+        self._lock.close()
 
     def _configure(self):
         """Write slurm.conf, setting one that is there aside."""
@@ -182,6 +198,39 @@ class Cluster:
 def run(*command):
     """Return what a command prints, nothing if it fails."""
     return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
+
+
+def locks(file):
+    """Lock a file for this process; tell whether that worked."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def leave_network():
+    """Move this thread, and what it will start, to an empty network; return the old one, opened."""
+    outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    check(ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET))
+    # A second loopback address: with 127.0.0.1 alone, getaddrinfo finds that there is no IPv4.
+    address = struct.pack("16sHH4s8x", b"lo:2", socket.AF_INET, 0, socket.inet_aton("127.0.0.2"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", IFF_UP))
+        fcntl.ioctl(control, SIOCSIFADDR, address)
+    return outside
+
+
+def enter_network(namespace):
+    """Move this thread back to the network that `leave_network` returned."""
+    check(ctypes.CDLL(None, use_errno=True).setns(namespace, CLONE_NEWNET))
+    os.close(namespace)
+
+
+def check(result):
+    """Raise OSError if a function of the C library has failed."""
+    if result:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def free_ports(count):

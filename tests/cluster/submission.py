@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from repository import ACTIVATE, ROOT
-from slurm import run, wait_until
+from slurm import DIES_WITH_PARENT, OWN_NAMESPACE, run, wait_until
 
 # This cluster answers at once, and has no slurmdbd.
 IMPATIENT = (
@@ -14,11 +14,12 @@ IMPATIENT = (
     *("--max-status-checks-per-second", "1"),
     *("--latency-wait", "5"),
 )
+ALONE = (*DIES_WITH_PARENT, *OWN_NAMESPACE)
 WITHOUT_SLURMDBD = ROOT / "profiles/slurm/without-slurmdbd"
 
 
 class Run:
-    """One Snakemake process, in a session of its own."""
+    """One Snakemake process; it ends with this one, and all that it started here with it."""
 
     def __init__(self, folder, *arguments):
         """Start it; what it prints goes to the file run.log in the folder."""
@@ -28,7 +29,7 @@ class Run:
         command = f'PATH="{WITHOUT_SLURMDBD}:$PATH"; {ACTIVATE}'
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                ["bash", "-c", command, ROOT, "snakemake", *map(str, arguments)],
+                [*ALONE, "bash", "-c", command, ROOT, "snakemake", *map(str, arguments)],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,

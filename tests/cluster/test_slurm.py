@@ -15,7 +15,7 @@ from submission import IMPATIENT
 CANCELLED, TOO_LONG, TOO_LARGE = "1", "2", "3"
 KEPT_CONTROLS = ("published", "initial_weights", "start_of_first")
 SHARED_ENVIRONMENTS = ("--conda-prefix", ROOT / ".snakemake/conda")
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +23,14 @@ def failing(toy):
     """A run whose first three chunks fail at their first attempt, each in its own way."""
     hang = {f"chunk{number}": "hang" for number in (CANCELLED, TOO_LONG)}
     running = toy(chunks=4, seconds=1, **hang, **{f"chunk{TOO_LARGE}": "fill"})
-    running.wait_for("start", 4)
-    job = next(job for number, _, job in running.history("start") if number == CANCELLED)
-    run("scancel", job)
+    wait_until(lambda: len(starts(running)) == 4, f"four chunks to start ({running.log})", 60)
+    run("scancel", first_job(running, CANCELLED))
     return running
+
+
+def first_job(running, chunk):
+    """Return the Slurm job id of a chunk's first attempt."""
+    return next(job for number, _, job in running.history("start") if number == chunk)
 
 
 def starts(running):
@@ -71,8 +75,21 @@ def results(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def test_slurm_run_equals_local_run(start, framework_pythons, tmp_path, failing):
+def environments():
+    """Return what is in the folder of environments."""
+    return {path.name for path in (ROOT / ".snakemake/conda").iterdir()}
+
+
+def test_there_is_no_network(cluster):
+    """Neither on the nodes nor where Snakemake runs: so none of the tests below needs any."""
+    for command in ([], ["srun", "--nodelist=n1"], ["srun", "--nodelist=n2"]):
+        shown = run(*command, "cat", "/proc/net/dev").splitlines()[2:]
+        assert [line.split(":")[0].strip() for line in shown] == ["lo"]
+
+
+def test_slurm_run_equals_local_run(start, tmp_path, failing):
     """Tables and figures, byte for byte. (`failing` runs meanwhile, to save time.)"""
+    built = environments()
     clones = {}
     for name in ("local", "slurm"):
         (tmp_path / name).mkdir()
@@ -84,6 +101,7 @@ def test_slurm_run_equals_local_run(start, framework_pythons, tmp_path, failing)
 
     assert len(slurm.slurm_ids()) > 3
     assert "Creating conda environment" not in slurm.log.read_text()
+    assert environments() == built  # none in a job either
     assert len(results(clones["slurm"])) > 6
     assert results(clones["slurm"]) == results(clones["local"])
 
@@ -97,8 +115,7 @@ def test_failed_job_is_tried_again(failing, chunk, reason):
     assert failing.finish(200) == 0, failing.log.read_text()
     assert starts(failing)[chunk] == 2
     assert finishes(failing) == once(4)
-    first = failing.history("start")[:4]
-    job = next(job for number, _, job in first if number == chunk)
+    job = first_job(failing, chunk)
     state = run("squeue", "--noheader", "--states=all", "--jobs", job, "--format=%T").strip()
     assert state == reason
     assert starts(failing)["4"] == 1
@@ -154,7 +171,7 @@ def test_cancelled_job_through_the_commands_of_the_queue(toy):
     """profiles/cluster: submitted, watched, and tried again."""
     running = toy(chunks=2, seconds=1, chunk1="hang", profile="profiles/cluster")
     running.wait_for("start", 2)
-    run("scancel", next(job for number, _, job in running.history("start") if number == "1"))
+    run("scancel", first_job(running, "1"))
     assert running.finish(150) == 0, running.log.read_text()
     assert starts(running) == {"1": 2, "2": 1}
     assert finishes(running) == once(2)
