@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,12 +18,15 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "workflow/scripts"))
+
+from bnyesno.runs import split_variants  # noqa: E402
 
 
 def count_trainings(config):
     """Return the number of training jobs per seed."""
     apis = sum(len(entry["apis"]) for entry in config["environments"].values())
-    return apis * len(config["variants"])
+    return apis * len(split_variants(config))
 
 
 def dry_run(seeds, options, folder):
