@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from bnyesno.runs import grow
 from repository import ROOT, run_driver
 
 RULE_FILES = [ROOT / "Snakefile", *sorted(ROOT.glob("workflow/rules/*.smk"))]
@@ -40,6 +41,17 @@ def test_rule_is_complete(text):
         wanted = {"log", "benchmark", "conda", "threads", "resources", "shell"}
         assert wanted - found == set()
     assert not found & {"run", "script"}  # the host's Python must not leak into an environment
+
+
+@pytest.mark.parametrize("text", [one for one in RULES if "resources:" in one.values[0]])
+def test_resources_grow_and_name_no_site(text):
+    assert re.search(r"\bmem_mb=grow\(", text)
+    assert re.search(r"\bruntime=grow\(", text)
+    assert not re.search("slurm|partition|account", text)  # those belong to a profile
+
+
+def test_every_attempt_gets_more():
+    assert [grow(800)(None, attempt) for attempt in (1, 2, 3)] == [800, 1600, 2400]
 
 
 @pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)

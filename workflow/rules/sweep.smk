@@ -32,8 +32,8 @@ for release, entry in RELEASES.items():
             f"../../{entry['file']}"
         threads: 1
         resources:
-            mem_mb=1500,
-            runtime=20,
+            mem_mb=grow(1500),
+            runtime=grow(20),
         params:
             release=release,
             variants=variant_arguments(config, config["variants"]),
@@ -67,8 +67,8 @@ for release, entry in RELEASES.items():
             f"../../{entry['file']}"
         threads: 1
         resources:
-            mem_mb=800,
-            runtime=10,
+            mem_mb=grow(800),
+            runtime=grow(10),
         params:
             release=release,
             variants=variant_arguments(config, config["sweep"]["pair"]),
@@ -115,8 +115,8 @@ rule compare_releases:
         FIGURES_ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grow(1000),
+        runtime=grow(10),
     params:
         claims="--claims" if "claims" in config else "",
     message:
@@ -142,8 +142,8 @@ rule render_releases:
         FIGURES_ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=grow(500),
+        runtime=grow(5),
     message:
         "Drawing releases from releases.csv"
     shell:
