@@ -65,7 +65,7 @@ KillWait=2
 SlurmdTimeout=10
 ReturnToService=2
 {nodes}
-PartitionName=main Nodes=n[1-2] Default=YES MaxTime=60 State=UP
+PartitionName=main Nodes=n[1-2] Default=YES MaxTime=UNLIMITED State=UP
 """
 
 

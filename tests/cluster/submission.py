@@ -8,14 +8,14 @@ import subprocess
 from repository import ACTIVATE, ROOT
 from slurm import DIES_WITH_PARENT, OWN_NAMESPACE, run, wait_until
 
-# This cluster answers at once, and has no slurmdbd.
+# This cluster answers at once.
 IMPATIENT = (
     *("--slurm-init-seconds-before-status-checks", "2"),
     *("--max-status-checks-per-second", "1"),
     *("--latency-wait", "5"),
 )
 ALONE = (*DIES_WITH_PARENT, *OWN_NAMESPACE)
-WITHOUT_SLURMDBD = ROOT / "profiles/slurm/without-slurmdbd"
+SACCT = ROOT / "profiles/slurm/bin"
 
 
 class Run:
@@ -26,7 +26,7 @@ class Run:
         self.folder = folder
         self.log = folder / "run.log"
         environment = {key: value for key, value in os.environ.items() if key != "SLURM_CONF"}
-        command = f'PATH="{WITHOUT_SLURMDBD}:$PATH"; {ACTIVATE}'
+        command = f'PATH="{SACCT}:$PATH"; {ACTIVATE}'
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [*ALONE, "bash", "-c", command, ROOT, "snakemake", *map(str, arguments)],
