@@ -46,6 +46,7 @@ if "claims" in config and "sweep" in config:
 
 
 include: "workflow/rules/docs.smk"
+include: "workflow/rules/provenance.smk"
 
 
 rule all:
@@ -57,6 +58,7 @@ rule all:
         rules.compare_controls.output,
         rules.judge_claims.output if "claims" in config else [],
         rules.render_figures.input,
+        rules.write_provenance.output,
     message:
         "Tables, claims and figures are complete"
 

@@ -1,7 +1,12 @@
 """The workflow on a small experiment: what runs, what runs again, and what does not."""
 
+import csv
+import hashlib
+import json
+
 import pytest
 from bnyesno.tables import read_table
+from repository import read_yaml
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +48,27 @@ def test_run_leaves_what_explains_it(finished_run):
     assert len(tensorflow.rpartition(",")[2]) >= 64  # its hash
     assert b"epochs: 2" in files["results/provenance/config.yaml"][1]
     assert any(path.startswith("results/benchmarks/train/") for path in files)
+
+
+def test_run_says_what_it_stood_on_and_what_it_took(finished_run):
+    workspace, _ = finished_run
+    folder = workspace.folder / "results/provenance"
+    run = json.loads((folder / "run.json").read_text())
+    assert run["started"] < run["ended"]
+    assert run["git"] is None  # the copy is no clone
+    assert run["machine"]["cpu_flags"]
+    assert run["trained_with"][0]["python"].startswith("3.7.")
+    assert run["config"] == read_yaml(folder / "config.yaml")
+    for environment in run["environments"].values():
+        for file in (environment["list"], environment["lock"]):
+            content = (workspace.folder / file["file"]).read_bytes()
+            assert file["sha256"] == hashlib.sha256(content).hexdigest()
+    with (folder / "resources.csv").open() as stream:
+        resources = {row["rule"]: row for row in csv.DictReader(stream)}
+    training = resources["train_tf1_14_keras2_2_4_tf_keras_1"]
+    assert float(training["wall_seconds"]) > 1
+    assert float(training["peak_memory_mb"]) > 50
+    assert {"judge_claims", "render_weight_sums", "compare_controls"} <= resources.keys()
 
 
 def test_run_ends_with_the_claims_and_the_figures(finished_run):

@@ -6,6 +6,7 @@ Out: the names below; nothing is written
 
 import json
 import sys
+from functools import partial
 from itertools import product
 
 from snakemake.exceptions import WorkflowError
@@ -23,8 +24,8 @@ from bnyesno.controls import (
     run_arguments,
     variant_arguments,
 )
-from bnyesno.report import figure_files, list_rules
 from bnyesno.progress import follow, wants_colour
+from bnyesno.report import figure_files, list_benchmarks, list_rules
 from bnyesno.runs import (
     RANDOMNESS_RECORD,
     RECORD,

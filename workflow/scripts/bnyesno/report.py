@@ -1,4 +1,4 @@
-"""What report and documentation show of the workflow. For rule files: it needs Snakemake."""
+"""What report, documentation and provenance show of the workflow. For rule files."""
 
 import json
 import os
@@ -30,3 +30,8 @@ def list_rules(workflow, _wildcards):
         messages = files.setdefault(os.path.relpath(rule.snakefile, workflow.basedir), {})
         messages[rule.name] = re.sub(r"\{wildcards\.(\w+)\}", r"*\1*", rule.message or "")
     return json.dumps(files)
+
+
+def list_benchmarks(workflow, _wildcards):
+    """Return where each rule's resources are measured as JSON, {rule: path with wildcards}."""
+    return json.dumps({rule.name: str(rule.benchmark) for rule in workflow.rules if rule.benchmark})

@@ -1,0 +1,60 @@
+"""What is written of a run beside its results."""
+
+import sys
+
+import pytest
+from repository import ROOT
+
+sys.path.insert(0, str(ROOT / "workflow/scripts"))
+import write_provenance
+
+HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+
+
+@pytest.fixture
+def benchmarks(tmp_path):
+    """Two trainings of one rule, a job too short to be looked at, and a rule of another time."""
+    for name, row in {
+        "train/a/1-seed3": "2.50\t0:00:02\t200.50\t1\t1\t1\t1\t1\t1\t1.25",
+        "train/a/1-seed11": "1.00\t0:00:01\t100.00\t1\t1\t1\t1\t1\t1\t0.50",
+        "write_config": "0.01\t0:00:00\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA",
+        "forgotten": "9.00\t0:00:09\t900.00\t1\t1\t1\t1\t1\t1\t9.00",
+    }.items():
+        path = tmp_path / f"{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{HEADER}{row}\n")
+    return tmp_path
+
+
+def test_resources_are_per_rule(benchmarks):
+    rules = {
+        "write_config": f"{benchmarks}/write_config.tsv",
+        "train_a_1": f"{benchmarks}/train/a/1-seed{{seed}}.tsv",
+    }
+    measured = write_provenance.read_benchmarks(rules, benchmarks)
+    write_provenance.write_resources(measured, benchmarks / "resources.csv")
+    assert (benchmarks / "resources.csv").read_text().splitlines() == [
+        "rule,jobs,wall_seconds,cpu_seconds,peak_memory_mb",
+        "train_a_1,2,3.50,1.75,200.50",
+        "write_config,1,0.01,,",
+    ]
+    span = write_provenance.time_span(measured)
+    assert span["started"] < span["ended"]
+
+
+def test_state_of_git_leaves_results_aside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert write_provenance.git_state("results") is None
+    write_provenance.git("init", "--quiet")
+    person = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    (tmp_path / "code.py").write_text("1\n")
+    write_provenance.git("add", "code.py")
+    write_provenance.git(*person, "commit", "--quiet", "--message", "One")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/table.csv").write_text("1\n")
+    state = write_provenance.git_state("results")
+    assert len(state["commit"]) == 40
+    assert (state["dirty"], state["changed"]) == (False, [])
+    (tmp_path / "code.py").write_text("2\n")
+    assert write_provenance.git_state("results")["changed"] == [" M code.py"]
