@@ -143,7 +143,8 @@ def some_setting_helps(claim, tables):
     reason = (
         f"from equal initial weights, number of settings that help: {parts}; most at learning "
         f"rate {best['learning_rate']:g}, batch {best['batch_size']}, {best['epoch']} epochs, "
-        f"{best['training_rows']} rows: {show(best)}; already as on the page {show(page)}; {LIMIT}"
+        f"{best['training_rows']} rows, BN momentum {best['bn_momentum']:g}: {show(best)}; "
+        f"already as on the page {show(page)}; {LIMIT}"
     )
     return measured, REPRODUCED if len(helps) else REFUTED, reason
 
