@@ -1,5 +1,6 @@
 # make reproduce   the main job: train everything, judge the claims, draw the figures
 # make sweep       the same cells in further releases, from 1.13 to the current one
+# make study       what makes BN help: thousands of seeds, settings, activations (docs/study.md)
 # make figures     every figure again from the tables, nothing trained; NAME=one of them
 # make check       what differs from the committed tables, and whether that is within the spread
 # make report      results/ as one HTML file that needs no network: results/report.html
@@ -16,13 +17,16 @@ cores ?= 4
 # What Snakemake says is worth reading only if it fails.
 quietly = > results/logs/$@.log 2>&1 || { cat results/logs/$@.log; exit 1; }
 
-.PHONY: reproduce sweep figures check report paper docs test benchmark setup lock clean-envs
+.PHONY: reproduce sweep study figures check report paper docs test benchmark setup lock clean-envs
 
 reproduce: setup
 	@$(driver) snakemake --use-conda --cores $(cores)
 
 sweep: setup
 	@$(driver) snakemake --use-conda --cores $(cores) sweep
+
+study: setup
+	@$(driver) snakemake --use-conda --cores $(cores) study
 
 figures: setup
 	@$(driver) rules="$(or $(NAME:%=render_%),$$(snakemake --list-rules | grep ^render_))" && \

@@ -37,6 +37,11 @@ if "sweep" in config:
     include: "workflow/rules/sweep.smk"
 
 
+if "study" in config:
+
+    include: "workflow/rules/study.smk"
+
+
 include: "workflow/rules/report.smk"
 
 
@@ -58,6 +63,8 @@ rule all:
         rules.compare_controls.output,
         rules.judge_claims.output if "claims" in config else [],
         rules.render_figures.input,
+        rules.collect_study.output if "study" in config else [],
+        rules.render_seeds.output if "study" in config else [],
         rules.write_provenance.output,
     message:
         "Tables, claims and figures are complete"

@@ -112,6 +112,8 @@ def keep_controls(config):
             if not control["comparisons"]:
                 del config["controls"][name]
     figures, runs = config["figures"], config["control_runs"]
+    config.pop("study", None)  # it is about the page's variants in both environments
+    figures.pop("seeds", None)
     for entry, key, known in (
         (figures["weight_sums"], "variants", config["variants"]),
         (figures["initial_kernels"], "comparisons", comparisons),

@@ -48,6 +48,6 @@ def test_committed_runs_are_those_of_today(committed, fresh):
         assert fresh[HASHES].equals(committed[HASHES])
 
 
-@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize("name", sorted(COLUMNS.keys() - {"study", "sensitivity"}))  # Parquet
 def test_committed_columns_are_the_documented_ones(committed, name):
     assert list(read_table(ROOT / f"results/tables/{name}.csv")) == list(COLUMNS[name])

@@ -13,56 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ENGINE = Path(__file__).parents[2] / "workflow/scripts/bnyesno/training/engine.py"
+SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
+ENGINE = SCRIPTS / "bnyesno/training/engine.py"
+STOCK = (SCRIPTS / "train_stock.py").read_text()  # one run of stock Keras, in the page's order
 INTERPRETERS = {"tf1.14": "tf1.14-keras2.2.4", "tf2.0": "tf2.0-keras2.3.1"}
 
 pytestmark = pytest.mark.long
-
-# One run of stock Keras in the order of the page: seeds, data, model, compile, train, evaluate.
-STOCK = """
-import json, sys
-cell, out = json.loads(sys.argv[1]), sys.argv[2]
-import numpy as np
-np.random.seed(cell["data_seed"])
-import random
-random.seed(2)
-import tensorflow as tf
-if cell["eager"] is not None:
-    v1 = tf.compat.v1
-    (v1.enable_eager_execution if cell["eager"] else v1.disable_eager_execution)()
-(tf.random.set_seed if tf.__version__[0] == "2" else tf.set_random_seed)(cell["seed"])
-from tensorflow.keras.layers import Activation, BatchNormalization, Dense
-from tensorflow.keras.models import Sequential
-
-x = np.random.normal(0, 1, (cell["training_rows"] + cell["held_out_rows"], 12))
-model = Sequential()
-for name, argument in cell["layers"]:
-    if name == "dense":
-        model.add(Dense(argument, input_shape=(12 if argument == 8 else 8,)))
-    elif name == "bn":
-        model.add(BatchNormalization(momentum=argument))
-    else:
-        model.add(Activation(argument))
-model.compile(optimizer=tf.keras.optimizers.Adam(cell["learning_rate"]), loss="mean_squared_error")
-dense = [layer for layer in model.layers if isinstance(layer, Dense)]
-if cell["kernels"]:
-    for layer, kernel in zip(dense, np.load(cell["kernels"]).values()):
-        layer.set_weights([kernel, layer.get_weights()[1]])
-result = {"initial_weights.%d" % i: w for i, w in enumerate(model.get_weights())}
-
-size, n = cell["batch_rows"], cell["training_rows"]
-if cell["protocol"] == "question":
-    result.update(model.fit(x, x, epochs=cell["epochs"], batch_size=size, shuffle=False, verbose=0,
-                            validation_split=cell["held_out_rows"] / len(x)).history)
-else:
-    result["step_losses"] = [
-        model.train_on_batch(x[i * size:(i + 1) * size], x[i * size:(i + 1) * size])
-        for _ in range(cell["epochs"]) for i in range(n // size)
-    ]
-result["evaluations"] = [model.evaluate(x[a:b], x[a:b], verbose=0) for a, b in cell["evaluate"]]
-result.update({"final_weights.%d" % i: w for i, w in enumerate(model.get_weights())})
-np.savez(out, **result)
-"""
 
 # Runs any code with the engine in scope, in the execution mode asked for, then saves `result`.
 WITH_ENGINE = """
@@ -196,6 +152,7 @@ def stock(run):
             **cell,
         }
         cell.setdefault("batch_rows", {"question": 32, "answer": 10}[cell["protocol"]])
+        cell["procedure"] = {"question": "fit", "answer": "train_on_batch"}[cell["protocol"]]
         units, activations = iter([8, 12]), iter(cell["activations"])
         argument = {
             "dense": lambda: next(units),
@@ -270,6 +227,21 @@ def test_chunk_does_not_matter(environment, with_engine):
     code = """
 whole, chunks = (train(cells, range(11), chunk=n) for n in (11, 3))
 result = {name: array.tobytes() == chunks[name].tobytes() for name, array in whole.items()}
+"""
+    assert all(with_engine(environment, code, {"variant": "bn"}).values())
+
+
+def test_noted_epochs_are_those_of_a_shorter_training(environment, with_engine):
+    code = """
+whole, short = train({**cells, "epochs": 7}, [3, 4]), train({**cells, "epochs": 4}, [3, 4])
+noted = train({**cells, "epochs": 7, "noted": [4, 7]}, [3, 4])
+result = {
+    "weights": noted["final_weights.0"].tobytes() == whole["final_weights.0"].tobytes(),
+    "loss": noted["loss"].tobytes() == whole["loss"][:, [3, 6]].tobytes(),
+    "val_loss": noted["val_loss"].tobytes() == whole["val_loss"][:, [3, 6]].tobytes(),
+    "first": noted["noted_evaluations"][:, 0].tobytes() == short["evaluations"].tobytes(),
+    "last": noted["noted_evaluations"][:, 1].tobytes() == whole["evaluations"].tobytes(),
+}
 """
     assert all(with_engine(environment, code, {"variant": "bn"}).values())
 
@@ -356,6 +328,7 @@ REFUSED = [
     ("epochs", {"epochs": 0}, [3]),
     ("batch_rows", {"batch_rows": 91}, [3]),
     ("evaluate", {"evaluate": [[90, 101]]}, [3]),
+    ("noted", {"noted": [21]}, [3]),
     ("even rows", {**SIGMOID_OUTPUT, "batch_rows": 7}, [3]),
     ("seeds", {}, []),
     ("seeds", {}, [-1]),

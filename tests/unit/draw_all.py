@@ -5,12 +5,15 @@ import sys
 from pathlib import Path
 
 FIGURES = {
-    "weight_sums": "steps",
-    "val_loss": "epochs",
-    "published_and_measured": "claims",
-    "initial_kernels": "initial_kernels",
-    "trajectories": "trajectories",
-    "releases": "releases",
+    "weight_sums": ["steps"],
+    "val_loss": ["epochs"],
+    "published_and_measured": ["claims"],
+    "initial_kernels": ["initial_kernels"],
+    "trajectories": ["trajectories"],
+    "releases": ["releases"],
+    "seeds": ["percentiles", "study_cells", "yardsticks"],
+    "bn_effect": ["sensitivity_effects"],
+    "activation_pairs": ["sensitivity_cells", "sensitivity_effects"],
 }
 
 
@@ -19,7 +22,7 @@ def draw(name, config, folder):
     from bnyesno.tables import read_table
 
     script = importlib.import_module(f"render_{name}")
-    return script.draw(config, read_table(folder / f"{FIGURES[name]}.csv"))
+    return script.draw(config, *(read_table(folder / f"{table}.csv") for table in FIGURES[name]))
 
 
 def main():

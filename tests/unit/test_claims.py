@@ -4,6 +4,7 @@ from math import inf, nextafter
 
 import pandas
 import pytest
+from bnyesno import study_claims
 from bnyesno.claims import (
     NOT_REPRODUCED,
     NOT_TESTED,
@@ -269,9 +270,10 @@ def test_the_first_repeat_stands_for_its_cell():
 
 def test_table_of_the_committed_claims():
     claims = read_yaml(ROOT / "claims.yaml")["claims"]
-    table = judge_all(claims, EMPTY)
-    assert list(table) == list(COLUMNS["claims"])
-    assert list(table["claim"]) == [claim["id"] for claim in claims]
-    assert set(table["verdict"]) == {NOT_TESTED}
+    tables = [judge_all(claims, EMPTY, tests) for tests in (TESTS, study_claims.TESTS)]
+    assert all(list(table) == list(COLUMNS["claims"]) for table in tables)
+    judged = [name for table in tables for name in table["claim"]]
+    assert sorted(judged) == sorted(claim["id"] for claim in claims)
+    assert {verdict for table in tables for verdict in table["verdict"]} == {NOT_TESTED}
     assert set(VERDICTS) == {REPRODUCED, WITHIN, NOT_REPRODUCED, REFUTED, NOT_TESTED}
-    assert {claim["test"] for claim in claims} <= set(TESTS)
+    assert {claim["test"] for claim in claims} <= TESTS.keys() | study_claims.TESTS.keys()

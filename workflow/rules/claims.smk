@@ -8,7 +8,10 @@ Out: results/tables/claims.csv
 rule judge_claims:
     input:
         script="workflow/scripts/judge_claims.py",
-        code="workflow/scripts/bnyesno/claims.py",
+        code=[
+            "workflow/scripts/bnyesno/claims.py",
+            "workflow/scripts/bnyesno/study_claims.py",
+        ],
         claims=config["claims"],
         tables=[
             f"{RESULTS}/tables/{table}.csv"

@@ -27,14 +27,22 @@ from bnyesno.controls import (
 from bnyesno.progress import follow, wants_colour
 from bnyesno.report import figure_files, list_benchmarks, list_rules
 from bnyesno.runs import (
+    CHUNK,
+    COMPARED,
     RANDOMNESS_RECORD,
     RECORD,
+    STUDY_FILES,
+    chunk_paths,
     grow,
     name_rule,
     record_paths,
     release_modes,
     release_records,
     split_variants,
+    study_files,
+    study_trainings,
+    tables_of_study,
+    trained_settings,
 )
 from bnyesno.summary import summarize
 
@@ -56,6 +64,7 @@ PACKAGE_LIST = f"{RESULTS}/provenance/packages/{{environment}}.csv"
 ENVIRONMENT_FILES = {
     **{name: entry["file"] for name, entry in ENVIRONMENTS.items()},
     "figures": "envs/figures.yaml",
+    **({"study": "envs/study.yaml"} if "study" in config else {}),
 }
 RELEASES = config.get("sweep", {}).get("releases", {})
 RELEASE_FILES = {name: entry["file"] for name, entry in RELEASES.items()}

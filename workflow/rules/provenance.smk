@@ -19,6 +19,8 @@ rule write_provenance:
             rules.compare_controls.output,
             rules.judge_claims.output if "claims" in config else [],
             rules.render_figures.input,
+            rules.collect_study.output if "study" in config else [],
+            rules.render_seeds.output if "study" in config else [],
         ],
     output:
         run=PROVENANCE[0],

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 import yaml
-from bnyesno.claims import judge_all
+from bnyesno import claims, study_claims
 from bnyesno.tables import read_table, write_table
 
 
@@ -13,11 +13,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--claims", type=Path, required=True, help="claims.yaml")
     parser.add_argument("--tables", type=Path, required=True, nargs="+", help="runs.csv, ...")
+    parser.add_argument(
+        "--study", action="store_true", help="judge the claims that need the whole study instead"
+    )
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    claims = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
+    listed = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
     tables = {path.stem: read_table(path) for path in options.tables}
-    write_table(judge_all(claims, tables), options.output)
+    tests = study_claims.TESTS if options.study else claims.TESTS
+    write_table(claims.judge_all(listed, tables, tests), options.output)
 
 
 if __name__ == "__main__":

@@ -154,7 +154,7 @@ def unknown_names(config, base, source):
     except ValueError as error:
         raise ConfigurationError(str(error).removeprefix(f"{base}/")) from None
     uses = [*experiment_uses(config, *interface), *figure_uses(config), *control_uses(config)]
-    uses += sweep_uses(config)
+    uses += [*sweep_uses(config), *study_uses(config)]
     for key, name, known, kind in uses:
         if name not in known:
             known_names = ", ".join(map(str, known))
@@ -235,6 +235,37 @@ def sweep_uses(config):
         file = config["environments"].get(name, entry)["file"]
         key = f"sweep/releases/{name}/file"
         yield key, entry["file"], [file], "the file of the environment with that name"
+
+
+def study_uses(config):
+    """Yield (key, name, known names, kind) for the names in `study` and its figure."""
+    if "study" not in config:
+        return
+    parts = config["study"]["parts"]
+    known = {
+        "variant": (config["variants"], "a variant"),
+        "protocol": (config["protocols"], "a protocol"),
+        "start": (["own", *config["variants"]], "own or a variant"),
+    }
+    for name in config["study"]["default"]:
+        yield "study/default", name, parts, "a part"
+    for part, settings in parts.items():
+        for name in settings["environments"]:
+            key = f"study/parts/{part}/environments"
+            yield key, name, config["environments"], "an environment"
+        for run in settings["runs"]:
+            for setting, (names, kind) in known.items():
+                for name in as_list(run.get(setting, [])):
+                    yield f"study/parts/{part}/runs/{setting}", name, names, kind
+    yield "figures", "seeds", config["figures"], "an entry for that figure of the study among"
+    for panel in config["figures"].get("seeds", {}).get("panels", []):
+        for name in panel["variants"]:
+            yield "figures/seeds/panels/variants", name, config["variants"], "a variant"
+
+
+def as_list(value):
+    """Return a list as it is, and anything else as the one item of a list."""
+    return value if isinstance(value, list) else [value]
 
 
 def cell_uses(config, key, cell):

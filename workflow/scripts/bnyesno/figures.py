@@ -78,13 +78,14 @@ def split_label(label):
 
 
 def main(description, draw):
-    """Draw a figure from the merged configuration and one table; the command line of each script.
+    """Draw a figure from the merged configuration and tables; the command line of each script.
 
-    `draw(config, table)` returns the figure; every output is written in its ending's format.
+    `draw(config, *tables)` returns the figure; every output is written in its ending's format.
     """
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--config", type=Path, required=True, help="the merged configuration")
-    parser.add_argument("--table", type=Path, required=True, help="the table to draw from")
+    parser.add_argument("--table", type=Path, required=True, nargs="+", help="to draw from")
     parser.add_argument("--output", type=Path, nargs="+", required=True)
     options = parser.parse_args()
-    save(draw(read_config(options.config), read_table(options.table)), options.output)
+    tables = [read_table(path) for path in options.table]
+    save(draw(read_config(options.config), *tables), options.output)

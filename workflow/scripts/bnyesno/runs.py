@@ -8,6 +8,26 @@ RECORD = "{results}/runs/{environment}/{api}/{variant}/{protocol}/seed{seed}-rep
 RELEASE_RECORD = "{results}/sweep/{release}/{mode}/{variant}/{protocol}/seed{seed}-repeat1.json"
 RANDOMNESS_RECORD = "{results}/sweep/{release}/{mode}/randomness.json"
 
+CHUNK = "{results}/study/{part}/{environment}/seeds{first}-{last}.npz"
+STUDY_FILES = {
+    "study": [
+        "study.parquet",
+        "study.csv",
+        "study_cells.csv",
+        "percentiles.csv",
+        "effects.csv",
+        "yardsticks.csv",
+    ],
+    "sensitivity": [
+        "sensitivity.parquet",
+        "sensitivity.csv",
+        "sensitivity_cells.csv",
+        "sensitivity_effects.csv",
+        "sensitivity_yardsticks.csv",
+    ],
+}
+COMPARED = "{results}/study/{part}/{environment}/compared.json"
+
 
 def record_paths(config):
     """Return the path of every record that the configuration asks for, in table order."""
@@ -60,6 +80,51 @@ def release_records(config, release, mode):
         )
         for variant, protocol in product(config["variants"], config["protocols"])
     ]
+
+
+def study_trainings(config, parts=None):
+    """Return [(part, environment)] of the seed study, of all parts or of these."""
+    study = config["study"]["parts"]
+    return [(part, name) for part in parts or study for name in study[part]["environments"]]
+
+
+def trained_settings(config, part):
+    """Return what decides the runs of a part, but for the seeds: what its training is told."""
+    settings = config["study"]["parts"][part]
+    return {key: settings[key] for key in ("runs", "noted") if key in settings}
+
+
+def chunk_paths(config, part, environment):
+    """Return the chunks of a part and environment, each of `chunk` seeds or what is left."""
+    settings = config["study"]["parts"][part]
+    seeds, size = settings["seeds"], settings["chunk"]
+    return [
+        CHUNK.format(
+            results=config["results"],
+            part=part,
+            environment=environment,
+            first=first,
+            last=min(first + size, seeds) - 1,
+        )
+        for first in range(0, seeds, size)
+    ]
+
+
+def study_files(config, parts):
+    """Return every chunk of these parts, and what stock Keras made of the samples."""
+    files = []
+    for part, environment in study_trainings(config, parts):
+        files += chunk_paths(config, part, environment)
+        files.append(COMPARED.format(results=config["results"], part=part, environment=environment))
+    return files
+
+
+def tables_of_study(config):
+    """Return {table: its parts}: `study` has those of the default run, `sensitivity` the rest."""
+    study = config["study"]
+    others = [part for part in study["parts"] if part not in study["default"]]
+    tables = {"study": study["default"], "sensitivity": others}
+    return {table: parts for table, parts in tables.items() if parts}
 
 
 def name_rule(*words):

@@ -27,10 +27,13 @@ def summarize(results, colour=False):
     Empty before there are any. With `colour`, verdicts stand in terminal colours.
     """
     parts = []
-    claims, verdicts = (Path(results, "tables", f"{name}.csv") for name in ("claims", "verdicts"))
+    tables = ("claims", "study_claims", "verdicts")
+    claims, study, verdicts = (Path(results, "tables", f"{name}.csv") for name in tables)
+    judged = [path for path in (claims, study) if path.is_file()]
     if claims.is_file():
-        parts.append(format_claims(read_rows(claims), colour=colour))
-        parts.append(f"Reasons and measured values: {claims}")
+        rows = [row for path in judged for row in read_rows(path)]
+        parts.append(format_claims(rows, colour=colour))
+        parts.append(f"Reasons and measured values: {' and '.join(map(str, judged))}")
     elif verdicts.is_file():
         parts += [format_verdict(row) for row in read_rows(verdicts)]
         parts.append(f"The whole table: {verdicts}")

@@ -12,6 +12,70 @@ import pandas
 
 CSV = {"index": False, "float_format": "%.17g", "lineterminator": "\n"}
 
+STUDY_COLUMNS = {
+    "part": "part of the seed study, as in config.yaml",
+    "environment": "name of the environment, as in config.yaml",
+    "variant": "name of the variant, as in config.yaml",
+    "protocol": "name of the protocol, as in config.yaml",
+    "start": "initial weights: own draws of the variant, or those of the variant named",
+    "hidden": "activation of the hidden units, where the variant has an Activation",
+    "output": "activation of the output, where the variant has one",
+    "data_seed": "seed of the data",
+    "training_rows": "number of training rows",
+    "held_out_rows": "number of held-out rows, drawn after the training rows",
+    "batch_size": "rows per training step",
+    "learning_rate": "learning rate of Adam",
+    "bn_momentum": "momentum of BN's moving averages",
+    "steps": "training steps until `epoch`",
+    "epochs": "epochs of the whole training",
+    "epoch": "the epoch after which the losses were taken",
+}
+
+STUDY_ROWS = {
+    **STUDY_COLUMNS,
+    "seed": "graph-level seed",
+    "training_loss": "loss on all training rows with the weights then, as `evaluate` has it",
+    "answer_rows_loss": "on the last ten training rows, which the answer's script evaluates",
+    "held_out_loss": "on the held-out rows",
+}
+
+STUDY_CELLS = {
+    **STUDY_COLUMNS,
+    "rows": "training, answer_rows (the last ten training rows) or held_out",
+    "seeds": "number of graph-level seeds",
+    "mean": "mean loss over the seeds",
+    "standard_deviation": "sample standard deviation over the seeds",
+    "published_seed_loss": "loss of the page's seed",
+    "published_seed_percentile": "percentage of the seeds with a lower loss than that",
+    "compared_runs": "runs of it that stock Keras trained again, every bit of them equal",
+    "largest_difference_from_keras": "of a loss in these runs; empty without any",
+}
+
+STUDY_EFFECTS = {
+    **STUDY_COLUMNS,
+    "kind": "bn, extra_activation, chance, batch_size_32_*, linear_linear, pca, bn_over_data",
+    "first": "the first cell of the pair",
+    "second": "the second, to which the columns before `kind` belong",
+    "rows": "training, answer_rows (the last ten training rows) or held_out",
+    "seeds": "number of pairs: seeds, or data seeds for bn_over_data",
+    "mean_first": "mean loss of the first",
+    "mean_second": "mean loss of the second",
+    "mean_difference": "mean of second minus first, seed by seed",
+    "low": "lower end of its bootstrap interval (config.yaml: study/bootstrap)",
+    "high": "upper end",
+    "standard_deviation": "sample standard deviation of the differences",
+    "share_second_lower": "share of seeds for which the second is lower",
+    "published_difference": "that of the page's seed; for chance: of BN for the page's seed",
+    "share_as_extreme": "share of differences at least as large as that, in its direction",
+}
+
+YARDSTICKS = {
+    **{name: STUDY_COLUMNS[name] for name in ("data_seed", "training_rows", "held_out_rows")},
+    "yardstick": "pca: mean and 8 components of the training rows; mean: their mean; zero",
+    "rows": "training, answer_rows (the last ten training rows) or held_out",
+    "loss": "mean squared error, from closed form",
+}
+
 CELL_COLUMNS = {
     "environment": "name of the environment, as in config.yaml",
     "api": "tf.keras or keras",
@@ -210,6 +274,22 @@ COLUMNS = {
         "op_seed": "the same with the source varied",
         "initial_kernel_sha256": "SHA-256 of the layer's first array with the source varied",
     },
+    "study": STUDY_ROWS,
+    "sensitivity": STUDY_ROWS,
+    "study_cells": STUDY_CELLS,
+    "sensitivity_cells": STUDY_CELLS,
+    "percentiles": {
+        **{name: STUDY_COLUMNS[name] for name in ("environment", "protocol", "variant", "start")},
+        "rows": STUDY_CELLS["rows"],
+        "kind": "loss, or the kind of contrast as in effects.csv",
+        "first": "the first cell of the contrast",
+        "percentile": "whole percentage of the seeds",
+        "value": "loss or difference that this percentage of the seeds stays below",
+    },
+    "effects": STUDY_EFFECTS,
+    "sensitivity_effects": STUDY_EFFECTS,
+    "yardsticks": YARDSTICKS,
+    "sensitivity_yardsticks": YARDSTICKS,
     "claims": {
         "claim": "identifier in claims.yaml",
         "statement": "what the page says, in our words",

@@ -71,6 +71,7 @@ class TrainSettings(NamedTuple):
     training_rows: int = 90
     held_out_rows: int = 10  # drawn after the training rows
     evaluate: Tuple[Tuple[int, int], ...] = ((80, 90), (90, 100))  # row ranges, after training
+    noted: Tuple[int, ...] = ()  # epochs after which losses are noted; none: each
 
 
 def train_seeds(settings, seeds, kernels=None, chunk=64, step_losses=False):
@@ -90,6 +91,8 @@ def train_seeds(settings, seeds, kernels=None, chunk=64, step_losses=False):
         reports it.
       val_loss: float64 (seeds, epochs), as `fit` reports it; only for the question's protocol.
       evaluations: float64 (seeds, ranges), `model.evaluate` on each of settings.evaluate.
+      noted_evaluations: float64 (seeds, noted, ranges), the same after each of settings.noted:
+        what a training of so many epochs ends with; `loss` and `val_loss` have these epochs only.
       step_losses: float32 (seeds, steps), if asked for.
 
     Raises: ValueError, naming the setting, for values outside the tested range.
@@ -129,24 +132,24 @@ def run(settings, networks, data, held_out_orders, step_losses):
     if settings.protocol == "answer":
         batches = [batch for batch in batches if len(batch) == size]
 
-    result = {"initial_weights": networks.weights()}
-    steps, loss, val_loss = [], [], []
-    for order in held_out_orders:
-        losses = [networks.train(batch) for batch in batches]
-        loss.append(weighted_mean(losses, batches))
-        if settings.protocol == "question":
-            val_loss.append(evaluate(networks, data[order], size))
-        if step_losses:
-            steps += losses
-    result["final_weights"] = networks.weights()
+    def evaluations():
+        return [evaluate(networks, data[a:b], EVALUATE_ROWS) for a, b in settings.evaluate]
 
-    evaluations = [evaluate(networks, data[a:b], EVALUATE_ROWS) for a, b in settings.evaluate]
-    reported = {
-        "loss": loss,
-        "val_loss": val_loss,
-        "evaluations": evaluations,
-        "step_losses": steps,
-    }
+    result = {"initial_weights": networks.weights()}
+    reported = {"loss": [], "val_loss": [], "noted_evaluations": [], "step_losses": []}
+    for epoch, order in enumerate(held_out_orders, start=1):
+        losses = [networks.train(batch) for batch in batches]
+        if step_losses:
+            reported["step_losses"] += losses
+        if settings.noted and epoch not in settings.noted:
+            continue
+        reported["loss"].append(weighted_mean(losses, batches))
+        if settings.protocol == "question":
+            reported["val_loss"].append(evaluate(networks, data[order], size))
+        if settings.noted:
+            reported["noted_evaluations"].append(np.stack(evaluations(), axis=1))
+    result["final_weights"] = networks.weights()
+    reported["evaluations"] = evaluations()
     result.update({key: np.stack(values, axis=1) for key, values in reported.items() if values})
     return result
 
@@ -486,6 +489,8 @@ def check(settings, seeds):
     for field in ("epochs", "training_rows", "held_out_rows"):
         require(getattr(settings, field) >= 1, field, getattr(settings, field), "1 or more")
     require(1 <= size <= settings.training_rows, "batch_rows", size, "1 to training_rows")
+    for epoch in settings.noted:
+        require(1 <= epoch <= settings.epochs, "noted", epoch, "1 to epochs")
     for start, stop in settings.evaluate:
         require(0 <= start < stop <= rows, "evaluate", (start, stop), "a range of the rows drawn")
     old_eager = tf.executing_eagerly() and tf.__version__.startswith("1")

@@ -1,0 +1,126 @@
+"""The seed study's jobs in the real environments: a chunk, its sample, and what goes wrong.
+
+The engine's own tests (test_engine.py, marked long) cover every cell; these, every command line.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import numpy
+import pytest
+from repository import ROOT
+
+pytestmark = pytest.mark.slow
+
+SCRIPTS = ROOT / "workflow/scripts"
+PART = {
+    "noted": [2],
+    "runs": [
+        {"variant": ["activations"], "protocol": "question", "hidden": ["linear", "tanh"]},
+        {"variant": "bn", "protocol": ["question", "answer"], "start": "plain", "epochs": 4},
+    ],
+}
+SEEDS = 3
+ENVIRONMENTS = ("tf1.14-keras2.2.4", "tf2.0-keras2.3.1")
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def environment(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def chunk_arguments(committed_config):
+    """Return the arguments that train a chunk of PART."""
+
+    def chunk_arguments(output, part=PART, last=SEEDS - 1):
+        options = {
+            "--part": json.dumps(part),
+            "--experiment": json.dumps(committed_config["experiment"]),
+            "--protocols": json.dumps(committed_config["protocols"]),
+            "--first-seed": 0,
+            "--last-seed": last,
+            "--output": output,
+        }
+        return [SCRIPTS / "train_study.py", *(word for pair in options.items() for word in pair)]
+
+    return chunk_arguments
+
+
+@pytest.fixture(scope="module")
+def chunk(environment, in_environment, chunk_arguments, tmp_path_factory):
+    """A chunk of PART."""
+    path = tmp_path_factory.mktemp("chunk") / "chunk.npz"
+    done = in_environment(environment, *chunk_arguments(path))
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+@pytest.fixture(scope="module")
+def compare(environment, in_environment, committed_config):
+    """compare(chunk, count, output): compare_with_stock.py, finished."""
+    layers = {name: entry["layers"] for name, entry in committed_config["variants"].items()}
+
+    def compare(chunk, count, output):
+        options = {
+            "--protocols": json.dumps(committed_config["protocols"]),
+            "--layers": json.dumps(layers),
+            "--count": count,
+            "--sample-seed": 1,
+            "--chunks": chunk,
+            "--output": output,
+        }
+        words = [word for pair in options.items() for word in pair]
+        return in_environment(environment, SCRIPTS / "compare_with_stock.py", *words)
+
+    return compare
+
+
+def test_a_sample_is_what_stock_keras_gives(chunk, compare, tmp_path):
+    output = tmp_path / "compared.json"
+    done = compare(chunk, 4, output)
+    assert done.returncode == 0, done.stderr
+    entries = json.loads(output.read_text(encoding="utf-8"))
+    assert len(entries) == 4
+    assert {entry["start"] for entry in entries} == {"own", "plain"}
+    assert all(not entry["differing"] for entry in entries)
+    assert all(entry["largest_difference"] == 0 for entry in entries)
+
+
+@pytest.mark.parametrize("name", ["evaluations", "final_weights_sha256"])
+def test_one_differing_bit_stops_it(name, chunk, compare, tmp_path):
+    with numpy.load(chunk) as arrays:
+        tampered = {key: array.copy() for key, array in arrays.items()}
+    for key, array in tampered.items():
+        if key.endswith("/" + name):
+            array.view(numpy.uint8).reshape(-1, array.dtype.itemsize)[:, 0] ^= 1
+    numpy.savez(tmp_path / "tampered.npz", **tampered)
+    output = tmp_path / "compared.json"
+    done = compare(tmp_path / "tampered.npz", 1, output)
+    assert done.returncode != 0
+    assert "the engine differs from stock Keras in " + name.removesuffix("_sha256") in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not output.exists()
+
+
+def test_a_killed_chunk_leaves_nothing(framework_pythons, environment, chunk_arguments, tmp_path):
+    part = {"runs": [{"variant": "bn", "protocol": "question", "epochs": 100000}]}
+    command = [framework_pythons[environment], "-s", *chunk_arguments(tmp_path / "c.npz", part)]
+    with subprocess.Popen(
+        list(map(str, command)), stderr=subprocess.DEVNULL, env=os.environ
+    ) as running:
+        time.sleep(8)
+        assert running.poll() is None
+        running.send_signal(signal.SIGKILL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_engine_refuses_is_told(environment, in_environment, chunk_arguments, tmp_path):
+    part = {"runs": [{"variant": "bn", "protocol": "question", "batch_size": 91}]}
+    done = in_environment(environment, *chunk_arguments(tmp_path / "c.npz", part, last=0))
+    assert done.returncode != 0
+    assert "train_study.py: batch_rows: found 91, expected 1 to training_rows" in done.stderr
+    assert "Traceback" not in done.stderr

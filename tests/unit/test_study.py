@@ -1,0 +1,180 @@
+"""The cells and chunks of the seed study, and the claims that are decided from its effects."""
+
+import pandas
+import pytest
+from bnyesno import study_claims
+from bnyesno.claims import NOT_REPRODUCED, NOT_TESTED, REFUTED, REPRODUCED, judge
+from bnyesno.runs import chunk_paths, study_trainings, tables_of_study
+from bnyesno.tables import COLUMNS
+from bnyesno.training.study import CELL, evaluated_rows, expand_part, noted_epochs
+from repository import ROOT, read_yaml
+
+CLAIMS = {
+    claim["id"]: claim
+    for claim in read_yaml(ROOT / "claims.yaml")["claims"]
+    if claim["test"] in study_claims.TESTS
+}
+
+
+def expand(config, *runs, **part):
+    return expand_part({"runs": runs, **part}, config["experiment"], config["protocols"])
+
+
+def test_every_combination_is_a_cell(config):
+    run = {"variant": ["plain", "bn"], "protocol": "question", "batch_size": [2, 4, 8]}
+    cells = expand(config, run)
+    assert [(cell["variant"], cell["batch_size"]) for cell in cells] == [
+        (variant, size) for variant in ("plain", "bn") for size in (2, 4, 8)
+    ]
+    assert all(tuple(cell) == CELL for cell in cells)
+
+
+def test_a_cell_is_as_its_protocol_says(config):
+    question, answer = expand(config, {"variant": "bn", "protocol": ["question", "answer"]})
+    assert (question["batch_size"], question["epochs"], question["steps"]) == (32, 20, 60)
+    assert (answer["batch_size"], answer["epochs"], answer["steps"]) == (10, 20, 180)
+    assert (question["training_rows"], question["held_out_rows"]) == (90, 10)
+    assert evaluated_rows(question) == ((0, 90), (80, 90), (90, 100))
+
+
+@pytest.mark.parametrize(
+    "size, protocol, epochs, steps",
+    [
+        (2, "question", 4, 180),
+        (4, "question", 8, 184),
+        (90, "question", 180, 180),
+        (4, "answer", 8, 176),
+    ],
+)
+def test_steps_become_whole_epochs(config, size, protocol, epochs, steps):
+    (cell,) = expand(
+        config, {"variant": "bn", "protocol": protocol, "batch_size": size, "steps": 180}
+    )
+    assert (cell["epochs"], cell["steps"]) == (epochs, steps)
+
+
+def test_the_last_epoch_is_always_noted():
+    assert noted_epochs({"noted": [20, 200]}, {"epochs": 200}) == [20, 200]
+    assert noted_epochs({"noted": [20, 200]}, {"epochs": 100}) == [20, 100]
+    assert noted_epochs({}, {"epochs": 5}) == [5]
+
+
+def test_raising_the_seeds_adds_chunks_only(config):
+    part = config["study"]["parts"]["protocols"]
+    part.update(seeds=4, chunk=2)
+    before = chunk_paths(config, "protocols", "x")
+    assert [path.rsplit("/", 1)[1] for path in before] == ["seeds0-1.npz", "seeds2-3.npz"]
+    part["seeds"] = 7
+    after = chunk_paths(config, "protocols", "x")
+    assert after[:2] == before
+    assert [path.rsplit("/", 1)[1] for path in after[2:]] == ["seeds4-5.npz", "seeds6-6.npz"]
+
+
+def test_each_part_is_in_one_table(config):
+    tables = tables_of_study(config)
+    parts = [part for parts in tables.values() for part in parts]
+    assert sorted(parts) == sorted(config["study"]["parts"])
+    assert tables["study"] == ["protocols"]
+    trained = {part for part, _ in study_trainings(config)}
+    assert trained == set(config["study"]["parts"])
+
+
+def test_at_least_sixteen_runs_are_compared_in_each_study_run(config):
+    parts = config["study"]["parts"]
+    compared = sum(
+        parts[part]["compared"] * len(parts[part]["environments"])
+        for part in config["study"]["default"]
+    )
+    assert compared >= 16
+
+
+def effects(*rows):
+    """Return sensitivity_effects.csv with these rows, the rest of each as on the page."""
+    page = {
+        **{"part": "x", "variant": "bn", "rows": "held_out", "learning_rate": 0.001},
+        **{"batch_size": 32, "training_rows": 90, "steps": 60, "epoch": 20, "mean_first": 1.0},
+        **{"hidden": "linear", "output": "linear"},
+    }
+    table = pandas.DataFrame([{**page, **row} for row in rows])
+    return table.reindex(columns=list(COLUMNS["sensitivity_effects"]))
+
+
+def interval(low, high):
+    return {"low": low, "mean_difference": (low + high) / 2, "high": high}
+
+
+def verdict(claim, *rows):
+    row = judge(CLAIMS[claim], {"sensitivity_effects": effects(*rows)}, study_claims.TESTS)
+    assert "this network and data only" in row["reason"]
+    return row["verdict"]
+
+
+WORSE, BETTER, UNCLEAR = interval(0.1, 0.2), interval(-0.2, -0.1), interval(-0.1, 0.1)
+
+
+@pytest.mark.parametrize(
+    "epochs, steps, expected",
+    [
+        (WORSE, WORSE, REPRODUCED),
+        (WORSE, BETTER, REFUTED),
+        (BETTER, WORSE, REFUTED),
+        (WORSE, UNCLEAR, NOT_REPRODUCED),
+        (UNCLEAR, UNCLEAR, NOT_REPRODUCED),
+    ],
+)
+def test_small_batches(epochs, steps, expected):
+    rows = [
+        {"kind": f"batch_size_32_{kind}", "batch_size": 8, **found}
+        for kind, found in (("epochs", epochs), ("steps", steps))
+    ]
+    rows.append({"kind": "batch_size_32_steps", "batch_size": 64, **BETTER})  # not under 32
+    assert verdict("small_batches_are_bad", *rows) == expected
+
+
+@pytest.mark.parametrize(
+    "few, many, expected",
+    [
+        (WORSE, BETTER, REPRODUCED),
+        (BETTER, WORSE, REFUTED),
+        (WORSE, interval(0.15, 0.3), NOT_REPRODUCED),
+    ],
+)
+def test_rows_needed(few, many, expected):
+    rows = [
+        {"part": "rows", "kind": "bn", "training_rows": n, "steps": steps, **found}
+        for n, steps, found in ((100, 3128, few), (10000, 3130, many), (100, 80, WORSE))
+    ]
+    assert verdict("data_set_must_be_large", *rows) == expected
+
+
+@pytest.mark.parametrize(
+    "late, expected", [(WORSE, REPRODUCED), (BETTER, REFUTED), (UNCLEAR, NOT_REPRODUCED)]
+)
+def test_linear_pair(late, expected):
+    common = {"kind": "linear_linear", "variant": "activations", "hidden": "relu"}
+    rows = [{**common, "epoch": 20, **WORSE}, {**common, "epoch": 2000, **late}]
+    assert verdict("linear_pair_is_best", *rows) == expected
+
+
+@pytest.mark.parametrize(
+    "late, expected", [(interval(0.001, 0.009), REPRODUCED), (interval(0.005, 0.02), REFUTED)]
+)
+def test_near_pca(late, expected):
+    common = {"kind": "pca", "variant": "plain", "rows": "training"}
+    rows = [{**common, "epoch": 20, **interval(1.0, 1.1)}, {**common, "epoch": 2000, **late}]
+    assert verdict("linear_autoencoder_is_pca", *rows) == expected
+
+
+@pytest.mark.parametrize(
+    "other, expected", [(BETTER, REPRODUCED), (UNCLEAR, REFUTED), (WORSE, REFUTED)]
+)
+def test_what_helps(other, expected):
+    common = {"part": "learning_rate", "kind": "bn"}
+    rows = [{**common, **UNCLEAR}, {**common, "learning_rate": 0.1, **other}]
+    assert verdict("what_makes_bn_help", *rows) == expected
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_without_the_study_nothing_is_decided(claim):
+    row = judge(CLAIMS[claim], {}, study_claims.TESTS)
+    assert (row["verdict"], row["measured"]) == (NOT_TESTED, "")

@@ -1,0 +1,41 @@
+"""Collect the chunks of the seed study into tables, with effects and their intervals."""
+
+import argparse
+from pathlib import Path
+
+import yaml
+from bnyesno import chunks, effects
+from bnyesno.tables import write_table
+
+
+def main():
+    """Write the rows as Parquet and CSV, then what follows from them as CSV."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="the merged configuration")
+    parser.add_argument("--parts", nargs="+", required=True, help="parts of the study")
+    parser.add_argument("--name", required=True, help="study or sensitivity: name of the table")
+    parser.add_argument("--output-folder", type=Path, required=True)
+    options = parser.parse_args()
+    config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
+    settings, name, folder = config["study"], options.name, options.output_folder
+    table = chunks.read_parts(config, options.parts, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
+    write_table(table, folder / f"{name}.csv")
+    cells = effects.cells_of(table)
+    compared = chunks.read_compared(config, options.parts)
+    statistics = effects.Statistics(settings["bootstrap"], settings["published_seed"])
+    prefix = "" if name == "study" else f"{name}_"
+    tables = {
+        f"{name}_cells": effects.summarize_cells(cells, compared, settings["published_seed"]),
+        f"{prefix}effects": effects.measure_effects(cells, statistics),
+        f"{prefix}yardsticks": effects.yardsticks(cells),
+    }
+    if name == "study":
+        tables["percentiles"] = effects.percentiles(cells)
+    for stem, made in tables.items():
+        write_table(made, folder / f"{stem}.csv")
+
+
+if __name__ == "__main__":
+    main()
