@@ -8,7 +8,7 @@ TABLES_OF_NOTE = ["claims", "verdicts", "identity_layers", "crossed", "spread", 
 FIGURES_OF_NOTE = ["weight_sums", "initial_kernels", "releases"]
 NOTE_INPUTS = []
 if "study" in config:
-    TABLES_OF_NOTE.append("effects")
+    TABLES_OF_NOTE += ["effects", "study_claims"]
     NOTE_INPUTS.append("study=yes")
 if "seeds" in config["figures"]:
     FIGURES_OF_NOTE.append("seeds")

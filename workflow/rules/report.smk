@@ -15,6 +15,9 @@ PAGES = {
 }
 if "claims" in config:
     PAGES["claims"] = ("The claims of the page", "--table", f"{RESULTS}/tables/claims.csv")
+STUDY_CLAIMS = f"{RESULTS}/tables/study_claims.csv"
+if Path(STUDY_CLAIMS).is_file():  # only where the whole study has run
+    PAGES["study_claims"] = ("The claims that need many seeds", "--table", STUDY_CLAIMS)
 
 for page, (title, option, files) in PAGES.items():
 

@@ -10,8 +10,10 @@ import pandas
 from bnyesno.tables import COLUMNS
 
 # Columns to show, where a table has more than a page can hold.
+CLAIMS = ["statement", "published", "measured", "verdict", "reason", "place"]
 SHOWN = {
-    "claims": ["statement", "published", "measured", "verdict", "reason", "place"],
+    "claims": CLAIMS,
+    "study_claims": [name for name in CLAIMS if name != "published"],
     "verdicts": [
         "label",
         "first_loss",
