@@ -29,7 +29,7 @@ def draw(config, effects):
         axis.set_xscale("log")
         axis.set_yscale("symlog", linthresh=0.01)
         axis.set_yticks(YTICKS, [f"{tick:g}".replace("-", "−") for tick in YTICKS])
-        axis.set_ylim(-0.1, 100)  # room for the legends
+        axis.set_ylim(-0.1, 2000)  # room for the legends
         axis.minorticks_off()
     figure.supylabel(f"BN − no BN, {figures.loss_label(config)} on held-out rows", size=7)
     for axis in axes[2:, 0]:
