@@ -52,13 +52,15 @@ def main():
     parser.add_argument("--seconds", type=float, default=10, help="of work in a small job")
     options = parser.parse_args()
     install()
+    measured = {}
     with Cluster():
-        measured = {size: measure(size) for size in options.sizes}
+        for size in options.sizes:
+            seconds = measured[size] = measure(size)
+            share = seconds / (seconds + size * options.seconds)
+            shown = f"{seconds:4} s without work, {share:.1%} of the job with it"
+            print(f"{size:5} small jobs: {shown}", flush=True)
     few, many = min(measured), max(measured)
     each = (measured[many] - measured[few]) / max(1, many - few)
-    for size, seconds in measured.items():
-        share = seconds / (seconds + size * options.seconds)
-        print(f"{size:5} small jobs: {seconds:4} s without work, {share:.1%} of the job with it")
     print(f"start {measured[few] - few * each:.1f} s, each small job {each:.2f} s")
 
 

@@ -3,12 +3,11 @@
 The tests use it, and so can you, as root: `python tests/cluster/slurm.py` starts one, installs
 the packages if they are missing, and stops it when you press Ctrl-C.
 
-No systemd, no cgroups, and no network: the process that starts the cluster moves to a network
-namespace with nothing but a loopback address, and all that it starts is in there. Each daemon is
-the first process of a process namespace of its own, so that the kernel ends everything a node has
-started, jobs included, when the daemon is killed; and each is killed by the kernel when the
-process that started it ends, however that happens. One cluster runs at a time on a machine; a
-second one waits for it.
+No systemd, no cgroups, and no network: the process that starts the cluster moves to namespaces
+with nothing but a loopback address and an /etc/slurm of their own, and all that it starts is in
+there; nothing else on the machine sees it. Each daemon is the first process of a process namespace,
+so that the kernel ends everything a node has started, jobs included, when the daemon is killed; and
+each is killed by the kernel when the process that started it ends, however that happens.
 """
 
 import ctypes
@@ -26,18 +25,15 @@ from pathlib import Path
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 DAEMONS = ("slurmctld", "slurmd", "munged")
 CONFIGURATION = Path("/etc/slurm/slurm.conf")  # inside a job nothing else is looked at
-SET_ASIDE = CONFIGURATION.with_name("slurm.conf.set-aside-by-tests")
-LOCK = Path(tempfile.gettempdir(), "bn-yes-or-no-slurm.lock")
-CLONE_NEWNET = 0x40000000  # linux/sched.h
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000  # mounts, network; linux/sched.h
 SIOCSIFADDR, SIOCSIFFLAGS, IFF_UP = 0x8916, 0x8914, 1  # linux/sockios.h, linux/if.h
+LIBC = ctypes.CDLL(None, use_errno=True)
 OWN_NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
 DIES_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 NODES = ("n1", "n2")
-HEADER = "# Written by tests/cluster/slurm.py; removed when it ends.\n"
 TEMPLATE = """\
 ClusterName=loopback
 SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={controller_port}
 SlurmUser=root
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
@@ -77,8 +73,10 @@ def install():
     """Install the packages that are missing. Raises Unavailable."""
     if os.geteuid() != 0:
         raise Unavailable("only root can start a Slurm cluster with several nodes on one machine")
-    if subprocess.run(["unshare", "--net", *OWN_NAMESPACE, "true"], capture_output=True).returncode:
-        raise Unavailable("namespaces are not allowed here (unshare --net --pid)")
+    if subprocess.run(
+        ["unshare", "--net", "--mount", *OWN_NAMESPACE, "true"], capture_output=True
+    ).returncode:
+        raise Unavailable("namespaces are not allowed here (unshare --net --mount --pid)")
     if all(map(shutil.which, DAEMONS)):
         return
     apt = shutil.which("apt-get")
@@ -101,13 +99,11 @@ class Cluster:
         self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
         self._daemons = {}
         self._outside = None
-        self._lock = LOCK.open("w")
 
     def __enter__(self):
         """Start everything, and wait until both nodes are idle."""
-        wait_until(lambda: locks(self._lock), f"another cluster to end ({LOCK})", 900)
         try:
-            self._outside = leave_network()
+            self._outside = move_inside()
             self._configure()
             (self.folder / "munge.key").write_bytes(os.urandom(128))
             (self.folder / "munge.key").chmod(0o400)
@@ -122,31 +118,22 @@ class Cluster:
         return self
 
     def __exit__(self, *_exception):
-        """Kill everything that was started, by process id, and put the old configuration back."""
+        """Kill everything that was started, by process id, and move back outside."""
         for name in reversed(list(self._daemons)):
             self.kill(name)
-        CONFIGURATION.unlink(missing_ok=True)
-        if SET_ASIDE.exists():
-            SET_ASIDE.rename(CONFIGURATION)
-        shutil.rmtree(self.folder, ignore_errors=True)
         if self._outside is not None:
-            enter_network(self._outside)
-        self._lock.close()
+            move_back(*self._outside)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _configure(self):
-        """Write slurm.conf, setting one that is there aside."""
-        ports = free_ports(1 + len(NODES))
+        """Write slurm.conf."""
         host = socket.gethostname().split(".")[0]
         nodes = "\n".join(
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2"
             " RealMemory=8000 State=UNKNOWN"
-            for node, port in zip(NODES, ports[1:], strict=True)
+            for port, node in enumerate(NODES, start=7001)
         )
-        CONFIGURATION.parent.mkdir(exist_ok=True)
-        if CONFIGURATION.exists() and not CONFIGURATION.read_text().startswith(HEADER):
-            CONFIGURATION.rename(SET_ASIDE)  # otherwise it is left from a cluster that was killed
-        settings = {"host": host, "controller_port": ports[0], "folder": self.folder}
-        CONFIGURATION.write_text(HEADER + TEMPLATE.format(nodes=nodes, **settings))
+        CONFIGURATION.write_text(TEMPLATE.format(nodes=nodes, host=host, folder=self.folder))
         for name in ("state", *(f"spool-{node}" for node in NODES)):
             (self.folder / name).mkdir()
 
@@ -200,46 +187,36 @@ def run(*command):
     return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
 
 
-def locks(file):
-    """Lock a file for this process; tell whether that worked."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def move_inside():
+    """Move this thread, and what it will start, to an empty network and a private /etc/slurm.
 
-
-def leave_network():
-    """Move this thread, and what it will start, to an empty network; return the old one, opened."""
-    outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    check(ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET))
+    Returns what `move_back` takes.
+    """
+    CONFIGURATION.parent.mkdir(exist_ok=True)
+    outside = [os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY) for kind in ("net", "mnt")]
+    check(LIBC.unshare(CLONE_NEWNET | CLONE_NEWNS))
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", CONFIGURATION.parent], check=True)
     # A second loopback address: with 127.0.0.1 alone, getaddrinfo finds that there is no IPv4.
     address = struct.pack("16sHH4s8x", b"lo:2", socket.AF_INET, 0, socket.inet_aton("127.0.0.2"))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", IFF_UP))
         fcntl.ioctl(control, SIOCSIFADDR, address)
-    return outside
+    return Path.cwd(), outside
 
 
-def enter_network(namespace):
-    """Move this thread back to the network that `leave_network` returned."""
-    check(ctypes.CDLL(None, use_errno=True).setns(namespace, CLONE_NEWNET))
-    os.close(namespace)
+def move_back(folder, outside):
+    """Move this thread back to where `move_inside` found it."""
+    for namespace in outside:
+        check(LIBC.setns(namespace, 0))
+        os.close(namespace)
+    os.chdir(folder)
 
 
 def check(result):
     """Raise OSError if a function of the C library has failed."""
     if result:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-def free_ports(count):
-    """Return port numbers of the loopback address that nothing listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def wait_until(condition, what, seconds):

@@ -48,7 +48,7 @@ for part, environment in study_trainings(config):
             f"../../{ENVIRONMENTS[environment]['file']}"
         threads: 1
         resources:
-            mem_mb=grow(1500),
+            mem_mb=grow(2500),
             runtime=grow(60),
         params:
             part=json.dumps(trained_settings(config, part)),
@@ -78,7 +78,7 @@ for part, environment in study_trainings(config):
             f"../../{ENVIRONMENTS[environment]['file']}"
         threads: 1
         resources:
-            mem_mb=grow(1500),
+            mem_mb=grow(4000),
             runtime=grow(30),
         params:
             protocols=PROTOCOLS,
