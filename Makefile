@@ -6,6 +6,7 @@
 # make report      results/ as one HTML file that needs no network: results/report.html
 # make paper       the reproduction note as PDF: results/paper/note.pdf
 # make docs        the documentation site: results/site/index.html
+# make crate       the finished run as one archive, an RO-Crate, validated: results/run.crate.zip
 # make test        every test
 # make benchmark   how long set-up and the main job take; options='--cases ...' for some
 # make setup       driver environment in .driver/, and a conda command (says which)
@@ -17,7 +18,7 @@ cores ?= 4
 # What Snakemake says is worth reading only if it fails.
 quietly = > results/logs/$@.log 2>&1 || { cat results/logs/$@.log; exit 1; }
 
-.PHONY: reproduce sweep study figures check report paper docs test benchmark setup lock clean-envs
+.PHONY: reproduce sweep study figures check report paper docs crate test benchmark setup lock clean-envs
 
 reproduce: setup
 	@$(driver) snakemake --use-conda --cores $(cores)
@@ -54,6 +55,12 @@ docs: setup
 	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
 		build_documentation $(quietly)
 	@echo "The documentation starts at results/site/index.html."
+
+crate: setup
+	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
+		validate_crate $(quietly)
+	@grep -o 'RO-Crate is a valid .*-[0-9.]*' results/provenance/crate.txt
+	@echo "The archive is results/run.crate.zip."
 
 test: setup
 	@$(driver) python -m pytest --numprocesses 2 --dist loadgroup
