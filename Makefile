@@ -7,6 +7,9 @@
 # make paper       the reproduction note as PDF: results/paper/note.pdf
 # make docs        the documentation site: results/site/index.html
 # make crate       the finished run as one archive, an RO-Crate, validated: results/run.crate.zip
+# make sbom        bills of materials of all locks, CycloneDX: results/provenance/bills/
+# make audit       what is known against the driver's and the figures' packages; fails if anything
+#                  is, and where no index of vulnerabilities can be reached
 # make test        every test
 # make benchmark   how long set-up and the main job take; options='--cases ...' for some
 # make setup       driver environment in .driver/, and a conda command (says which)
@@ -18,7 +21,8 @@ cores ?= 4
 # What Snakemake says is worth reading only if it fails.
 quietly = > results/logs/$@.log 2>&1 || { cat results/logs/$@.log; exit 1; }
 
-.PHONY: reproduce sweep study figures check report paper docs crate test benchmark setup lock clean-envs
+.PHONY: reproduce sweep study figures check report paper docs crate sbom audit \
+	test benchmark setup lock clean-envs
 
 reproduce: setup
 	@$(driver) snakemake --use-conda --cores $(cores)
@@ -61,6 +65,16 @@ crate: setup
 		validate_crate $(quietly)
 	@grep -o 'RO-Crate is a valid .*-[0-9.]*' results/provenance/crate.txt
 	@echo "The archive is results/run.crate.zip."
+
+sbom: setup
+	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
+		write_bills $(quietly)
+	@echo "The bills of materials are in results/provenance/bills."
+
+audit: setup
+	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
+		--forcerun audit_locks -- audit_locks $(quietly)
+	@$(driver) python workflow/scripts/audit_locks.py --show results/provenance/audit.json
 
 test: setup
 	@$(driver) python -m pytest --numprocesses 2 --dist loadgroup

@@ -52,6 +52,7 @@ if "claims" in config and "sweep" in config:
 
 
 include: "workflow/rules/docs.smk"
+include: "workflow/rules/locks.smk"
 
 
 rule all:
