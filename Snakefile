@@ -30,6 +30,7 @@ if "claims" in config:
 
 
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/provenance.smk"
 
 
 if "sweep" in config:
@@ -51,7 +52,7 @@ if "claims" in config and "sweep" in config:
 
 
 include: "workflow/rules/docs.smk"
-include: "workflow/rules/provenance.smk"
+include: "workflow/rules/locks.smk"
 
 
 rule all:

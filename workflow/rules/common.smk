@@ -6,7 +6,6 @@ Out: the names below; nothing is written
 
 import json
 import sys
-from functools import partial
 from itertools import product
 
 from snakemake.exceptions import WorkflowError

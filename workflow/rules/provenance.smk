@@ -1,11 +1,18 @@
 """Provenance: what the finished run stood on and what it took.
 
 In:  everything that `rule all` asks for, results/benchmarks/**.tsv
-Out: results/provenance/{run.json,resources.csv}
+Out: results/provenance/{run.json,resources.csv}, results/run.crate.zip, results/provenance/crate.txt
 """
 
 import snakemake
 
+CRATE_ENVIRONMENT = "../../envs/crate.yaml"
+
+WORKFLOW_FILES = sorted(
+    str(path)
+    for kind in ["rules/*.smk", "scripts/**/*.py", "schemas/*.yaml"]
+    for path in Path("workflow").glob(kind)
+)
 PROVENANCE = expand(f"{RESULTS}/provenance/{{file}}", file=["run.json", "resources.csv"])
 
 
@@ -38,7 +45,7 @@ rule write_provenance:
         runtime=grow(5),
     params:
         locks=json.dumps(ENVIRONMENT_FILES),
-        rules=partial(list_benchmarks, workflow),  # called when all rules are known
+        rules=list_benchmarks(workflow),
         snakemake=snakemake.__version__,
     message:
         "Writing what the run stood on and what it took"
@@ -47,3 +54,66 @@ rule write_provenance:
         " --packages {input.packages} --locks {params.locks:q} --rules {params.rules:q}"
         " --snakemake {params.snakemake} --run {output.run} --resources {output.resources}"
         " > {log} 2>&1"
+
+
+rule write_crate:
+    input:
+        script="workflow/scripts/write_crate.py",
+        citation="CITATION.cff",
+        run=rules.write_provenance.output.run,
+        inputs=[
+            *sorted(ENVIRONMENT_FILES.values()),
+            config["experiment"]["module"],
+            config["experiment"].get("files", []),
+            config["claims"] if "claims" in config else [],
+            MERGED_CONFIG,
+        ],
+        results=[
+            rules.write_provenance.output,
+            rules.write_provenance.input.packages,
+            rules.collect_tables.output,
+            rules.write_provenance.input.results,
+        ],
+        workflow=["Snakefile", *WORKFLOW_FILES],
+    output:
+        f"{RESULTS}/run.crate.zip",
+    log:
+        f"{RESULTS}/logs/write_crate.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/write_crate.tsv"
+    localrule: True
+    conda:
+        CRATE_ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=grow(300),
+        runtime=grow(5),
+    message:
+        "Packing the run as an RO-Crate"
+    shell:
+        "python -s {input.script} --run {input.run} --inputs {input.inputs}"
+        " --results {input.results} --workflow {input.workflow} --citation {input.citation}"
+        " --output {output} > {log} 2>&1"
+
+
+rule validate_crate:
+    input:
+        script="workflow/scripts/validate_crate.py",
+        crate=rules.write_crate.output,
+    output:
+        f"{RESULTS}/provenance/crate.txt",
+    log:
+        f"{RESULTS}/logs/validate_crate.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/validate_crate.tsv"
+    localrule: True
+    conda:
+        CRATE_ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=grow(1000),
+        runtime=grow(5),
+    message:
+        "Validating the RO-Crate against the profile Workflow Run Crate"
+    shell:
+        "python -s {input.script} {input.crate} --output {output} > {log} 2>&1"

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import platform
-import re
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,13 +24,13 @@ def main():
     parser.add_argument("--runs", type=Path, required=True, help="runs.csv")
     parser.add_argument("--packages", type=Path, nargs="+", required=True, help="package lists")
     parser.add_argument("--locks", type=json.loads, required=True, help="{environment: its file}")
-    parser.add_argument("--rules", type=json.loads, required=True, help="{rule: its benchmark}")
+    parser.add_argument("--rules", type=json.loads, required=True, help="{rule: its benchmarks}")
     parser.add_argument("--snakemake", required=True, help="its version")
     parser.add_argument("--run", type=Path, required=True, help="output: run.json")
     parser.add_argument("--resources", type=Path, required=True, help="output: resources.csv")
     options = parser.parse_args()
     config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
-    measured = read_benchmarks(options.rules, Path(config["results"], "benchmarks"))
+    measured = read_benchmarks(options.rules)
     write_resources(measured, options.resources)
     run = {
         **time_span(measured),
@@ -49,26 +48,19 @@ def main():
     options.run.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
 
 
-def read_benchmarks(rules, folder):
-    """Return (rule, time of end, row) for each benchmark of the rules, {rule: path with wildcards}.
+def read_benchmarks(rules):
+    """Return (rule, time of end, row) for each benchmark of the rules, {rule: pattern of paths}.
 
     A row is what Snakemake measured: s and cpu_time in seconds, max_rss in MB. It writes NA or
     nothing for a job too short to be looked at.
     """
-    patterns = {rule: re.compile(to_expression(path)) for rule, path in rules.items()}
     measured = []
-    for path in sorted(folder.rglob("*.tsv")):
-        rule = next((r for r, pattern in patterns.items() if pattern.fullmatch(str(path))), None)
-        if rule:
+    for rule, pattern in rules.items():
+        for path in sorted(Path().glob(pattern)):
             with path.open(encoding="utf-8", newline="") as stream:
                 rows = list(csv.DictReader(stream, delimiter="\t"))
             measured += [(rule, path.stat().st_mtime, row) for row in rows]
     return measured
-
-
-def to_expression(path):
-    """Return the regular expression of a path with wildcards in braces."""
-    return re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
 
 
 def number(text):

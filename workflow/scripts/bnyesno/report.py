@@ -32,6 +32,8 @@ def list_rules(workflow, _wildcards):
     return json.dumps(files)
 
 
-def list_benchmarks(workflow, _wildcards):
-    """Return where each rule's resources are measured as JSON, {rule: path with wildcards}."""
-    return json.dumps({rule.name: str(rule.benchmark) for rule in workflow.rules if rule.benchmark})
+def list_benchmarks(workflow):
+    """Return where the rules so far have their resources measured as JSON, {rule: pattern}."""
+    wildcard = re.compile(r"\{\w+(?:,[^{}]*)?\}")  # {seed} or, with its constraint, {seed,[0-9]+}
+    found = {rule.name: str(rule.benchmark) for rule in workflow.rules if rule.benchmark}
+    return json.dumps({name: wildcard.sub("*", path) for name, path in found.items()})

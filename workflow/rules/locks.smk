@@ -1,0 +1,68 @@
+"""Locks: a bill of materials of each, and what is known against those that always run.
+
+In:  envs/driver.txt, envs/*.yaml; for the audit, an index of vulnerabilities
+Out: results/provenance/bills/{environment}.json (CycloneDX), results/provenance/audit.json
+"""
+
+AUDIT_ENVIRONMENT = "../../envs/audit.yaml"
+LOCKS = {path.stem: str(path) for path in sorted(Path("envs").glob("*.yaml"))}
+LOCKS["driver"] = "envs/driver.txt"
+BILL = f"{RESULTS}/provenance/bills/{{environment}}.json"
+
+for environment, lock in LOCKS.items():
+
+    rule:
+        name:
+            name_rule("write_bill", environment)
+        input:
+            script="workflow/scripts/write_bill.py",
+            code="workflow/scripts/bnyesno/locks.py",
+            lock=lock,
+        output:
+            BILL.format(environment=environment),
+        log:
+            f"{RESULTS}/logs/write_bill/{environment}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/write_bill/{environment}.tsv"
+        localrule: True
+        conda:
+            AUDIT_ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=grow(200),
+            runtime=grow(5),
+        message:
+            f"Writing the bill of materials of {environment}"
+        shell:
+            "python -s {input.script} --lock {input.lock} --output {output} > {log} 2>&1"
+
+
+rule write_bills:
+    input:
+        expand(BILL, environment=LOCKS),
+    message:
+        "All bills of materials are in results/provenance/bills"
+
+
+rule audit_locks:
+    input:
+        script="workflow/scripts/audit_locks.py",
+        code="workflow/scripts/bnyesno/locks.py",
+        locks=[LOCKS["driver"], LOCKS["figures"]],
+    output:
+        f"{RESULTS}/provenance/audit.json",
+    log:
+        f"{RESULTS}/logs/audit_locks.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/audit_locks.tsv"
+    localrule: True
+    conda:
+        AUDIT_ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=grow(300),
+        runtime=grow(10),
+    message:
+        "Looking up what is known against the driver's and the figures' packages"
+    shell:
+        "python -s {input.script} --locks {input.locks} --output {output} > {log} 2>&1"
