@@ -4,12 +4,8 @@ import argparse
 from pathlib import Path
 
 import yaml
-<<<<<<< HEAD
 from bnyesno import claims, study_claims
-=======
-from bnyesno.claims import judge_all
 from bnyesno.summary import format_claims
->>>>>>> dbe62e7 (From claims to commands: make claim, and the list of commands with measured minutes)
 from bnyesno.tables import read_table, write_table
 
 
@@ -18,29 +14,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--claims", type=Path, required=True, help="claims.yaml")
     parser.add_argument("--tables", type=Path, required=True, nargs="+", help="runs.csv, ...")
-<<<<<<< HEAD
     parser.add_argument(
         "--study", action="store_true", help="judge the claims that need the whole study instead"
     )
-    parser.add_argument("--output", type=Path, required=True)
-=======
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--output", type=Path, help="write all to claims.csv")
     where.add_argument("--only", metavar="CLAIM", help="print this one")
->>>>>>> dbe62e7 (From claims to commands: make claim, and the list of commands with measured minutes)
     options = parser.parse_args()
     listed = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
     tables = {path.stem: read_table(path) for path in options.tables}
-<<<<<<< HEAD
-    tests = study_claims.TESTS if options.study else claims.TESTS
-    write_table(claims.judge_all(listed, tables, tests), options.output)
-=======
     if options.only:
-        claims = [claim for claim in claims if claim["id"] == options.only]
-        print(format_claims(judge_all(claims, tables).to_dict("records")))
+        one = [claim for claim in listed if claim["id"] == options.only]
+        judged = claims.judge_all(one, tables, {**claims.TESTS, **study_claims.TESTS})
+        print(format_claims(judged.to_dict("records")))
     else:
-        write_table(judge_all(claims, tables), options.output)
->>>>>>> dbe62e7 (From claims to commands: make claim, and the list of commands with measured minutes)
+        tests = study_claims.TESTS if options.study else claims.TESTS
+        write_table(claims.judge_all(listed, tables, tests), options.output)
 
 
 if __name__ == "__main__":
