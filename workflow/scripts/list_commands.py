@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from bnyesno.claims import judge
+from bnyesno import claims, study_claims
 from bnyesno.tables import read_table
 
 COLUMNS = ["claim", "target", "command", "minutes", "result"]
@@ -18,12 +18,14 @@ COLUMNS = ["claim", "target", "command", "minutes", "result"]
 RUNS = {
     "collect_tables": ("train_tf", "collect_tables"),
     "compare_controls": ("train_tf", "control_", "compare_controls"),
+    "collect_sensitivity": ("train_study", "compare_with_stock", "collect_sensitivity"),
 }
 COLLECTED = ("runs", "epochs", "steps", "layers")
+TESTS = {**claims.TESTS, **study_claims.TESTS}
 
 
 class Watched(dict):
-    """Tables by name, which remember those that were asked for."""
+    """Tables by name, which remember those that a test read."""
 
     def __init__(self, tables):
         """Start with nothing asked for."""
@@ -48,8 +50,8 @@ def main():
     if options.tables_of:
         print(tables_of(options.tables_of, options.output))
         return
-    claims = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
-    targets = find_targets(claims, options.tables)
+    listed = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
+    targets = find_targets(listed, options.tables)
     if not options.resources.exists():
         sys.exit(f"{options.resources} is not there yet: run `make reproduce` first.")
     minutes = read_minutes(options.resources)
@@ -69,13 +71,13 @@ def tables_of(claim, path):
     return targets[claim]
 
 
-def find_targets(claims, folder):
+def find_targets(listed, folder):
     """Return {claim: paths of the tables that its test reads}; none where nothing is tested."""
     tables = {path.stem: read_table(path) for path in sorted(folder.glob("*.csv"))}
     targets = {}
-    for claim in claims:
+    for claim in listed:
         watched = Watched(tables)
-        judge(claim, watched)
+        claims.judge(claim, watched, TESTS)
         targets[claim["id"]] = [str(folder / f"{name}.csv") for name in sorted(watched.asked)]
     return targets
 
@@ -92,14 +94,19 @@ def read_minutes(resources):
 
 def list_row(claim, targets, minutes):
     """Return the row of a claim; command and minutes are empty where nothing is tested."""
-    rules = {
-        "collect_tables" if Path(target).stem in COLLECTED else "compare_controls"
-        for target in targets
-    }
+    rules = {rule_of(Path(target).stem) for target in targets}
     longest = max((minutes[rule] for rule in rules), default=None)
     command = f"make claim NAME={claim}" if targets else ""
-    result = f"results/tables/claims.csv, row {claim}"
+    table = "study_claims" if "collect_sensitivity" in rules else "claims"
+    result = f"results/tables/{table}.csv, row {claim}"
     return [claim, " ".join(targets), command, f"{longest:.1f}" if targets else "", result]
+
+
+def rule_of(table):
+    """Return the rule that writes a table."""
+    if table in COLLECTED:
+        return "collect_tables"
+    return "collect_sensitivity" if table.startswith("sensitivity") else "compare_controls"
 
 
 if __name__ == "__main__":
