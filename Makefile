@@ -1,4 +1,5 @@
 # make reproduce   the main job: train everything, judge the claims, draw the figures
+# make claim       NAME=one of claims.yaml: trains what it rests on and prints what it comes to
 # make sweep       the same cells in further releases, from 1.13 to the current one
 # make study       what makes BN help: thousands of seeds, settings, activations (docs/study.md)
 # make figures     every figure again from the tables, nothing trained; NAME=one of them
@@ -13,6 +14,7 @@
 # make test        every test
 # make benchmark   how long set-up and the main job take; options='--cases ...' for some
 # make setup       driver environment in .driver/, and a conda command (says which)
+# make commands    docs/claims-to-commands.csv again, with the minutes of the last run
 # make lock        hashes of envs/*.in again; NAME=one of them, UPGRADE=1 for newer versions
 # make clean-envs  remove the environments of the rules; NAME=one of them
 
@@ -21,11 +23,16 @@ cores ?= 4
 # What Snakemake says is worth reading only if it fails.
 quietly = > results/logs/$@.log 2>&1 || { cat results/logs/$@.log; exit 1; }
 
-.PHONY: reproduce sweep study figures check report paper docs crate sbom audit \
-	test benchmark setup lock clean-envs
+.PHONY: reproduce claim sweep study figures check report paper docs crate sbom audit \
+	commands test benchmark setup lock clean-envs
 
 reproduce: setup
 	@$(driver) snakemake --use-conda --cores $(cores)
+
+claim: setup
+	@$(driver) tables="$$(python workflow/scripts/list_commands.py --tables-of '$(NAME)')" && \
+	snakemake --use-conda --cores $(cores) -- $$tables && \
+	python workflow/scripts/judge_claims.py --claims claims.yaml --tables $$tables --only '$(NAME)'
 
 sweep: setup
 	@$(driver) snakemake --use-conda --cores $(cores) sweep
@@ -84,6 +91,11 @@ benchmark: setup
 
 setup:
 	@sh workflow/deploy/setup.sh
+
+commands: setup
+	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
+		--forcerun write_provenance -- write_provenance $(quietly)
+	@$(driver) python workflow/scripts/list_commands.py
 
 lock: setup
 	@$(driver) python workflow/deploy/lock.py $(NAME) $(if $(UPGRADE),--upgrade)

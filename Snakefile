@@ -30,7 +30,6 @@ if "claims" in config:
 
 
 include: "workflow/rules/figures.smk"
-include: "workflow/rules/provenance.smk"
 
 
 if "sweep" in config:
@@ -43,6 +42,7 @@ if "study" in config:
     include: "workflow/rules/study.smk"
 
 
+include: "workflow/rules/provenance.smk"
 include: "workflow/rules/report.smk"
 
 
