@@ -51,10 +51,9 @@ check: setup
 # These three show the tables and figures that there are; nothing is trained.
 report: setup
 	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
-		--allowed-rules write_pages $$(snakemake --list-rules | grep '^write_.*_page$$') \
+		--allowed-rules write_claims_page write_verdicts_page write_environments_page write_pages \
 		-- write_pages $(quietly)
 	@$(driver) snakemake report $(if $(wildcard results/figures/releases.svg),sweep) \
-		$(if $(wildcard results/figures/bn_effect.svg),study) \
 		--report results/report.html --report-stylesheet workflow/report/report.css $(quietly)
 	@echo "The report is results/report.html."
 
@@ -94,9 +93,9 @@ setup:
 	@sh workflow/deploy/setup.sh
 
 commands: setup
-	@$(driver) snakemake --use-conda --cores 1 --quiet all --allowed-rules write_provenance \
-		--forcerun write_provenance -- results/provenance/resources.csv && \
-	python workflow/scripts/list_commands.py
+	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
+		--forcerun write_provenance -- write_provenance $(quietly)
+	@$(driver) python workflow/scripts/list_commands.py
 
 lock: setup
 	@$(driver) python workflow/deploy/lock.py $(NAME) $(if $(UPGRADE),--upgrade)
