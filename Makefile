@@ -51,9 +51,10 @@ check: setup
 # These three show the tables and figures that there are; nothing is trained.
 report: setup
 	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
-		--allowed-rules write_claims_page write_verdicts_page write_environments_page write_pages \
+		--allowed-rules write_pages $$(snakemake --list-rules | grep '^write_.*_page$$') \
 		-- write_pages $(quietly)
 	@$(driver) snakemake report $(if $(wildcard results/figures/releases.svg),sweep) \
+		$(if $(wildcard results/figures/bn_effect.svg),study) \
 		--report results/report.html --report-stylesheet workflow/report/report.css $(quietly)
 	@echo "The report is results/report.html."
 
