@@ -94,9 +94,9 @@ setup:
 	@sh workflow/deploy/setup.sh
 
 commands: setup
-	@$(driver) snakemake --use-conda --cores 1 --quiet all --allowed-rules write_provenance \
-		--forcerun write_provenance -- results/provenance/resources.csv && \
-	python workflow/scripts/list_commands.py
+	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
+		--forcerun write_provenance -- write_provenance $(quietly)
+	@$(driver) python workflow/scripts/list_commands.py
 
 lock: setup
 	@$(driver) python workflow/deploy/lock.py $(NAME) $(if $(UPGRADE),--upgrade)

@@ -23,8 +23,8 @@ def test_list_is_that_of_the_claims(rows, monkeypatch):
     claims = read_yaml(ROOT / "claims.yaml")["claims"]
     targets = list_commands.find_targets(claims, list_commands.Path("results/tables"))
     # The minutes are measured, so not to be known here; all else is.
-    minutes = {"collect_tables": 1, "compare_controls": 2, "collect_sensitivity": 3}
-    expected = [list_commands.list_row(*item, minutes) for item in targets.items()]
+    minutes = dict.fromkeys(list_commands.rules_behind(read_yaml(ROOT / "config.yaml")), 1)
+    expected = [list_commands.list_row(claim, targets[claim["id"]], minutes) for claim in claims]
     kept = [name for name in list_commands.COLUMNS if name != "minutes"]
     listed = [dict(zip(list_commands.COLUMNS, row, strict=True)) for row in expected]
     assert [{name: row[name] for name in kept} for row in rows] == [
@@ -43,18 +43,22 @@ def test_minutes_are_given_where_there_is_a_command(rows):
     assert max(runs) < min(controls)  # controls start from the runs
 
 
-def test_minutes_are_those_of_all_jobs_before(tmp_path):
+def test_minutes_are_those_of_all_jobs_before(tmp_path, config):
     (tmp_path / "resources.csv").write_text(
         "rule,jobs,wall_seconds,cpu_seconds,peak_memory_mb\n"
-        "train_tf1_14_keras,2,60.00,,\ntrain_release_tf1_13,1,600.00,,\n"
-        "train_study_rows_tf2_0,4,120.00,,\ncontrol_shared_tf2_0,1,30.00,,\ncollect_tables,1,6.00,,\ncompare_controls,1,3.00,,\n"
+        "train_tf1_14_keras2_2_4_keras_1,2,60.00,,\ntrain_release_tf1_13,1,600.00,,\n"
+        "control_shared_tf2_0,1,30.00,,\ncollect_tables,1,6.00,,\ncompare_controls,1,3.00,,\n"
+        "train_study_learning_rate_tf2_0,1,12.00,,\ntrain_study_seeds_tf2_0,1,24.00,,\n"
+        "collect_study,1,3.00,,\ncollect_sensitivity,1,6.00,,\n"
     )
-    minutes = list_commands.read_minutes(tmp_path / "resources.csv")
-    assert minutes == {
-        "collect_tables": pytest.approx(1.1),
-        "compare_controls": pytest.approx(1.55),
-        "collect_sensitivity": pytest.approx(2),
-    }
+    behind = list_commands.rules_behind(config)
+    minutes = list_commands.read_minutes(tmp_path / "resources.csv", behind)
+    assert minutes["collect_tables"] == pytest.approx(1.1)
+    assert minutes["compare_controls"] == pytest.approx(1.55)
+    assert minutes["collect_sensitivity"] == pytest.approx(0.3)
+    (tmp_path / "resources.csv").write_text("rule,wall_seconds\ncollect_tables,1\n")
+    with pytest.raises(SystemExit, match=r"Not measured: compare_controls, .*make reproduce study"):
+        list_commands.read_minutes(tmp_path / "resources.csv", behind)
 
 
 def test_claim_is_judged_alone(rows):

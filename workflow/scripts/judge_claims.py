@@ -24,9 +24,9 @@ def main():
     listed = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
     tables = {path.stem: read_table(path) for path in options.tables}
     if options.only:
-        one = [claim for claim in listed if claim["id"] == options.only]
-        judged = claims.judge_all(one, tables, {**claims.TESTS, **study_claims.TESTS})
-        print(format_claims(judged.to_dict("records")))
+        tests = claims.TESTS | study_claims.TESTS
+        listed = [claim for claim in listed if claim["id"] == options.only]
+        print(format_claims(claims.judge_all(listed, tables, tests).to_dict("records")))
     else:
         tests = study_claims.TESTS if options.study else claims.TESTS
         write_table(claims.judge_all(listed, tables, tests), options.output)

@@ -11,21 +11,16 @@ from pathlib import Path
 
 import yaml
 from bnyesno import claims, study_claims
+from bnyesno.runs import STUDY_FILES, name_rule, tables_of_study
 from bnyesno.tables import read_table
 
 COLUMNS = ["claim", "target", "command", "minutes", "result"]
-# What has to run for a table: rules whose name starts so, {rule that writes tables: those}.
-RUNS = {
-    "collect_tables": ("train_tf", "collect_tables"),
-    "compare_controls": ("train_tf", "control_", "compare_controls"),
-    "collect_sensitivity": ("train_study", "compare_with_stock", "collect_sensitivity"),
-}
+TESTS = claims.TESTS | study_claims.TESTS
 COLLECTED = ("runs", "epochs", "steps", "layers")
-TESTS = {**claims.TESTS, **study_claims.TESTS}
 
 
 class Watched(dict):
-    """Tables by name, which remember those that a test read."""
+    """Tables by name, which remember those that were asked for."""
 
     def __init__(self, tables):
         """Start with nothing asked for."""
@@ -42,6 +37,7 @@ def main():
     """Write the list, or print the tables that one claim needs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--claims", type=Path, default=Path("claims.yaml"))
+    parser.add_argument("--config", type=Path, default=Path("config.yaml"))
     parser.add_argument("--tables", type=Path, default=Path("results/tables"), help="their folder")
     parser.add_argument("--resources", type=Path, default=Path("results/provenance/resources.csv"))
     parser.add_argument("--output", type=Path, default=Path("docs/claims-to-commands.csv"))
@@ -51,14 +47,15 @@ def main():
         print(tables_of(options.tables_of, options.output))
         return
     listed = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
+    config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
     targets = find_targets(listed, options.tables)
     if not options.resources.exists():
         sys.exit(f"{options.resources} is not there yet: run `make reproduce` first.")
-    minutes = read_minutes(options.resources)
+    minutes = read_minutes(options.resources, rules_behind(config))
     with options.output.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(list_row(*item, minutes) for item in targets.items())
+        writer.writerows(list_row(claim, targets[claim["id"]], minutes) for claim in listed)
 
 
 def tables_of(claim, path):
@@ -82,31 +79,53 @@ def find_targets(listed, folder):
     return targets
 
 
-def read_minutes(resources):
-    """Return {rule that writes tables: minutes of all jobs up to it}."""
+def rules_behind(config):
+    """Return {rule that writes tables: how the names of the rules start that run before it}."""
+    trainings = tuple(name_rule("train", name) for name in config["environments"])
+    behind = {
+        "collect_tables": (*trainings, "collect_tables"),
+        "compare_controls": (*trainings, "control_", "compare_controls"),
+    }
+    for table, parts in tables_of_study(config).items():
+        names = [
+            name_rule(verb, part)
+            for part in parts
+            for verb in ("train_study", "compare_with_stock")
+        ]
+        behind[f"collect_{table}"] = (*(f"{name}_" for name in names), f"collect_{table}")
+    return behind
+
+
+def rule_of(table):
+    """Return the rule that writes a table."""
+    name = Path(table).name
+    studied = (f"collect_{key}" for key, files in STUDY_FILES.items() if name in files)
+    return next(studied, "collect_tables" if Path(table).stem in COLLECTED else "compare_controls")
+
+
+def read_minutes(resources, behind):
+    """Return {rule that writes tables: minutes of all jobs up to it}.
+
+    Exits where the last run has not made a table.
+    """
     with resources.open(encoding="utf-8", newline="") as stream:
         seconds = {row["rule"]: float(row["wall_seconds"]) for row in csv.DictReader(stream)}
+    lacking = ", ".join(rule for rule in behind if rule not in seconds)
+    if lacking:
+        sys.exit(f"Not measured: {lacking}. Run `make reproduce study`, then this.")
     return {
-        rule: sum(time for name, time in seconds.items() if name.startswith(needed)) / 60
-        for rule, needed in RUNS.items()
+        rule: sum(time for name, time in seconds.items() if name.startswith(starts)) / 60
+        for rule, starts in behind.items()
     }
 
 
 def list_row(claim, targets, minutes):
     """Return the row of a claim; command and minutes are empty where nothing is tested."""
-    rules = {rule_of(Path(target).stem) for target in targets}
-    longest = max((minutes[rule] for rule in rules), default=None)
-    command = f"make claim NAME={claim}" if targets else ""
-    table = "study_claims" if "collect_sensitivity" in rules else "claims"
-    result = f"results/tables/{table}.csv, row {claim}"
-    return [claim, " ".join(targets), command, f"{longest:.1f}" if targets else "", result]
-
-
-def rule_of(table):
-    """Return the rule that writes a table."""
-    if table in COLLECTED:
-        return "collect_tables"
-    return "collect_sensitivity" if table.startswith("sensitivity") else "compare_controls"
+    longest = max((minutes[rule_of(target)] for target in targets), default=None)
+    command = f"make claim NAME={claim['id']}" if targets else ""
+    file = "study_claims" if claim["test"] in study_claims.TESTS else "claims"
+    result = f"results/tables/{file}.csv, row {claim['id']}"
+    return [claim["id"], " ".join(targets), command, f"{longest:.1f}" if targets else "", result]
 
 
 if __name__ == "__main__":
