@@ -26,8 +26,9 @@ quietly = > results/logs/$@.log 2>&1 || { cat results/logs/$@.log; exit 1; }
 .PHONY: reproduce claim sweep study figures check report paper docs crate sbom audit \
 	commands test benchmark setup lock clean-envs
 
+# Forced is only the end, which prints the claims, with nothing else to do, too.
 reproduce: setup
-	@$(driver) snakemake --use-conda --cores $(cores)
+	@$(driver) snakemake --use-conda --cores $(cores) --forcerun all
 
 claim: setup
 	@$(driver) tables="$$(python workflow/scripts/list_commands.py --tables-of '$(NAME)')" && \
@@ -85,7 +86,7 @@ audit: setup
 	@$(driver) python workflow/scripts/audit_locks.py --show results/provenance/audit.json
 
 test: setup
-	@$(driver) python -m pytest --numprocesses 2 --dist loadgroup
+	@$(driver) python -m pytest --numprocesses 2 --dist loadfile
 
 benchmark: setup
 	@$(driver) python tests/benchmark/set_up_and_run.py $(options)

@@ -7,16 +7,6 @@ import pytest
 from repository import ROOT, read_yaml, run_driver
 
 
-def pytest_collection_modifyitems(items):
-    """Keep on one worker what shares a costly fixture: a file, the trainings, the finished run."""
-    for item in items:
-        shared = item.path.parent if item.path.parent.name == "training" else item.path
-        group = str(shared.relative_to(ROOT))
-        if "finished_run" in item.fixturenames:
-            group = "finished_run"
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def committed_config():
     """The experiment as it is committed."""
