@@ -152,6 +152,7 @@ def stock(run):
             **cell,
         }
         cell.setdefault("batch_rows", {"question": 32, "answer": 10}[cell["protocol"]])
+        cell["batch_size"] = cell["batch_rows"]
         cell["procedure"] = {"question": "fit", "answer": "train_on_batch"}[cell["protocol"]]
         units, activations = iter([8, 12]), iter(cell["activations"])
         argument = {
@@ -220,7 +221,8 @@ def test_given_kernels_train_as_in_stock_keras(environment, with_engine, stock, 
 )
 def test_published_seed(variant, protocol, loss, rows, trained):
     cell = {"variant": variant, "protocol": protocol}
-    assert trained(cell)["evaluations"][SEEDS.index(3), rows] == loss
+    found = trained(cell)["evaluations"][SEEDS.index(3), rows]
+    assert found == pytest.approx(loss, abs=1e-5)  # other processors, other last bits
 
 
 def test_chunk_does_not_matter(environment, with_engine):
