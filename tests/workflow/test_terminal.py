@@ -72,5 +72,5 @@ def test_options_about_output_keep_the_output_of_snakemake(finished, option):
     status, output = at_terminal(finished, *order)
     assert status == 0, output
     assert "jobs to do" not in output
-    assert "reproduced  " in output
+    assert "reproduced" in output
     assert (f"{ESCAPE}32mreproduced" in output) == (option != "--quiet")

@@ -55,7 +55,7 @@ def main():
     options = parse_arguments()
     experiment = run.load_experiment(options.experiment, options.data)
     tensorflow, keras, machine = start_framework(options)
-    built, with_layer = list(cells(options))[:: len(options.protocols)]
+    built, with_layer = [cell for _, cell in cells(options)][:: len(options.protocols)]
     drawn = {}
     for source in SOURCES:
         framework.start_afresh(tensorflow, keras, options.threads)
