@@ -96,7 +96,8 @@ def test_slurm_run_equals_local_run(start, tmp_path, failing):
         (tmp_path / name).mkdir()
         clones[name] = copy_small(tmp_path / name)
     local = start(clones["local"], "--cores", 1, *SHARED_ENVIRONMENTS, profile=None)
-    slurm = start(clones["slurm"], *IMPATIENT, *SHARED_ENVIRONMENTS)
+    keep_logs = "--slurm-keep-successful-logs"
+    slurm = start(clones["slurm"], *IMPATIENT, *SHARED_ENVIRONMENTS, keep_logs)
     assert slurm.finish(220) == 0, slurm.log.read_text()
     assert local.finish(220) == 0, local.log.read_text()
 
