@@ -120,7 +120,7 @@ class Bench:
         seconds = time.perf_counter() - begin
         if done.returncode:
             sys.exit(f"{case}: {command[:200]}\n{done.stdout[-3000:]}")
-        if case == "nothing" and "Nothing to be done" not in done.stdout:
+        if case == "nothing" and "1 of 1 steps (100%) done" not in done.stdout:  # the last word
             sys.exit(f"{case}: there was something to be done\n{done.stdout[-3000:]}")
         return {
             "case": case,
@@ -135,7 +135,7 @@ class Bench:
 
     def reproduce(self):
         """Return (command, note) of the main job."""
-        note = f"{len(self.runs())} runs, controls, tables, claims and figures"
+        note = f"{len(self.runs())} runs, controls, seed study, tables, claims and figures"
         return f"make reproduce cores={self.options.cores}", note
 
     def runs(self):
