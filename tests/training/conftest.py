@@ -48,7 +48,7 @@ def train_arguments(committed_config):
     """Return the arguments of train.py for cells of config.yaml, as the rules give them."""
 
     def train_arguments(
-        environment, folder, variants, api="tf.keras", protocols=PROTOCOLS, **options
+        environment, folder, variants, api="tf.keras", protocols=PROTOCOLS, seeds=(3,), **options
     ):
         config = committed_config
         settings = {name: config["protocols"][name] for name in protocols}
@@ -57,7 +57,7 @@ def train_arguments(committed_config):
             *("--experiment", ROOT / config["experiment"]["module"], "--api", api),
             *("--protocols", json.dumps(settings)),
             *("--data", json.dumps(config["experiment"]["data"])),
-            *("--seed", 3, "--output-folder", folder / "{variant}"),
+            *("--seed", *seeds, "--output-folder", folder / "{variant}"),
         ]
         for name in variants:
             arguments += ["--variant", name]
@@ -99,6 +99,14 @@ def records(train):
 def repeated(train):
     """Some of these cells, twice in one process, with the framework's own number of threads."""
     options = {"repeats": 2, "threads": 0}
+    started = {name: train(name, ["bn_activations", "plain"], **options) for name in ENVIRONMENTS}
+    return lambda environment, *cell: started[environment](*cell)
+
+
+@pytest.fixture(scope="session")
+def after_another_seed(train):
+    """Some of these cells, after those of another seed in the same process."""
+    options = {"seeds": (11, 3), "threads": 1}
     started = {name: train(name, ["bn_activations", "plain"], **options) for name in ENVIRONMENTS}
     return lambda environment, *cell: started[environment](*cell)
 

@@ -85,6 +85,15 @@ def test_repeats_and_threads_change_nothing(records, repeated, environment, vari
         assert results_of(record) == one_thread
 
 
+@pytest.mark.parametrize("protocol", ["question", "answer"])
+@pytest.mark.parametrize("variant", ["plain", "bn_activations"])
+def test_another_seed_before_changes_nothing(
+    records, after_another_seed, environment, variant, protocol
+):
+    record = after_another_seed(environment, variant, protocol)
+    assert results_of(record) == results_of(records(environment, variant, protocol))
+
+
 def results_of(record):
     """Return what a run measured."""
     measured = (

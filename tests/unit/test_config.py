@@ -10,7 +10,7 @@ from bnyesno.config import (
     read_interface,
     restore_numbers,
 )
-from bnyesno.runs import name_rule, record_paths
+from bnyesno.runs import name_rule, name_seeds, record_paths, split_seeds
 from repository import ROOT, read_yaml, write_yaml
 
 MODULE = "workflow/experiments/autoencoder.py"
@@ -320,3 +320,17 @@ def test_name_rule():
     assert name_rule("train", "tf1.14-keras2.2.4", "tf.keras") == (
         "train_tf1_14_keras2_2_4_tf_keras"
     )
+
+
+@pytest.mark.parametrize(
+    ("size", "chunks", "names"),
+    [
+        (1, [["{seed}"]], ["seed{seed}"]),  # a wildcard: one rule for any number of seeds
+        (2, [[3, 11], [12, 13], [20]], ["seeds3-11", "seeds12-13", "seed20"]),
+        (10, [[3, 11, 12, 13, 20]], ["seeds3-20"]),
+    ],
+)
+def test_seeds_of_a_job(size, chunks, names):
+    config = {"seeds": [3, 11, 12, 13, 20], "seeds_per_job": size}
+    assert split_seeds(config) == chunks
+    assert [name_seeds(chunk) for chunk in chunks] == names

@@ -109,6 +109,25 @@ def test_another_seed_trains_only_that_seed(finished):
     assert set(runs["seed"]) == {3, 11}
 
 
+def test_seeds_may_share_a_job(finished):
+    before = records_of(finished.files(), "seed3-")
+    several = ["--config", "seeds=[11,3]", "seeds_per_job=2"]
+    assert trainings(finished.planned(*several)) == [
+        "Training plain, activation, seed 11 3, in tf1.14-keras2.2.4 with tf.keras"
+    ]
+    done = finished.snakemake(*several)
+    assert done.returncode == 0, done.stdout
+    after = records_of(finished.files())
+    for path, (_, content) in before.items():
+        record, alone = json.loads(after[path][1]), json.loads(content)
+        for name in ("machine", "seconds"):
+            del record[name], alone[name]
+        assert record == alone
+        other = json.loads(after[path.replace("seed3-", "seed11-")][1])
+        assert other["cell"]["seeds"]["graph"] == 11
+        assert other["trajectory_sha256"] != alone["trajectory_sha256"]
+
+
 def test_another_variant_needs_only_the_configuration(finished):
     def add(config):
         config["variants_per_job"] = 2

@@ -6,6 +6,8 @@ Out: results/provenance/config.yaml, results/provenance/packages/{environment}.c
 
 
 rule write_config:
+    input:
+        "workflow/templates/config.yaml",
     output:
         MERGED_CONFIG,
     log:
@@ -13,19 +15,16 @@ rule write_config:
     benchmark:
         f"{RESULTS}/benchmarks/write_config.tsv"
     localrule: True
-    conda:
-        FIGURES_ENVIRONMENT
     threads: 1
     resources:
         mem_mb=grow(200),
         runtime=grow(5),
     params:
-        config=json.dumps(config),
-        script="workflow/scripts/write_config.py",
+        config=config,  # whatever its length: a command line would be too short for many seeds
     message:
         "Writing the merged configuration"
-    shell:
-        "python -s {params.script} --config {params.config:q} --output {output} > {log} 2>&1"
+    template_engine:
+        "yte"
 
 
 for environment, environment_file in {**RELEASE_FILES, **ENVIRONMENT_FILES}.items():

@@ -42,6 +42,7 @@ for part, environment in study_trainings(config):
             f"{RESULTS}/logs/study/{part}/{environment}/seeds{{first}}-{{last}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/study/{part}/{environment}/seeds{{first}}-{{last}}.tsv"
+        priority: 2  # before everything else: these take longest
         group:
             "study"
         conda:

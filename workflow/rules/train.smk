@@ -2,7 +2,7 @@
 
 In:  config.yaml (variants, protocols, seeds, repeats), workflow/experiments/
 Out: results/runs/{environment}/{api}/{variant}/{protocol}/seed{seed}-repeat{repeat}.json,
-     one record per run; a job trains all protocols and repeats of some variants and a seed
+     one record per run; a job trains all protocols and repeats of some variants and seeds
 """
 
 TRAINING_CODE = [
@@ -13,9 +13,10 @@ TRAINING_CODE = [
 ]
 TRAINED = [(name, api) for name, entry in ENVIRONMENTS.items() for api in entry["apis"]]
 
-for (environment, api), (number, variants) in product(
-    TRAINED, enumerate(split_variants(config), start=1)
-):
+TRAINING_JOBS = list(enumerate(product(split_variants(config), split_seeds(config)), start=1))
+
+for (environment, api), (number, (variants, seeds)) in product(TRAINED, TRAINING_JOBS):
+    job = f"{environment}/{api}/{number}-{name_seeds(seeds)}"
 
     rule:
         name:
@@ -33,13 +34,13 @@ for (environment, api), (number, variants) in product(
                 api=api,
                 variant=variants,
                 protocol=config["protocols"],
+                seed=seeds,
                 repeat=range(1, config["repeats"][api] + 1),
-                allow_missing=True,
             ),
         log:
-            f"{RESULTS}/logs/train/{environment}/{api}/{number}-seed{{seed}}.log",
+            f"{RESULTS}/logs/train/{job}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/train/{environment}/{api}/{number}-seed{{seed}}.tsv"
+            f"{RESULTS}/benchmarks/train/{job}.tsv"
         priority: 1  # before the controls, some of which start from these runs
         group:
             "train"
@@ -48,24 +49,25 @@ for (environment, api), (number, variants) in product(
         threads: max(1, config["training_threads"])
         resources:
             mem_mb=grow(800),
-            runtime=grow(5),
+            runtime=grow(5 * len(seeds)),
         params:
             environment=environment,
             api=api,
             variants=variant_arguments(config, variants),
             protocols=PROTOCOLS,
             data=DATA,
+            seeds=seeds,
             data_seed=config["experiment"]["data_seed"],
             python_seed=config["experiment"]["python_seed"],
             repeats=config["repeats"][api],
             threads=config["training_threads"],
             folder=subpath(output[0], ancestor=3),
         message:
-            f"Training {', '.join(variants)}, seed {{wildcards.seed}}, in {environment} with {api}"
+            f"Training {', '.join(variants)}, seed {{params.seeds}}, in {environment} with {api}"
         shell:
             "python -s {input.script} --experiment {input.experiment}"
             " --environment {params.environment} --api {params.api} {params.variants}"
             " --protocols {params.protocols:q} --data {params.data:q}"
-            " --seed {wildcards.seed} --data-seed {params.data_seed}"
+            " --seed {params.seeds} --data-seed {params.data_seed}"
             " --python-seed {params.python_seed} --repeats {params.repeats}"
             " --threads {params.threads} --output-folder {params.folder}/{{variant}} > {log} 2>&1"

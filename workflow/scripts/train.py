@@ -1,4 +1,4 @@
-"""Train one variant in the framework of this environment and write one record per run.
+"""Train variants in the framework of this environment and write one record per run.
 
 A plain command line, without Snakemake: Python 3.7, numpy and the framework are enough.
 
@@ -9,6 +9,7 @@ A plain command line, without Snakemake: Python 3.7, numpy and the framework are
 
 import argparse
 import functools
+import itertools
 import json
 import os
 import sys
@@ -30,7 +31,9 @@ def parse_arguments(arguments=None):
         "--protocols", required=True, type=json.loads, help="JSON: name to settings"
     )
     parser.add_argument("--data", required=True, type=json.loads, help="JSON: for make_data")
-    parser.add_argument("--seed", required=True, type=int, help="graph-level seed")
+    parser.add_argument(
+        "--seed", required=True, type=int, nargs="+", help="graph-level seed, or several"
+    )
     parser.add_argument("--data-seed", type=int, default=1, help="seed of numpy.random")
     parser.add_argument("--python-seed", type=int, default=2, help="seed of Python's random")
     parser.add_argument("--repeats", type=int, default=1)
@@ -67,30 +70,31 @@ def parse_arguments(arguments=None):
 def cells(options):
     """Yield (name of the change, description of the run as its record keeps it)."""
     layers = dict(zip(options.variant, options.layers))
-    for repeat in range(1, options.repeats + 1):
-        for wanted in options.runs or all_runs(options):
-            yield (
-                wanted["change"],
-                {
-                    "environment": options.environment,
-                    "api": options.api,
-                    "variant": wanted["variant"],
-                    "layers": layers[wanted["variant"]],
-                    "protocol": wanted["protocol"],
-                    "settings": options.protocols[wanted["protocol"]],
-                    "data": options.data,
-                    "seeds": {
-                        "graph": options.seed,
-                        "numpy": options.data_seed,
-                        "python": options.python_seed,
-                    },
-                    "repeat": repeat,
-                    "initial_weights_of": wanted["initial_weights"],
-                    "initializer_seeds": wanted["initializer_seeds"],
-                    "eager": options.eager,
-                    "matrix_kernel": options.matrix_kernel,
+    repeats = range(1, options.repeats + 1)
+    wanted_runs = options.runs or all_runs(options)
+    for seed, repeat, wanted in itertools.product(options.seed, repeats, wanted_runs):
+        yield (
+            wanted["change"],
+            {
+                "environment": options.environment,
+                "api": options.api,
+                "variant": wanted["variant"],
+                "layers": layers[wanted["variant"]],
+                "protocol": wanted["protocol"],
+                "settings": options.protocols[wanted["protocol"]],
+                "data": options.data,
+                "seeds": {
+                    "graph": seed,
+                    "numpy": options.data_seed,
+                    "python": options.python_seed,
                 },
-            )
+                "repeat": repeat,
+                "initial_weights_of": wanted["initial_weights"],
+                "initializer_seeds": wanted["initializer_seeds"],
+                "eager": options.eager,
+                "matrix_kernel": options.matrix_kernel,
+            },
+        )
 
 
 def all_runs(options):
@@ -141,7 +145,7 @@ def main():
         record["machine"] = machine
         folder = options.output_folder.replace("{variant}", cell["variant"])
         folder = os.path.join(folder.replace("{change}", change), cell["protocol"])
-        name = "seed{}-repeat{}.json".format(options.seed, cell["repeat"])
+        name = "seed{}-repeat{}.json".format(cell["seeds"]["graph"], cell["repeat"])
         run.write_record(record, os.path.join(folder, name))
 
 

@@ -18,13 +18,18 @@ class ConfigurationError(Exception):
     """A mistake in a file of the user's; the message says file, key, found and expected."""
 
 
+@functools.lru_cache
+def read_schema(name):
+    """Return the schema in a file of schemas/."""
+    return yaml.safe_load((SCHEMAS / name).read_text(encoding="utf-8"))
+
+
 def restore_numbers(config):
     """Turn text into the number that the schema asks for, in place.
 
     Snakemake reads a number inside a list or mapping of --config as text: 'seeds=[3,11]'.
     """
-    schema = yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text(encoding="utf-8"))
-    for error in [*Draft202012Validator(schema).iter_errors(config)]:
+    for error in [*Draft202012Validator(read_schema("config.schema.yaml")).iter_errors(config)]:
         if error.validator != "type" or error.validator_value not in ("integer", "number"):
             continue
         number = yaml.safe_load(error.instance) if isinstance(error.instance, str) else None
@@ -39,8 +44,8 @@ def check_schema(document, schema_name, source):
     Raises ConfigurationError with one line per mistake, each naming `source`, the key, what
     was found and what was expected.
     """
-    schema = yaml.safe_load((SCHEMAS / schema_name).read_text(encoding="utf-8"))
-    errors = sorted(Draft202012Validator(schema).iter_errors(document), key=lambda e: e.json_path)
+    errors = Draft202012Validator(read_schema(schema_name)).iter_errors(document)
+    errors = sorted(errors, key=lambda error: error.json_path)
     if errors:
         # jsonschema reports each missing key by itself, `describe_error` all of an object's.
         lines = dict.fromkeys(describe_error(error, source) for error in errors)
@@ -124,6 +129,7 @@ def fill_defaults(config, page):
     config.setdefault("results", "results")
     config.setdefault("training_threads", 1)
     config.setdefault("variants_per_job", 1)
+    config.setdefault("seeds_per_job", 1)
     config["repeats"] = {"tf.keras": 1, "keras": 1} | config.get("repeats", {})
     first_seed = {"seed": config["seeds"][0]}
     config["control_runs"] = {**first_seed, "variants": {}} | config.get("control_runs", {})

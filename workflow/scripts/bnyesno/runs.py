@@ -56,6 +56,24 @@ def split_variants(config):
     return [variants[start : start + size] for start in range(0, len(variants), size)]
 
 
+def split_seeds(config):
+    """Return [[seeds of a training job], ...]; one by one they are a wildcard.
+
+    A rule for every seed would be slow to read; a chunk of seeds cannot be a wildcard, since its
+    records are named after each of them.
+    """
+    seeds, size = config["seeds"], config["seeds_per_job"]
+    if size == 1:
+        return [["{seed}"]]
+    return [seeds[start : start + size] for start in range(0, len(seeds), size)]
+
+
+def name_seeds(seeds):
+    """Return "seed3" for one seed, else "seeds3-102", after the first and the last."""
+    first, *others = map(str, seeds)
+    return f"seeds{first}-{others[-1]}" if others else f"seed{first}"
+
+
 def release_modes(config):
     """Return [(release, mode)] of the sweep, in table order: mode by mode, oldest first."""
     releases = config["sweep"]["releases"]
