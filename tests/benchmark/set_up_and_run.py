@@ -6,9 +6,10 @@
 Works in a fresh clone with its own, empty caches; reports, asserts nothing. The cases, in order:
 
 cold       `make reproduce` in the fresh clone
-built      the same with environments, without results
-nothing    the same when all is done
-figures    the same after the figures were deleted
+page       every number, claim and figure of the page, with environments, without results
+built      the same and the seed study: `make reproduce` again, with environments, without results
+nothing    `make reproduce` when all is done
+figures    `make reproduce` after the figures were deleted
 loop       the published runs alone as a shell loop, one process each, as many at a time as cores
 
 Cases that are left out are run all the same where a later one needs them, but not reported.
@@ -34,7 +35,9 @@ from repository import ROOT, keep_only, read_yaml
 
 REPORT = ROOT / "results/benchmarks/set_up_and_run.csv"
 COLUMNS = ["case", "seconds", "runs", "cores", "load_before", "commit", "date", "note"]
-CASES = ["cold", "built", "nothing", "figures", "loop"]
+CASES = ["cold", "page", "built", "nothing", "figures", "loop"]
+ACTIVATED = ". .driver/bin/activate &&"
+PAGE = "collect_tables compare_controls judge_claims render_figures"
 
 
 def main():
@@ -102,10 +105,10 @@ class Bench:
 
     def measure(self, case):
         """Return the row of the table for a case."""
-        prepare = {"built": "results", "figures": "results/figures"}.get(case)
+        prepare = {"page": "results", "built": "results", "figures": "results/figures"}.get(case)
         if prepare:
             shutil.rmtree(self.clone / prepare)
-        command, note = self.loop() if case == "loop" else self.reproduce()
+        command, note = self.command(case)
         load = os.getloadavg()[0]
         begin = time.perf_counter()
         done = subprocess.run(
@@ -133,10 +136,16 @@ class Bench:
             "note": note,
         }
 
-    def reproduce(self):
-        """Return (command, note) of the main job."""
-        note = f"{len(self.runs())} runs, controls, seed study, tables, claims and figures"
-        return f"make reproduce cores={self.options.cores}", note
+    def command(self, case):
+        """Return (command, note) of a case."""
+        cores, runs = self.options.cores, len(self.runs())
+        if case == "loop":
+            return self.loop()
+        if case == "page":
+            command = f"{ACTIVATED} snakemake --use-conda --cores {cores} {PAGE}"
+            return command, f"{runs} runs, controls, tables, claims and figures"
+        note = f"{runs} runs, controls, seed study, tables, claims and figures"
+        return f"make reproduce cores={cores}", note
 
     def runs(self):
         """Return (environment, API, variant, protocol, seed, repeat) of every published run."""
@@ -160,9 +169,7 @@ class Bench:
 
     def pythons(self):
         """Return {environment: interpreter} of the environments in the clone."""
-        listed = self.output(
-            "bash", "-c", ". .driver/bin/activate && snakemake --list-conda-envs 2> /dev/null"
-        )
+        listed = self.output("bash", "-c", f"{ACTIVATED} snakemake --list-conda-envs 2> /dev/null")
         rows = [line.split("\t") for line in listed.splitlines()[1:]]
         places = {file: self.clone / location / "bin/python" for file, _, location in rows}
         return {name: places[entry["file"]] for name, entry in self.config["environments"].items()}
