@@ -1,8 +1,10 @@
-"""Time and memory of `snakemake -n`, by the number of training jobs.
+"""Time and memory of `snakemake -n`, by the number of jobs.
 
-    python tests/benchmark/dry_run.py 100 1000 10000 --options="--profile profiles/slurm"
+    python tests/benchmark/dry_run.py study 100 1000 10000 100000
+    python tests/benchmark/dry_run.py training 100 1000 10000 --options="--profile profiles/slurm"
 
-The number of jobs is set by the number of seeds; nothing runs.
+The number of jobs is set by the number of seeds: chunks of the seed study, one seed and one file
+each, or the trainings of the page. Nothing runs.
 """
 
 import argparse
@@ -18,21 +20,26 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+PART = "protocols"
 sys.path.append(str(ROOT / "workflow/scripts"))
 
 from bnyesno.runs import split_variants  # noqa: E402
 
 
-def count_trainings(config):
-    """Return the number of training jobs per seed."""
+def ask_for(what, jobs, config):
+    """Return what is changed in the configuration for about so many jobs."""
+    if what == "study":
+        seeds = round(jobs / len(config["study"]["parts"][PART]["environments"]))
+        return {"study": {"parts": {PART: {"seeds": max(1, seeds), "chunk": 1}}}}
     apis = sum(len(entry["apis"]) for entry in config["environments"].values())
-    return apis * len(split_variants(config))
+    seeds = round(jobs / apis / len(split_variants(config)))
+    return {"seeds": list(range(3, 3 + max(1, seeds)))}
 
 
-def dry_run(seeds, options, folder):
-    """Run `snakemake -n` with so many seeds; return (jobs, seconds, processor seconds, MB)."""
-    amended, log = folder / "seeds.yaml", folder / "dry_run.log"
-    amended.write_text(yaml.safe_dump({"seeds": list(range(3, 3 + seeds))}))
+def dry_run(amendment, options, folder):
+    """Run `snakemake -n` on that; return (jobs, seconds, processor seconds, MB)."""
+    amended, log = folder / "amended.yaml", folder / "dry_run.log"
+    amended.write_text(yaml.safe_dump(amendment))
     command = ["snakemake", "-n", "--quiet", "rules", "--configfile", amended, *options]
     begin = time.perf_counter()
     with log.open("w") as output:
@@ -48,15 +55,17 @@ def dry_run(seeds, options, folder):
 def main():
     """Print one line for each number of jobs asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("jobs", type=int, nargs="+", help="about how many training jobs")
+    parser.add_argument("what", choices=["study", "training"])
+    parser.add_argument("jobs", type=int, nargs="+", help="about how many")
     parser.add_argument("--options", type=shlex.split, default=[], help="of Snakemake")
     options = parser.parse_args()
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         for wanted in options.jobs:
-            seeds = max(1, round(wanted / count_trainings(config)))
-            jobs, seconds, processor, memory = dry_run(seeds, options.options, Path(folder))
-            print(f"{jobs} jobs: {seconds:.0f} s, {processor:.0f} s of processor, {memory:.0f} MB")
+            amendment = ask_for(options.what, wanted, config)
+            jobs, seconds, processor, memory = dry_run(amendment, options.options, Path(folder))
+            measured = f"{seconds:.0f} s, {processor:.0f} s of processor, {memory:.0f} MB"
+            print(f"{options.what}: {jobs} jobs in all: {measured}", flush=True)
 
 
 if __name__ == "__main__":
