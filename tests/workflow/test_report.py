@@ -1,12 +1,11 @@
 """The report, opened in a real browser: figures and claims are rendered, nothing goes wrong."""
 
-import os
 import re
 import shutil
 
 import pytest
 from browser import Browser, Unavailable, install
-from repository import ROOT, copy_repository, copy_results, run_make
+from repository import ROOT, copy_repository, copy_results, run_make, skip_or_fail
 
 pytestmark = pytest.mark.slow
 
@@ -21,9 +20,7 @@ def chromium():
     try:
         install()
     except Unavailable as reason:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"no browser, with which the report must be tested here: {reason}")
-        pytest.skip(f"no browser: {reason}")
+        skip_or_fail(f"no browser: {reason}")
 
 
 @pytest.fixture(scope="module")
