@@ -1,7 +1,6 @@
 """The report, opened in a real browser: figures and claims are rendered, nothing goes wrong."""
 
 import re
-import shutil
 
 import pytest
 from browser import Browser, Unavailable, install
@@ -24,13 +23,11 @@ def chromium():
 
 
 @pytest.fixture(scope="module")
-def report(finished_run, tmp_path_factory):
+def report(finished_for_file):
     """The report of the small experiment, which has run to its end."""
-    folder = tmp_path_factory.mktemp("report") / "copy"
-    shutil.copytree(finished_run[0].folder, folder)
-    done = run_make("report", folder)
+    done = run_make("report", finished_for_file.folder)
     assert done.returncode == 0, done.stdout
-    return folder / "results/report.html"
+    return finished_for_file.folder / "results/report.html"
 
 
 @pytest.fixture
