@@ -20,8 +20,11 @@
 
 driver := . .driver/bin/activate &&
 cores ?= 4
-# What Snakemake says is worth reading only if it fails.
-quietly = > results/logs/$@.log 2>&1 || { cat results/logs/$@.log; exit 1; }
+# Snakemake with these arguments; what it says is worth reading only if it fails.
+quietly = @mkdir -p results/logs && $(driver) snakemake $(1) \
+	> results/logs/$@.log 2>&1 || { cat results/logs/$@.log; exit 1; }
+# These targets and options of it, in their environments.
+build = $(call quietly,--use-conda --cores $(cores) $(1))
 
 .PHONY: reproduce claim sweep study figures check report paper docs crate sbom audit \
 	commands test benchmark setup lock clean-envs
@@ -51,38 +54,32 @@ check: setup
 
 # These three show the tables and figures that there are; nothing is trained.
 report: setup
-	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
-		--allowed-rules write_pages $$(snakemake --list-rules | grep '^write_.*_page$$') \
-		-- write_pages $(quietly)
-	@$(driver) snakemake report $(if $(wildcard results/figures/releases.svg),sweep) \
+	$(call build,--allowed-rules write_pages \
+		$$(snakemake --list-rules | grep '^write_.*_page$$') -- write_pages)
+	$(call quietly,report $(if $(wildcard results/figures/releases.svg),sweep) \
 		$(if $(wildcard results/figures/bn_effect.svg),study) \
-		--report results/report.html --report-stylesheet workflow/report/report.css $(quietly)
+		--report results/report.html --report-stylesheet workflow/report/report.css)
 	@echo "The report is results/report.html."
 
 paper: setup
-	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
-		--allowed-rules write_config set_paper -- set_paper $(quietly)
+	$(call build,--allowed-rules write_config set_paper -- set_paper)
 	@echo "The note is results/paper/note.pdf."
 
 docs: setup
-	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
-		build_documentation $(quietly)
+	$(call build,build_documentation)
 	@echo "The documentation starts at results/site/index.html."
 
 crate: setup
-	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
-		validate_crate $(quietly)
+	$(call build,validate_crate)
 	@grep -o 'RO-Crate is a valid .*-[0-9.]*' results/provenance/crate.txt
 	@echo "The archive is results/run.crate.zip."
 
 sbom: setup
-	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
-		write_bills $(quietly)
+	$(call build,write_bills)
 	@echo "The bills of materials are in results/provenance/bills."
 
 audit: setup
-	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
-		--forcerun audit_locks -- audit_locks $(quietly)
+	$(call build,--forcerun audit_locks -- audit_locks)
 	@$(driver) python workflow/scripts/audit_locks.py --show results/provenance/audit.json
 
 test: setup
@@ -95,8 +92,7 @@ setup:
 	@sh workflow/deploy/setup.sh
 
 commands: setup
-	@mkdir -p results/logs && $(driver) snakemake --use-conda --cores $(cores) \
-		--forcerun write_provenance -- write_provenance $(quietly)
+	$(call build,--forcerun write_provenance -- write_provenance)
 	@$(driver) python workflow/scripts/list_commands.py
 
 lock: setup

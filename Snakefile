@@ -60,12 +60,7 @@ rule all:
     input:
         rules.write_config.output,
         expand(PACKAGE_LIST, environment=ENVIRONMENT_FILES),
-        rules.collect_tables.output,
-        rules.compare_controls.output,
-        rules.judge_claims.output if "claims" in config else [],
-        rules.render_figures.input,
-        rules.collect_study.output if "study" in config else [],
-        rules.render_seeds.output if "study" in config else [],
+        TABLES_AND_FIGURES,
         rules.write_provenance.output,
     message:
         "Tables, claims and figures are complete"

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +37,13 @@ def run_make(target, folder):
         text=True,
         timeout=300,
     )
+
+
+def skip_or_fail(reason):
+    """Skip a test for want of something; in continuous integration, which must have it, fail."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}; in continuous integration it must be there")
+    pytest.skip(reason)
 
 
 def copy_results(target):

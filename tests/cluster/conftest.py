@@ -1,10 +1,9 @@
 """A Slurm cluster for the tests, and Snakemake runs on it that never outlive their test."""
 
-import os
 import signal
 
 import pytest
-from repository import ROOT
+from repository import ROOT, skip_or_fail
 from slurm import Cluster, Unavailable, install
 from submission import IMPATIENT, Run
 
@@ -33,9 +32,7 @@ def cluster(framework_pythons):
     try:
         install()
     except Unavailable as reason:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"no Slurm, which must be tested here: {reason}")
-        pytest.skip(f"no Slurm: {reason}")
+        skip_or_fail(f"no Slurm: {reason}")
     with Cluster() as running:
         yield running
 

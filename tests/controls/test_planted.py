@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy
 import pytest
-from bnyesno.compare import make_tables
+from bnyesno.tables_on_request import make_tables
 from planted_runs import ROWS, STEPS, Variant, make_config, plant, published
 
 

@@ -21,6 +21,10 @@ class Workspace:
 
     folder: Path
 
+    def copy(self, target):
+        """Copy it as it is; return the copy."""
+        return Workspace(shutil.copytree(self.folder, target))
+
     def snakemake(self, *arguments):
         """Run the workflow as a user would; return the finished process."""
         prefix = ROOT / ".snakemake/conda"
@@ -72,8 +76,7 @@ def small(framework_pythons, tmp_path_factory):
 @pytest.fixture(scope="session")
 def finished_run(small, tmp_path_factory):
     """A copy in which it has run, and what that printed. Only read it."""
-    workspace = Workspace(tmp_path_factory.mktemp("finished") / "copy")
-    shutil.copytree(small.folder, workspace.folder)
+    workspace = small.copy(tmp_path_factory.mktemp("finished") / "copy")
     done = workspace.snakemake()
     assert done.returncode == 0, done.stdout
     return workspace, done.stdout
@@ -82,5 +85,10 @@ def finished_run(small, tmp_path_factory):
 @pytest.fixture
 def finished(finished_run, tmp_path):
     """A copy of one's own in which the small experiment has run."""
-    shutil.copytree(finished_run[0].folder, tmp_path / "copy")
-    return Workspace(tmp_path / "copy")
+    return finished_run[0].copy(tmp_path / "copy")
+
+
+@pytest.fixture(scope="module")
+def finished_for_file(finished_run, tmp_path_factory):
+    """The same for all tests of a file together."""
+    return finished_run[0].copy(tmp_path_factory.mktemp("finished_for_file") / "copy")

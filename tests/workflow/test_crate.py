@@ -12,14 +12,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def packed(finished_run, tmp_path_factory):
+def packed(finished_for_file):
     """A copy of the small experiment, packed by `make crate`."""
-    folder = tmp_path_factory.mktemp("packed") / "copy"
-    shutil.copytree(finished_run[0].folder, folder)
-    done = run_make("crate", folder)
+    done = run_make("crate", finished_for_file.folder)
     assert done.returncode == 0, done.stdout
     assert "RO-Crate is a valid workflow-run-crate-0.5\n" in done.stdout
-    return folder
+    return finished_for_file.folder
 
 
 @pytest.fixture(scope="module")

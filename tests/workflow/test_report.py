@@ -1,12 +1,10 @@
 """The report, opened in a real browser: figures and claims are rendered, nothing goes wrong."""
 
-import os
 import re
-import shutil
 
 import pytest
 from browser import Browser, Unavailable, install
-from repository import ROOT, copy_repository, copy_results, run_make
+from repository import ROOT, copy_repository, copy_results, run_make, skip_or_fail
 
 pytestmark = pytest.mark.slow
 
@@ -21,19 +19,15 @@ def chromium():
     try:
         install()
     except Unavailable as reason:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"no browser, with which the report must be tested here: {reason}")
-        pytest.skip(f"no browser: {reason}")
+        skip_or_fail(f"no browser: {reason}")
 
 
 @pytest.fixture(scope="module")
-def report(finished_run, tmp_path_factory):
+def report(finished_for_file):
     """The report of the small experiment, which has run to its end."""
-    folder = tmp_path_factory.mktemp("report") / "copy"
-    shutil.copytree(finished_run[0].folder, folder)
-    done = run_make("report", folder)
+    done = run_make("report", finished_for_file.folder)
     assert done.returncode == 0, done.stdout
-    return folder / "results/report.html"
+    return finished_for_file.folder / "results/report.html"
 
 
 @pytest.fixture

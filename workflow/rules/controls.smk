@@ -64,6 +64,7 @@ rule compare_controls:
         code=[
             "workflow/scripts/bnyesno/controls.py",
             "workflow/scripts/bnyesno/compare.py",
+            "workflow/scripts/bnyesno/tables_on_request.py",
             "workflow/scripts/bnyesno/tables.py",
         ],
         config=MERGED_CONFIG,

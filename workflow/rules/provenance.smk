@@ -13,6 +13,15 @@ WORKFLOW_FILES = sorted(
     for kind in ["rules/*.smk", "scripts/**/*.py", "schemas/*.yaml"]
     for path in Path("workflow").glob(kind)
 )
+# What `rule all` is for; provenance and crate are about it.
+TABLES_AND_FIGURES = [
+    rules.collect_tables.output,
+    rules.compare_controls.output,
+    rules.judge_claims.output if "claims" in config else [],
+    rules.render_figures.input,
+    rules.collect_study.output if "study" in config else [],
+    rules.render_seeds.output if "study" in config else [],
+]
 PROVENANCE = expand(f"{RESULTS}/provenance/{{file}}", file=["run.json", "resources.csv"])
 
 
@@ -22,13 +31,7 @@ rule write_provenance:
         config=MERGED_CONFIG,
         packages=expand(PACKAGE_LIST, environment=ENVIRONMENT_FILES),
         runs=f"{RESULTS}/tables/runs.csv",
-        results=[
-            rules.compare_controls.output,
-            rules.judge_claims.output if "claims" in config else [],
-            rules.render_figures.input,
-            rules.collect_study.output if "study" in config else [],
-            rules.render_seeds.output if "study" in config else [],
-        ],
+        results=TABLES_AND_FIGURES,
     output:
         run=PROVENANCE[0],
         resources=PROVENANCE[1],
@@ -71,8 +74,7 @@ rule write_crate:
         results=[
             rules.write_provenance.output,
             rules.write_provenance.input.packages,
-            rules.collect_tables.output,
-            rules.write_provenance.input.results,
+            TABLES_AND_FIGURES,
         ],
         workflow=["Snakefile", *WORKFLOW_FILES],
     output:

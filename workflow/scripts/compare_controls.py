@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 import yaml
-from bnyesno import compare
+from bnyesno import tables_on_request
 from bnyesno.tables import write_table
 
 
@@ -15,7 +15,7 @@ def main():
     parser.add_argument("--output-folder", type=Path, required=True)
     options = parser.parse_args()
     config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
-    for name, table in compare.make_tables(config).items():
+    for name, table in tables_on_request.make_tables(config).items():
         write_table(table, options.output_folder / f"{name}.csv")
 
 
