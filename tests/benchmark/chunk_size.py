@@ -2,10 +2,11 @@
 
     python tests/benchmark/chunk_size.py study 2 20 200 2000      # as root
     python tests/benchmark/chunk_size.py training 1 10 100
+    python tests/benchmark/chunk_size.py run 1
 
-Each size is one Slurm job on the cluster of tests/cluster/slurm.py, alone on the machine: a chunk
-of the seed study's part `protocols`, or the trainings of tf.keras (`seeds_per_job`), as the
-workflow submits them. Scheduling is what Slurm's job took beyond the command that trains.
+Runs on the cluster of tests/cluster/slurm.py, as the workflow submits it: one job, a chunk of the
+seed study's part `protocols` or the trainings of tf.keras (`seeds_per_job`); or all jobs of the
+default run. Scheduling is what Slurm's jobs took beyond the rules' commands.
 """
 
 import argparse
@@ -24,13 +25,23 @@ from submission import IMPATIENT, Run  # noqa: E402
 
 PART = "protocols"
 REPORT = ROOT / "results/benchmarks/chunk_size.csv"
-COLUMNS = ["what", "environment", "seeds", "job_seconds", "training_seconds", "share", "memory_mb"]
+COLUMNS = [
+    "what",
+    "environment",
+    "seeds",
+    "jobs",
+    "job_seconds",
+    "work_seconds",
+    "share",
+    "memory_mb",
+]
+NOT_SUBMITTED = ("write_config", "list_packages", "write_provenance")
 
 
 def main():
     """Print a line for each size, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["study", "training"])
+    parser.add_argument("what", choices=["study", "training", "run"])
     parser.add_argument("sizes", type=int, nargs="+", help="seeds in the job")
     parser.add_argument("--environment", default="tf1.14-keras2.2.4")
     options = parser.parse_args()
@@ -50,7 +61,7 @@ def main():
 
 
 def measure(what, environment, size):
-    """Return the row of one job with so many seeds."""
+    """Return the row of a run with so many seeds."""
     with tempfile.TemporaryDirectory() as folder:
         clone = copy_repository(Path(folder) / "copy")
         amended, target = ask_for(what, environment, size)
@@ -61,31 +72,44 @@ def measure(what, environment, size):
         try:
             if running.finish(3600):
                 sys.exit(running.log.read_text())
-            (job,) = running.slurm_ids()
+            jobs = running.slurm_ids()
+            job_seconds = sum(map(seconds_of, jobs))
         finally:
             running.kill()
-        (benchmark,) = (clone / "results/benchmarks").rglob("*.tsv")
-        with benchmark.open() as stream:
-            (measured,) = csv.DictReader(stream, delimiter="\t")
-    job_seconds, training_seconds = seconds_of(job), float(measured["s"])
+        measured = read_benchmarks(clone / "results/benchmarks")
+    work_seconds = sum(float(row["s"]) for row in measured)
     return {
         "what": what,
         "environment": environment,
         "seeds": size,
+        "jobs": len(jobs),
         "job_seconds": job_seconds,
-        "training_seconds": f"{training_seconds:.1f}",
-        "share": f"{1 - training_seconds / job_seconds:.3f}",
-        "memory_mb": measured["max_rss"],
+        "work_seconds": f"{work_seconds:.1f}",
+        "share": f"{1 - work_seconds / job_seconds:.3f}",
+        "memory_mb": max(float(row["max_rss"]) for row in measured if row["max_rss"] != "NA"),
     }
 
 
+def read_benchmarks(folder):
+    """Return what Snakemake measured of every rule that was submitted, as it wrote it."""
+    measured = []
+    for path in sorted(folder.rglob("*.tsv")):
+        if path.relative_to(folder).parts[0].removesuffix(".tsv") not in NOT_SUBMITTED:
+            with path.open() as stream:
+                measured += csv.DictReader(stream, delimiter="\t")
+    return measured
+
+
 def ask_for(what, environment, size):
-    """Return (what is changed in the configuration, a file to ask for) for one job of a size."""
+    """Return (what is changed in the configuration, the target) for a run with so many seeds."""
     if what == "study":
         amended = {"study": {"parts": {PART: {"seeds": size, "chunk": size}}}}
         chunk = {"part": PART, "environment": environment, "first": 0, "last": size - 1}
         return amended, CHUNK.format(results="results", **chunk)
-    amended = {"seeds": list(range(3, 3 + size)), "seeds_per_job": size}
+    seeds = list(range(3, 3 + size))
+    if what == "run":
+        return {"seeds": seeds}, "all"
+    amended = {"seeds": seeds, "seeds_per_job": size}
     cell = {"environment": environment, "api": "tf.keras", "variant": "plain"}
     first = {"protocol": "question", "seed": 3, "repeat": 1}
     return amended, RECORD.format(results="results", **cell, **first)
@@ -101,9 +125,9 @@ def seconds_of(job):
 def describe(row):
     """Return a row as a line to read."""
     return (
-        f"{row['what']} {row['environment']}: {row['seeds']:5} seeds, job {row['job_seconds']} s, "
-        f"of which training {row['training_seconds']} s: {float(row['share']):.1%} is scheduling; "
-        f"{row['memory_mb']} MB"
+        f"{row['what']}, {row['seeds']} seeds: {row['jobs']} jobs, {row['job_seconds']} s in all, "
+        f"{row['work_seconds']} s of it work, {float(row['share']):.1%} scheduling; "
+        f"up to {row['memory_mb']} MB"
     )
 
 

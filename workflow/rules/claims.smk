@@ -23,6 +23,8 @@ rule judge_claims:
         f"{RESULTS}/logs/judge_claims.log",
     benchmark:
         f"{RESULTS}/benchmarks/judge_claims.tsv"
+    group:
+        "table"
     conda:
         FIGURES_ENVIRONMENT
     threads: 1

@@ -33,6 +33,8 @@ for figure, table in FIGURES.items():
             f"{RESULTS}/logs/render_{figure}.log",
         benchmark:
             f"{RESULTS}/benchmarks/render_{figure}.tsv"
+        group:
+            "figure"
         conda:
             FIGURES_ENVIRONMENT
         threads: 1

@@ -147,6 +147,8 @@ for figure, tables in STUDY_FIGURES.items():
             f"{RESULTS}/logs/render_{figure}.log",
         benchmark:
             f"{RESULTS}/benchmarks/render_{figure}.tsv"
+        group:
+            "figure"
         conda:
             FIGURES_ENVIRONMENT
         threads: 1

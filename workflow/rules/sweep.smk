@@ -138,6 +138,8 @@ rule render_releases:
         f"{RESULTS}/logs/render_releases.log",
     benchmark:
         f"{RESULTS}/benchmarks/render_releases.tsv"
+    group:
+        "figure"
     conda:
         FIGURES_ENVIRONMENT
     threads: 1
