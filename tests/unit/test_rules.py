@@ -70,3 +70,16 @@ def test_file_opens_with_what_goes_in_and_out(path):
 def test_lint(command):
     done = run_driver(*command.split())
     assert done.returncode == 0, done.stdout
+
+
+def test_rules_that_the_documentation_names_exist():
+    """Rule names of training jobs are computed, so a page that shows one can go stale."""
+    rules = run_driver("snakemake", "--list-rules").stdout.split()
+    pages = [ROOT / "README.md", *ROOT.glob("docs/*.md")]
+    named = {
+        name
+        for page in pages
+        for name in re.findall(r"(\w+):(?:runtime|mem_mb|threads)=", page.read_text("utf-8"))
+    }
+    assert named
+    assert named <= set(rules)
