@@ -35,7 +35,7 @@ COLUMNS = [
     "share",
     "memory_mb",
 ]
-NOT_SUBMITTED = ("write_config", "list_packages", "write_provenance")
+NOT_SUBMITTED = ("list_packages", "write_provenance")
 
 
 def main():

@@ -1,8 +1,13 @@
 """The cells and chunks of the seed study, and the claims that are decided from its effects."""
 
+import json
+from pathlib import Path
+
+import numpy
 import pandas
 import pytest
 from bnyesno import study_claims
+from bnyesno.chunks import read_parts
 from bnyesno.claims import NOT_REPRODUCED, NOT_TESTED, REFUTED, REPRODUCED, judge
 from bnyesno.runs import chunk_paths, study_trainings, tables_of_study
 from bnyesno.tables import COLUMNS
@@ -68,6 +73,37 @@ def test_raising_the_seeds_adds_chunks_only(config):
     after = chunk_paths(config, "protocols", "x")
     assert after[:2] == before
     assert [path.rsplit("/", 1)[1] for path in after[2:]] == ["seeds4-5.npz", "seeds6-6.npz"]
+
+
+def write_chunks(config, part, environment):
+    """Write the chunks of a part, each loss the number of its cell, epoch and seed."""
+    settings = config["study"]["parts"][part]
+    cells = expand(config, *settings["runs"])
+    for path in map(Path, chunk_paths(config, part, environment)):
+        first, last = map(int, path.stem.removeprefix("seeds").split("-"))
+        seeds = numpy.arange(first, last + 1)
+        arrays = {"seeds": seeds, "cells": json.dumps(cells)}
+        for position, cell in enumerate(cells):
+            places = numpy.arange(len(noted_epochs(settings, cell)))
+            numbers = 100.0 * position + 10.0 * places + seeds[:, None]
+            arrays[f"{position}/evaluations"] = numpy.repeat(numbers[..., None], 3, axis=2)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        numpy.savez(path, **arrays)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7])
+def test_rows_do_not_depend_on_the_size_of_the_chunks(config, size, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runs = [{"variant": ["plain", "bn"], "protocol": "question"}]
+    part = {"environments": ["x"], "seeds": 7, "chunk": size, "noted": [5], "runs": runs}
+    config["study"]["parts"] = {"p": part}
+    write_chunks(config, "p", "x")
+    table = read_parts(config, ["p"], "study")
+    assert list(table["seed"]) == list(range(7)) * 4
+    assert list(table["variant"]) == ["plain"] * 14 + ["bn"] * 14
+    assert list(table["epoch"]) == ([5] * 7 + [20] * 7) * 2
+    starts = (0, 10, 100, 110)
+    assert list(table["held_out_loss"]) == [start + seed for start in starts for seed in range(7)]
 
 
 def test_each_part_is_in_one_table(config):

@@ -5,6 +5,7 @@ Out: results/provenance/config.yaml, results/provenance/packages/{environment}.c
 """
 
 
+# No benchmark: it runs within Snakemake, whose own seconds would be measured.
 rule write_config:
     input:
         "workflow/templates/config.yaml",
@@ -12,8 +13,6 @@ rule write_config:
         MERGED_CONFIG,
     log:
         f"{RESULTS}/logs/write_config.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/write_config.tsv"
     localrule: True
     threads: 1
     resources:

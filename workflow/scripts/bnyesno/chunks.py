@@ -1,5 +1,6 @@
 """From the chunks of the seed study to one table: a row per cell, noted epoch and seed."""
 
+import itertools
 import json
 from collections import Counter
 from pathlib import Path
@@ -18,19 +19,21 @@ RUN = ["part", "environment", *CELL, "epoch"]  # what a row of the table is abou
 def read_parts(config, parts, name):
     """Return the table `name` (study or sensitivity) of these parts, in the configuration's order.
 
-    Every column but the losses and the seed is categorical where it is text, so it stays small.
+    Within a cell and epoch by seed, however the seeds were shared out among chunks. Every column
+    but the losses and the seed is categorical where it is text, so it stays small.
     """
-    frames = [
-        read_chunk(path, config["study"]["parts"][part], part, environment)
-        for part, environment in study_trainings(config, parts)
-        for path in chunk_paths(config, part, environment)
-    ]
+    frames = []
+    for part, environment in study_trainings(config, parts):
+        settings = config["study"]["parts"][part]
+        paths = chunk_paths(config, part, environment)
+        chunks = [read_chunk(path, settings, part, environment) for path in paths]
+        frames += itertools.chain.from_iterable(zip(*chunks, strict=True))
     table = pandas.concat(frames, ignore_index=True)[list(COLUMNS[name])]
     return table.astype(dict.fromkeys(table.select_dtypes(object), "category"))
 
 
 def read_chunk(path, settings, part, environment):
-    """Return the rows of one chunk."""
+    """Return the rows of one chunk, a table for each cell and noted epoch, in their order."""
     frames = []
     with numpy.load(path) as chunk:
         seeds = chunk["seeds"]
@@ -42,7 +45,7 @@ def read_chunk(path, settings, part, environment):
                 described = {**cell, "steps": steps * epoch}
                 frame = {"part": part, "environment": environment, **described, "epoch": epoch}
                 frames.append(pandas.DataFrame({**frame, "seed": seeds, **values}))
-    return pandas.concat(frames, ignore_index=True)
+    return frames
 
 
 def read_compared(config, parts):
