@@ -91,6 +91,16 @@ def test_name_that_makes_no_file_name(config):
     assert line.startswith('config: variants: found "a b", expected text that matches')
 
 
+@pytest.mark.parametrize("key", ["environments", "controls"])
+def test_name_that_makes_the_logs_of_a_group_too_long(config, key):
+    name = "n" * 25
+    config[key][name] = next(iter(config[key].values()))
+    assert mistakes_in(config) == [
+        f'config: {key}: found "{name}", expected at most 24 characters (a short name, since a '
+        "cluster's logs are named after the rules of several of them)"
+    ]
+
+
 def test_unknown_key(config):
     config["sedes"] = [3]
     (line,) = mistakes_in(config)

@@ -83,3 +83,14 @@ def test_rules_that_the_documentation_names_exist():
     }
     assert named
     assert named <= set(rules)
+
+
+def test_logs_of_grouped_jobs_can_be_named():
+    """Slurm's executor makes a folder group_GROUP_RULE..., of up to five rules; else it hangs."""
+    rules = run_driver("snakemake", "--list-rules").stdout.split()
+    grouped = ("train_", "control_", "render_", "collect_tables", "judge_", "compare_controls")
+    alone = ("train_study_",)  # one chunk to a job
+    names = [name for name in rules if name.startswith(grouped) and not name.startswith(alone)]
+    longest = sorted(map(len, names))[-5:]
+    assert len(longest) == 5
+    assert len("group_control_") + sum(longest) + len("____") + len("_...") <= 255

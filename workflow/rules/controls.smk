@@ -7,11 +7,13 @@ Out: results/controls/{change}/{environment}/{api}/{variant}/{protocol}/*.json,
 
 CONTROL_JOBS = control_jobs(config)
 
-for job, runs in CONTROL_JOBS.items():
+# Numbered: Slurm's executor names a log after up to five rules of a group, and a file name ends at
+# 255 characters.
+for number, (job, runs) in enumerate(CONTROL_JOBS.items(), start=1):
 
     rule:
         name:
-            name_rule("control", *job)
+            name_rule("control", job.process, str(number))
         input:
             script="workflow/scripts/train.py",
             code=TRAINING_CODE,

@@ -94,6 +94,7 @@ def expectation(error):
         "maxProperties": f"at most {value} key(s)",
         "uniqueItems": "no item twice",
         "pattern": f"text that matches {value}",
+        "maxLength": f"at most {value} characters",
     }
     described = error.schema.get("description") if isinstance(error.schema, dict) else None
     expected = words.get(error.validator) or described or error.message
