@@ -31,6 +31,8 @@ rule chunk:
     params:
         seconds=config["seconds"],
     shell:
-        "echo start {wildcards.number} $SLURMD_NODENAME $SLURM_JOB_ID >> history.txt;"
+        # The job's id as Slurm or as Grid Engine has it.
+        "echo start {wildcards.number} ${{SLURMD_NODENAME:-$HOSTNAME}} ${{SLURM_JOB_ID:-$JOB_ID}}"
+        " >> history.txt;"
         " {resources.before} sleep {params.seconds};"
         " echo finish {wildcards.number} >> history.txt; touch {output}"
