@@ -94,3 +94,11 @@ def test_logs_of_grouped_jobs_can_be_named():
     longest = sorted(map(len, names))[-5:]
     assert len(longest) == 5
     assert len("group_control_") + sum(longest) + len("____") + len("_...") <= 255
+
+
+@pytest.mark.parametrize("text", RULES)
+def test_what_waits_for_every_run_is_in_no_group(text):
+    """Whenever a job is done, Snakemake goes through all that a job in a group waits for."""
+    inputs = text.partition("input:")[2].partition("output:")[0]
+    if re.search(r"\b(record_paths|job_records|study_files|chunk_paths|release_records)\(", inputs):
+        assert "group" not in directives(text)

@@ -24,7 +24,7 @@ rule judge_claims:
     benchmark:
         f"{RESULTS}/benchmarks/judge_claims.tsv"
     group:
-        "table"
+        "figure"
     conda:
         FIGURES_ENVIRONMENT
     threads: 1

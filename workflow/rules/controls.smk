@@ -82,8 +82,6 @@ rule compare_controls:
         f"{RESULTS}/logs/compare_controls.log",
     benchmark:
         f"{RESULTS}/benchmarks/compare_controls.tsv"
-    group:
-        "table"
     conda:
         FIGURES_ENVIRONMENT
     threads: 1

@@ -19,8 +19,6 @@ rule collect_tables:
         f"{RESULTS}/logs/collect_tables.log",
     benchmark:
         f"{RESULTS}/benchmarks/collect_tables.tsv"
-    group:
-        "table"
     conda:
         FIGURES_ENVIRONMENT
     threads: 1
