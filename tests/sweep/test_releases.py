@@ -24,7 +24,8 @@ def make_run(release, variant, loss=0.5, start="1", trajectory="2", mode="defaul
     record = {
         "cell": {"variant": variant, "protocol": "question", "seeds": {"graph": seed},
                  "settings": {"training_rows": [0, 90]}},
-        "machine": {"tensorflow": "1", "keras": "1", "python": "3.7", "executes_eagerly": False},
+        "machine": {"tensorflow": "1", "keras": "1", "python": "3.7", "executes_eagerly": False,
+                    "cpu_instructions": "avx"},
         "evaluations": {"90:100": loss},
         "initial_weights": {"sha256": start},
         "final_weights": {"sha256": "9"},

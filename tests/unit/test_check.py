@@ -94,3 +94,13 @@ def test_the_larger_spread_of_both_runs_counts():
     fresh["runs"].loc[KERAS, "val_loss"] += 5 * MARGIN * RANGE
     found = {one.column: one.within for one in compare(make_run(), fresh)}
     assert found == {"val_loss": True, "maximum": True}
+
+
+@pytest.mark.parametrize(("instructions", "within"), [(OLD, False), (NEW, True)])
+def test_a_table_that_names_its_processor_is_judged_by_it(instructions, within):
+    """The sweep may have run elsewhere than the rest."""
+    reference, fresh = make_run(), make_run()
+    for run, loss, made_on in ((reference, 0.75, OLD), (fresh, 0.75 + KERNEL, instructions)):
+        run["releases"] = pandas.DataFrame({"cpu_instructions": [made_on], "val_loss": [loss]})
+    found = {one.column: one.within for one in compare(reference, fresh)}
+    assert found["val_loss"] == within

@@ -60,6 +60,7 @@ def release_rows(release, mode, record, claims):
             "release": release,
             "mode": mode,
             **{key: machine[key] for key in ("tensorflow", "keras", "python", "executes_eagerly")},
+            "cpu_instructions": machine["cpu_instructions"],
             "variant": cell["variant"],
             "protocol": cell["protocol"],
             "seed": cell["seeds"]["graph"],

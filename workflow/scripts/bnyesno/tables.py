@@ -243,6 +243,7 @@ COLUMNS = {
         "keras": "version of its tf.keras",
         "python": "version of Python",
         "executes_eagerly": "whether operations ran as they were created",
+        "cpu_instructions": "instruction sets of the processor",
         "variant": CELL_COLUMNS["variant"],
         "protocol": CELL_COLUMNS["protocol"],
         "seed": "graph-level seed",
