@@ -72,7 +72,7 @@ def measure(what, environment, size):
         try:
             if running.finish(3600):
                 sys.exit(running.log.read_text())
-            jobs = running.slurm_ids()
+            jobs = running.job_ids()
             job_seconds = sum(map(seconds_of, jobs))
         finally:
             running.kill()

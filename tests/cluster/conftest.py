@@ -44,7 +44,7 @@ def start(cluster):
 
     def start(folder, *arguments, profile="profiles/slurm"):
         chosen = ("--profile", ROOT / profile) if profile else ()
-        started.append(Run(folder, *chosen, *arguments))
+        started.append(Run(folder, *chosen, *arguments, cancel=cluster.cancel))
         return started[-1]
 
     yield start

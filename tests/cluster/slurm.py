@@ -69,49 +69,45 @@ class Unavailable(Exception):
     """Why there can be no cluster here."""
 
 
-def install():
-    """Install the packages that are missing. Raises Unavailable."""
+def install(packages=PACKAGES, programs=DAEMONS):
+    """Install the packages if their programs are missing. Raises Unavailable."""
     if os.geteuid() != 0:
-        raise Unavailable("only root can start a Slurm cluster with several nodes on one machine")
+        raise Unavailable("only root can start a cluster on one machine")
     if subprocess.run(
         ["unshare", "--net", "--mount", *OWN_NAMESPACE, "true"], capture_output=True
     ).returncode:
         raise Unavailable("namespaces are not allowed here (unshare --net --mount --pid)")
-    if all(map(shutil.which, DAEMONS)):
+    if all(map(shutil.which, programs)):
         return
     apt = shutil.which("apt-get")
     if not apt:
-        raise Unavailable(f"{', '.join(DAEMONS)} are not installed, and there is no apt-get")
+        raise Unavailable(f"{', '.join(programs)} are not installed, and there is no apt-get")
     # The daemons that the packages would start are not wanted.
     quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}}
     quiet |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "timeout": 240}
     subprocess.run([apt, "update"], **quiet)
-    done = subprocess.run([apt, "install", "-y", "--no-install-recommends", *PACKAGES], **quiet)
+    done = subprocess.run([apt, "install", "-y", "--no-install-recommends", *packages], **quiet)
     if done.returncode:
-        raise Unavailable(f"apt-get cannot install {', '.join(PACKAGES)}: {done.stdout[-500:]}")
+        raise Unavailable(f"apt-get cannot install {', '.join(packages)}: {done.stdout[-500:]}")
 
 
 class Cluster:
     """Two nodes with two cores each, a controller, and munge; to be used as a context manager."""
 
+    private = (CONFIGURATION.parent,)  # the folders of which it has its own, empty at first
+    cancel = "scancel"
+
     def __init__(self):
         """Nothing is started yet."""
-        self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="cluster-"))
         self._daemons = {}
         self._outside = None
 
     def __enter__(self):
-        """Start everything, and wait until both nodes are idle."""
+        """Start everything, and wait until it takes jobs."""
         try:
-            self._outside = move_inside()
-            self._configure()
-            (self.folder / "munge.key").write_bytes(os.urandom(128))
-            (self.folder / "munge.key").chmod(0o400)
-            self._start_munge()
-            self.start("controller")
-            for node in NODES:
-                self.start(node)
-            self.wait_for_nodes()
+            self._outside = move_inside(self.private)
+            self._start_all()
         except BaseException:
             self.__exit__()
             raise
@@ -124,6 +120,17 @@ class Cluster:
         if self._outside is not None:
             move_back(*self._outside)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start_all(self):
+        """Start everything, and wait until both nodes are idle."""
+        self._configure()
+        (self.folder / "munge.key").write_bytes(os.urandom(128))
+        (self.folder / "munge.key").chmod(0o400)
+        self._start_munge()
+        self.start("controller")
+        for node in NODES:
+            self.start(node)
+        self.wait_for_nodes()
 
     def _configure(self):
         """Write slurm.conf."""
@@ -166,9 +173,7 @@ class Cluster:
         """Kill the controller or a node, with everything that runs on it."""
         process = self._daemons.pop(name, None)
         if process and process.poll() is None:
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-            for pid in map(int, children.split() or [process.pid]):
-                os.kill(pid, how)
+            os.kill(first_child(process), how)
             process.wait()
 
     def wait_for_nodes(self):
@@ -182,21 +187,28 @@ class Cluster:
         )
 
 
+def first_child(process):
+    """Return the id of what runs in a process namespace, or of the process if that has ended."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    return int((children.split() or [process.pid])[0])
+
+
 def run(*command):
     """Return what a command prints, nothing if it fails."""
     return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
 
 
-def move_inside():
-    """Move this thread, and what it will start, to an empty network and a private /etc/slurm.
+def move_inside(private):
+    """Move this thread, and what it will start, to an empty network and private, empty folders.
 
     Returns what `move_back` takes.
     """
-    CONFIGURATION.parent.mkdir(exist_ok=True)
     outside = [os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY) for kind in ("net", "mnt")]
     check(LIBC.unshare(CLONE_NEWNET | CLONE_NEWNS))
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", CONFIGURATION.parent], check=True)
+    for folder in private:
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
     # A second loopback address: with 127.0.0.1 alone, getaddrinfo finds that there is no IPv4.
     address = struct.pack("16sHH4s8x", b"lo:2", socket.AF_INET, 0, socket.inet_aton("127.0.0.2"))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
@@ -228,11 +240,10 @@ def wait_until(condition, what, seconds):
         time.sleep(0.1)
 
 
-def main():
-    """Run a cluster until Ctrl-C."""
-    install()
-    with Cluster() as cluster:
-        print(run("sinfo"), f"Logs: {cluster.folder}. Ctrl-C stops it.", sep="\n", flush=True)
+def run_until_interrupted(kind, *show):
+    """Run a cluster until Ctrl-C; first show what a command says of it."""
+    with kind() as cluster:
+        print(run(*show), f"Logs: {cluster.folder}. Ctrl-C stops it.", sep="\n", flush=True)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             signal.pause()
@@ -241,4 +252,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    install()
+    run_until_interrupted(Cluster, "sinfo")

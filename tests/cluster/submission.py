@@ -1,12 +1,13 @@
-"""Running Snakemake on the cluster of slurm.py."""
+"""Running Snakemake on a cluster, and what its chunks did."""
 
 import os
 import re
 import signal
 import subprocess
+from collections import Counter
 
 from repository import ACTIVATE, ROOT
-from slurm import DIES_WITH_PARENT, OWN_NAMESPACE, run, wait_until
+from slurm import DIES_WITH_PARENT, OWN_NAMESPACE, first_child, run, wait_until
 
 # This cluster answers at once.
 IMPATIENT = (
@@ -21,9 +22,10 @@ SACCT = ROOT / "profiles/slurm/bin"
 class Run:
     """One Snakemake process; it ends with this one, and all that it started here with it."""
 
-    def __init__(self, folder, *arguments):
+    def __init__(self, folder, *arguments, cancel="scancel"):
         """Start it; what it prints goes to the file run.log in the folder."""
         self.folder = folder
+        self.cancel = cancel
         self.log = folder / "run.log"
         environment = {key: value for key, value in os.environ.items() if key != "SLURM_CONF"}
         command = f'PATH="{SACCT}:$PATH"; {ACTIVATE}'
@@ -47,14 +49,18 @@ class Run:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-            run("scancel", *self.slurm_ids())
+            run(self.cancel, *self.job_ids())
 
-    def slurm_ids(self):
-        """Return the Slurm job ids of all jobs that it has submitted."""
+    def interrupt(self):
+        """Press Ctrl-C."""
+        os.kill(first_child(self.process), signal.SIGINT)
+
+    def job_ids(self):
+        """Return the ids, in the queue, of all jobs that it has submitted."""
         return re.findall(r"with (?:SLURM|external) jobid '?(\d+)", self.log.read_text())
 
     def history(self, word):
-        """Return what the chunks noted: [chunk, node, Slurm job id] for "start", else [chunk]."""
+        """Return what the chunks noted: [chunk, node, job's id] for "start", else [chunk]."""
         file = self.folder / "history.txt"
         lines = file.read_text().splitlines() if file.exists() else []
         return [line.split()[1:] for line in lines if line.startswith(f"{word} ")]
@@ -63,3 +69,23 @@ class Run:
         """Wait until so many chunks have noted the word."""
         what = f"{count} chunks to {word} (see {self.log})"
         wait_until(lambda: len(self.history(word)) >= count, what, seconds)
+
+
+def first_job(running, chunk):
+    """Return the id, in the queue, of a chunk's first job."""
+    return next(job for number, _, job in running.history("start") if number == chunk)
+
+
+def starts(running):
+    """Return {chunk: number of times that it was started}."""
+    return Counter(number for number, *_ in running.history("start"))
+
+
+def finishes(running):
+    """Return {chunk: number of times that it got to its end}."""
+    return Counter(number for (number,) in running.history("finish"))
+
+
+def once(chunks):
+    """Return {"1": 1, "2": 1, ...}."""
+    return {str(number): 1 for number in range(1, chunks + 1)}

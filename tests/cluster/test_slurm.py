@@ -5,12 +5,11 @@ For what goes wrong the chunks sleep (toy.smk); profile, executor and cluster ar
 
 import signal
 import time
-from collections import Counter
 
 import pytest
 from repository import ROOT, copy_repository, keep_only, read_yaml, write_yaml
 from slurm import run, wait_until
-from submission import IMPATIENT
+from submission import IMPATIENT, finishes, first_job, once, starts
 
 CANCELLED, TOO_LONG, TOO_LARGE = "1", "2", "3"
 KEPT_CONTROLS = ("published", "initial_weights", "start_of_first")
@@ -26,26 +25,6 @@ def failing(toy):
     wait_until(lambda: len(starts(running)) == 4, f"four chunks to start ({running.log})", 60)
     run("scancel", first_job(running, CANCELLED))
     return running
-
-
-def first_job(running, chunk):
-    """Return the Slurm job id of a chunk's first attempt."""
-    return next(job for number, _, job in running.history("start") if number == chunk)
-
-
-def starts(running):
-    """Return {chunk: number of times that it was started}."""
-    return Counter(number for number, *_ in running.history("start"))
-
-
-def finishes(running):
-    """Return {chunk: number of times that it got to its end}."""
-    return Counter(number for (number,) in running.history("finish"))
-
-
-def once(chunks):
-    """Return {"1": 1, "2": 1, ...}."""
-    return {str(number): 1 for number in range(1, chunks + 1)}
 
 
 def copy_small(folder):
@@ -101,9 +80,9 @@ def test_slurm_run_equals_local_run(start, tmp_path, failing):
     assert slurm.finish(220) == 0, slurm.log.read_text()
     assert local.finish(220) == 0, local.log.read_text()
 
-    assert len(slurm.slurm_ids()) > 3
+    assert len(slurm.job_ids()) > 3
     job_logs = list((clones["slurm"] / ".snakemake/slurm_logs").rglob("*.log"))
-    assert len(job_logs) >= len(slurm.slurm_ids())
+    assert len(job_logs) >= len(slurm.job_ids())
     for log in (slurm.log, *job_logs):
         assert "Creating conda environment" not in log.read_text(), log
     assert environments().items() >= built.items()  # and none was made again

@@ -1,12 +1,13 @@
 """Chunks that note when they start and finish, and sleep in between: training adds nothing here.
 
 Config: chunks (how many), seconds (of sleep), and for some chunks what their first attempt does
-before: hang, fill (more memory than it asked for).
+before: hang, fill (more memory than it asked for), reserve (more address space).
 """
 
 FIRST_ATTEMPT = {
     "hang": "sleep 600;",
     "fill": """python -c 'import time; full = b"x" * 1_200_000_000; time.sleep(30)';""",
+    "reserve": """python -c 'bytearray(3_000_000_000)';""",
 }
 
 
