@@ -10,7 +10,7 @@ CRATE_ENVIRONMENT = "../../envs/crate.yaml"
 
 WORKFLOW_FILES = sorted(
     str(path)
-    for kind in ["rules/*.smk", "scripts/**/*.py", "schemas/*.yaml"]
+    for kind in ["rules/*.smk", "scripts/**/*.py", "schemas/*.yaml", "templates/*.yaml"]
     for path in Path("workflow").glob(kind)
 )
 # What `rule all` is for; provenance and crate are about it.
