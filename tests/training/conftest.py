@@ -91,32 +91,28 @@ def train(start, train_arguments, tmp_path_factory):
 @pytest.fixture(scope="session")
 def records(train):
     """Every tf.keras cell of config.yaml, one process per environment, one thread."""
-    started = {name: train(name, VARIANTS, threads=1) for name in ENVIRONMENTS}
-    return lambda environment, *cell: started[environment](*cell)
+    return in_each_environment(train, VARIANTS, threads=1)
 
 
 @pytest.fixture(scope="session")
 def repeated(train):
     """Some of these cells, twice in one process, with the framework's own number of threads."""
     options = {"repeats": 2, "threads": 0}
-    started = {name: train(name, ["bn_activations", "plain"], **options) for name in ENVIRONMENTS}
-    return lambda environment, *cell: started[environment](*cell)
+    return in_each_environment(train, ["bn_activations", "plain"], **options)
 
 
 @pytest.fixture(scope="session")
 def after_another_seed(train):
     """Some of these cells, after those of another seed in the same process."""
     options = {"seeds": (11, 3), "threads": 1}
-    started = {name: train(name, ["bn_activations", "plain"], **options) for name in ENVIRONMENTS}
-    return lambda environment, *cell: started[environment](*cell)
+    return in_each_environment(train, ["bn_activations", "plain"], **options)
 
 
 @pytest.fixture(scope="session")
 def standalone(train):
     """Two cells of standalone keras, twice in one process."""
     options = {"api": "keras", "protocols": ["answer"], "repeats": 2, "threads": 1}
-    started = {name: train(name, ["plain", "activation"], **options) for name in ENVIRONMENTS}
-    return lambda environment, *cell: started[environment](*cell)
+    return in_each_environment(train, ["plain", "activation"], **options)
 
 
 @pytest.fixture(scope="session")
@@ -137,6 +133,12 @@ def bare(start, committed_config):
         return json.loads(done.stdout.splitlines()[-1])
 
     return bare
+
+
+def in_each_environment(train, variants, **options):
+    """Start the same trainings in each environment; return what reads the record of a cell."""
+    started = {name: train(name, variants, **options) for name in ENVIRONMENTS}
+    return lambda environment, *cell: started[environment](*cell)
 
 
 def class_name(layer):

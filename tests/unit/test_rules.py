@@ -72,9 +72,14 @@ def test_lint(command):
     assert done.returncode == 0, done.stdout
 
 
-def test_rules_that_the_documentation_names_exist():
+@pytest.fixture(scope="module")
+def rule_names():
+    """The names of all rules."""
+    return run_driver("snakemake", "--list-rules").stdout.split()
+
+
+def test_rules_that_the_documentation_names_exist(rule_names):
     """Rule names of training jobs are computed, so a page that shows one can go stale."""
-    rules = run_driver("snakemake", "--list-rules").stdout.split()
     pages = [ROOT / "README.md", *ROOT.glob("docs/*.md")]
     named = {
         name
@@ -82,15 +87,15 @@ def test_rules_that_the_documentation_names_exist():
         for name in re.findall(r"(\w+):(?:runtime|mem_mb|threads)=", page.read_text("utf-8"))
     }
     assert named
-    assert named <= set(rules)
+    assert named <= set(rule_names)
 
 
-def test_logs_of_grouped_jobs_can_be_named():
+def test_logs_of_grouped_jobs_can_be_named(rule_names):
     """Slurm's executor makes a folder group_GROUP_RULE..., of up to five rules; else it hangs."""
-    rules = run_driver("snakemake", "--list-rules").stdout.split()
     grouped = ("train_", "control_", "render_", "collect_tables", "judge_", "compare_controls")
     alone = ("train_study_",)  # one chunk to a job
-    names = [name for name in rules if name.startswith(grouped) and not name.startswith(alone)]
+    names = [name for name in rule_names if name.startswith(grouped)]
+    names = [name for name in names if not name.startswith(alone)]
     longest = sorted(map(len, names))[-5:]
     assert len(longest) == 5
     assert len("group_control_") + sum(longest) + len("____") + len("_...") <= 255

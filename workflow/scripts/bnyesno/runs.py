@@ -52,8 +52,7 @@ def record_paths(config):
 
 def split_variants(config):
     """Return [[variants of a training job], ...], in the order of the configuration."""
-    variants, size = list(config["variants"]), config["variants_per_job"]
-    return [variants[start : start + size] for start in range(0, len(variants), size)]
+    return in_chunks(list(config["variants"]), config["variants_per_job"])
 
 
 def split_seeds(config):
@@ -62,10 +61,14 @@ def split_seeds(config):
     A rule for every seed would be slow to read; a chunk of seeds cannot be a wildcard, since its
     records are named after each of them.
     """
-    seeds, size = config["seeds"], config["seeds_per_job"]
-    if size == 1:
+    if config["seeds_per_job"] == 1:
         return [["{seed}"]]
-    return [seeds[start : start + size] for start in range(0, len(seeds), size)]
+    return in_chunks(config["seeds"], config["seeds_per_job"])
+
+
+def in_chunks(items, size):
+    """Return a list as lists of `size` items or what is left, in their order."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def name_seeds(seeds):
