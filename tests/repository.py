@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from waiting import HANGS
 
 ROOT = Path(__file__).resolve().parents[1]
 ACTIVATE = '. "$0/.driver/bin/activate" && exec "$@"'
@@ -35,7 +36,7 @@ def run_make(target, folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=HANGS,
     )
 
 

@@ -3,11 +3,11 @@
 import signal
 
 import pytest
+from debian import Unavailable
 from repository import ROOT, skip_or_fail
-from slurm import Cluster, Unavailable, install
+from slurm import Cluster, install
 from submission import IMPATIENT, Run
-
-TEST_SECONDS = 240  # no test may take longer, whatever happens
+from waiting import HANGS
 
 
 @pytest.fixture(autouse=True)
@@ -15,10 +15,10 @@ def hard_limit():
     """End a test that hangs."""
 
     def stop(*_):
-        raise TimeoutError(f"the test took more than {TEST_SECONDS} s")
+        raise TimeoutError(f"the test took more than {HANGS} s")
 
     signal.signal(signal.SIGALRM, stop)
-    signal.alarm(TEST_SECONDS)
+    signal.alarm(HANGS)
     yield
     signal.alarm(0)
 
@@ -44,7 +44,7 @@ def start(cluster):
 
     def start(folder, *arguments, profile="profiles/slurm"):
         chosen = ("--profile", ROOT / profile) if profile else ()
-        started.append(Run(folder, *chosen, *arguments, cancel=cluster.cancel))
+        started.append(Run(folder, *chosen, *arguments, cancel=cluster.cancel, ask=cluster.ask))
         return started[-1]
 
     yield start

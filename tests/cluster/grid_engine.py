@@ -9,7 +9,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from slurm import Cluster, install, run_until_interrupted, wait_until
+from slurm import HANGS, Cluster, install, run_until_interrupted, wait_until
 
 PACKAGES = ("gridengine-master", "gridengine-exec", "gridengine-client")
 DAEMONS = ("sge_qmaster", "sge_execd")
@@ -43,14 +43,14 @@ class GridEngine(Cluster):
     """One host with four slots, and its controller; to be used as a context manager."""
 
     private = (CELL, SPOOL)
-    cancel = "qdel"
+    cancel, ask = "qdel", "qstat"
 
     def _start_all(self):
         """Start everything, and wait until the host takes jobs."""
         self.host = socket.gethostname()
         self._configure()
         self.start("controller")
-        wait_until(lambda: succeeds("qconf", "-sh"), "the controller to answer", 30)
+        wait_until(lambda: succeeds("qconf", "-sh"), "the controller to answer")
         self._add_queue()
         self.start(self.host)
         self.wait_for_nodes()
@@ -106,7 +106,7 @@ def changed(settings, values):
 def succeed(*command):
     """Return what a command prints. Raises RuntimeError with it if it fails."""
     environment = os.environ | {"SGE_ROOT": str(CELL.parent)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS, env=environment)
     if done.returncode:
         raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
     return done.stdout
@@ -114,7 +114,7 @@ def succeed(*command):
 
 def succeeds(*command):
     """Tell whether a command succeeds."""
-    return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+    return subprocess.run(command, capture_output=True, timeout=HANGS).returncode == 0
 
 
 if __name__ == "__main__":

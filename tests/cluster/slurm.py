@@ -18,9 +18,14 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
-import time
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # when started by hand
+
+from debian import Unavailable, install_packages
+from waiting import HANGS, wait_until
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 DAEMONS = ("slurmctld", "slurmd", "munged")
@@ -65,10 +70,6 @@ PartitionName=main Nodes=n[1-2] Default=YES MaxTime=UNLIMITED State=UP
 """
 
 
-class Unavailable(Exception):
-    """Why there can be no cluster here."""
-
-
 def install(packages=PACKAGES, programs=DAEMONS):
     """Install the packages if their programs are missing. Raises Unavailable."""
     if os.geteuid() != 0:
@@ -79,23 +80,14 @@ def install(packages=PACKAGES, programs=DAEMONS):
         raise Unavailable("namespaces are not allowed here (unshare --net --mount --pid)")
     if all(map(shutil.which, programs)):
         return
-    apt = shutil.which("apt-get")
-    if not apt:
-        raise Unavailable(f"{', '.join(programs)} are not installed, and there is no apt-get")
-    # The daemons that the packages would start are not wanted.
-    quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}}
-    quiet |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "timeout": 240}
-    subprocess.run([apt, "update"], **quiet)
-    done = subprocess.run([apt, "install", "-y", "--no-install-recommends", *packages], **quiet)
-    if done.returncode:
-        raise Unavailable(f"apt-get cannot install {', '.join(packages)}: {done.stdout[-500:]}")
+    install_packages(*packages)
 
 
 class Cluster:
     """Two nodes with two cores each, a controller, and munge; to be used as a context manager."""
 
     private = (CONFIGURATION.parent,)  # the folders of which it has its own, empty at first
-    cancel = "scancel"
+    cancel, ask = "scancel", "squeue"  # the queue's commands
 
     def __init__(self):
         """Nothing is started yet."""
@@ -150,7 +142,7 @@ class Cluster:
         options = [f"--{option}={self.folder}/munge.{end}" for option, end in files.items()]
         options.append(f"--seed-file={self.folder}/munge.seed")
         self._start("munge", "munged", "--foreground", "--force", *options)
-        wait_until((self.folder / "munge.socket").exists, "munge to start", 10)
+        wait_until((self.folder / "munge.socket").exists, "munge to start")
 
     def start(self, name):
         """Start the controller or a node."""
@@ -183,7 +175,6 @@ class Cluster:
         wait_until(
             lambda: sorted(set(run(*command, "--format=%N").split())) == expected,
             "both nodes to take jobs",
-            30,
         )
 
 
@@ -195,7 +186,7 @@ def first_child(process):
 
 def run(*command):
     """Return what a command prints, nothing if it fails."""
-    return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANGS).stdout
 
 
 def move_inside(private):
@@ -229,15 +220,6 @@ def check(result):
     """Raise OSError if a function of the C library has failed."""
     if result:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-def wait_until(condition, what, seconds):
-    """Wait until `condition()` holds. Raises TimeoutError that says `what` was waited for."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"waited {seconds} s in vain for {what}")
-        time.sleep(0.1)
 
 
 def run_until_interrupted(kind, *show):

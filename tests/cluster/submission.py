@@ -2,12 +2,14 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections import Counter
 
 from repository import ACTIVATE, ROOT
-from slurm import DIES_WITH_PARENT, OWN_NAMESPACE, first_child, run, wait_until
+from slurm import DIES_WITH_PARENT, OWN_NAMESPACE, first_child, run
+from waiting import wait_until
 
 # This cluster answers at once.
 IMPATIENT = (
@@ -22,13 +24,17 @@ SACCT = ROOT / "profiles/slurm/bin"
 class Run:
     """One Snakemake process; it ends with this one, and all that it started here with it."""
 
-    def __init__(self, folder, *arguments, cancel="scancel"):
-        """Start it; what it prints goes to the file run.log in the folder."""
+    def __init__(self, folder, *arguments, cancel="scancel", ask="squeue"):
+        """Start it; what it prints goes to the file run.log in the folder.
+
+        `cancel` is the command of the queue that cancels a job, `ask` the one that tells its state.
+        """
         self.folder = folder
         self.cancel = cancel
         self.log = folder / "run.log"
+        self._count_questions(ask)
         environment = {key: value for key, value in os.environ.items() if key != "SLURM_CONF"}
-        command = f'PATH="{SACCT}:$PATH"; {ACTIVATE}'
+        command = f'PATH="{SACCT}:{folder}/bin:$PATH"; {ACTIVATE}'
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [*ALONE, "bash", "-c", command, ROOT, "snakemake", *map(str, arguments)],
@@ -40,9 +46,29 @@ class Run:
                 start_new_session=True,
             )
 
-    def finish(self, seconds):
+    def _count_questions(self, ask):
+        """Put a command before the queue's own that notes each call and passes it on."""
+        script = self.folder / "bin" / ask
+        script.parent.mkdir(exist_ok=True)
+        noted = f"echo asked >> '{self.folder}/asked.txt'"
+        script.write_text(f"#!/bin/sh\n{noted}\nexec '{shutil.which(ask)}' \"$@\"\n")
+        script.chmod(0o755)
+
+    def questions(self):
+        """Return how often Snakemake has asked for the state of its jobs."""
+        file = self.folder / "asked.txt"
+        return len(file.read_text().splitlines()) if file.exists() else 0
+
+    def wait_for_questions(self, count):
+        """Wait until Snakemake has asked so many times more for the state of its jobs."""
+        wanted = self.questions() + count
+        wait_until(
+            lambda: self.questions() >= wanted, f"{count} more questions to the queue ({self.log})"
+        )
+
+    def finish(self):
         """Wait for its end; return its exit code."""
-        return self.process.wait(seconds)
+        return self.process.wait()
 
     def kill(self):
         """Kill it with -9, and cancel what it left in the queue, as a user would."""
@@ -50,6 +76,10 @@ class Run:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             run(self.cancel, *self.job_ids())
+
+    def release(self):
+        """Let the chunks that are held go on."""
+        (self.folder / "go").touch()
 
     def interrupt(self):
         """Press Ctrl-C."""
@@ -65,10 +95,14 @@ class Run:
         lines = file.read_text().splitlines() if file.exists() else []
         return [line.split()[1:] for line in lines if line.startswith(f"{word} ")]
 
-    def wait_for(self, word, count, seconds=60):
+    def wait_for(self, word, count):
         """Wait until so many chunks have noted the word."""
         what = f"{count} chunks to {word} (see {self.log})"
-        wait_until(lambda: len(self.history(word)) >= count, what, seconds)
+        wait_until(lambda: len(self.history(word)) >= count, what)
+
+    def wait_for_log(self, text, count=1):
+        """Wait until Snakemake has printed a text so many times."""
+        wait_until(lambda: self.log.read_text().count(text) >= count, f"{text!r} in {self.log}")
 
 
 def first_job(running, chunk):

@@ -6,13 +6,14 @@ The chunks sleep (toy.smk). They run with profiles/cluster and the page's comman
 import re
 import shutil
 import signal
-import time
 
 import pytest
+from debian import Unavailable
 from grid_engine import DAEMONS, PACKAGES, GridEngine, succeed
 from repository import ROOT, skip_or_fail
-from slurm import Unavailable, install, run, wait_until
+from slurm import install, run
 from submission import finishes, first_job, once, starts
+from waiting import wait_until
 
 DELETED, TOO_LONG, TOO_LARGE, UNHARMED = "1", "2", "3", "4"
 WAITING, RUNNING = ("qstat", "-s", "p"), ("qstat", "-s", "r")
@@ -47,8 +48,8 @@ def chunks(toy, tmp_path_factory):
 @pytest.fixture(scope="module")
 def failing(chunks):
     """A run whose first three chunks fail at their first attempt, each in its own way."""
-    hang = {f"chunk{number}": "hang" for number in (DELETED, TOO_LONG)}
-    running = chunks(chunks=4, seconds=1, **hang, **{f"chunk{TOO_LARGE}": "reserve"})
+    fails = {DELETED: "hang", TOO_LONG: "overrun", TOO_LARGE: "reserve"}
+    running = chunks(chunks=4, **{f"chunk{number}": how for number, how in fails.items()})
     running.wait_for("start", 4)
     succeed("qdel", first_job(running, DELETED))
     return running
@@ -77,7 +78,7 @@ def accounted(job):
 
 def submitted(running):
     """Wait until a run has a job in the queue; return the job's id."""
-    wait_until(running.job_ids, f"a job in the queue ({running.log})", 60)
+    wait_until(running.job_ids, f"a job in the queue ({running.log})")
     return running.job_ids()[0]
 
 
@@ -87,7 +88,7 @@ def submitted(running):
 )
 def test_failed_job_is_tried_again(failing, chunk, failed, exit_status):
     """Deleted, too long, too large: the second attempt, with more time and memory, succeeds."""
-    assert failing.finish(200) == 0, failing.log.read_text()
+    assert failing.finish() == 0, failing.log.read_text()
     assert starts(failing)[chunk] == 2
     assert finishes(failing) == once(4)
     said = accounted(first_job(failing, chunk))
@@ -98,11 +99,11 @@ def test_failed_job_is_tried_again(failing, chunk, failed, exit_status):
 
 def test_job_deleted_before_it_started(chunks, closed_queue):
     """It is not in the accounting file, and yet submitted again."""
-    running = chunks(chunks=1, seconds=1)
+    running = chunks(chunks=1)
     job = submitted(running)
     succeed("qdel", job)
     closed_queue()
-    assert running.finish(200) == 0, running.log.read_text()
+    assert running.finish() == 0, running.log.read_text()
     assert not accounted(job)
     assert len(running.job_ids()) == 2
     assert starts(running) == finishes(running) == once(1)
@@ -110,11 +111,11 @@ def test_job_deleted_before_it_started(chunks, closed_queue):
 
 def test_job_in_error_state(chunks, closed_queue):
     """A job that cannot start (here: cannot write its log) is deleted, and submitted again."""
-    running = chunks(chunks=1, seconds=1)
+    running = chunks(chunks=1)
     job = submitted(running)
     succeed("qalter", "-o", running.folder / "missing/log", job)
     closed_queue()
-    assert running.finish(120) == 0, running.log.read_text()
+    assert running.finish() == 0, running.log.read_text()
     assert accounted(job)["failed"] == "26"  # opening input/output file
     assert len(running.job_ids()) == 2
     assert starts(running) == finishes(running) == once(1)
@@ -122,34 +123,35 @@ def test_job_in_error_state(chunks, closed_queue):
 
 def test_lost_host(cluster, chunks):
     """The chunk of a host that crashes is submitted again when the host is back."""
-    running = chunks(chunks=1, seconds=1, chunk1="hang")
+    running = chunks(chunks=1, chunk1="hang")
     running.wait_for("start", 1)
     cluster.kill(cluster.host)
     cluster.start(cluster.host)
-    assert running.finish(150) == 0, running.log.read_text()
+    assert running.finish() == 0, running.log.read_text()
     assert starts(running) == {"1": 2}
     assert finishes(running) == once(1)
 
 
 def test_controller_down_for_a_while(cluster, chunks):
     """Nothing is lost or repeated while nobody answers."""
-    running = chunks(chunks=2, seconds=5)
+    running = chunks(chunks=2, held=True)
     running.wait_for("start", 2)
     cluster.kill("controller", signal.SIGTERM)
-    time.sleep(12)
+    running.wait_for_questions(2)
+    running.release()
     assert running.process.poll() is None
     cluster.start("controller")
-    assert running.finish(150) == 0, running.log.read_text()
+    assert running.finish() == 0, running.log.read_text()
     assert starts(running) == finishes(running) == once(2)
 
 
 def test_interrupted_snakemake_deletes_its_jobs(chunks):
     """Ctrl-C: what runs and what waits."""
-    running = chunks(chunks=6, seconds=600)
+    running = chunks(chunks=6, held=True)
     running.wait_for("start", 4)
-    wait_until(lambda: len(running.job_ids()) == 6, f"six jobs in the queue ({running.log})", 30)
+    wait_until(lambda: len(running.job_ids()) == 6, f"six jobs in the queue ({running.log})")
     assert run(*RUNNING) and run(*WAITING)
     running.interrupt()
-    assert running.finish(60) == 1
-    wait_until(lambda: not run(*RUNNING) and not run(*WAITING), "the queue to be empty", 30)
+    assert running.finish() == 1
+    wait_until(lambda: not run(*RUNNING) and not run(*WAITING), "the queue to be empty")
     assert not finishes(running)

@@ -4,12 +4,12 @@ For what goes wrong the chunks sleep (toy.smk); profile, executor and cluster ar
 """
 
 import signal
-import time
 
 import pytest
 from repository import ROOT, copy_repository, keep_only, read_yaml, write_yaml
-from slurm import run, wait_until
+from slurm import run
 from submission import IMPATIENT, finishes, first_job, once, starts
+from waiting import wait_until
 
 CANCELLED, TOO_LONG, TOO_LARGE = "1", "2", "3"
 KEPT_CONTROLS = ("published", "initial_weights", "start_of_first")
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def failing(toy):
     """A run whose first three chunks fail at their first attempt, each in its own way."""
-    hang = {f"chunk{number}": "hang" for number in (CANCELLED, TOO_LONG)}
-    running = toy(chunks=4, seconds=1, **hang, **{f"chunk{TOO_LARGE}": "fill"})
-    wait_until(lambda: len(starts(running)) == 4, f"four chunks to start ({running.log})", 60)
+    fails = {CANCELLED: "hang", TOO_LONG: "overrun", TOO_LARGE: "fill"}
+    running = toy(chunks=4, **{f"chunk{number}": how for number, how in fails.items()})
+    wait_until(lambda: len(starts(running)) == 4, f"four chunks to start ({running.log})")
     run("scancel", first_job(running, CANCELLED))
     return running
 
@@ -77,8 +77,8 @@ def test_slurm_run_equals_local_run(start, tmp_path, failing):
     local = start(clones["local"], "--cores", 1, *SHARED_ENVIRONMENTS, profile=None)
     keep_logs = "--slurm-keep-successful-logs"
     slurm = start(clones["slurm"], *IMPATIENT, *SHARED_ENVIRONMENTS, keep_logs)
-    assert slurm.finish(220) == 0, slurm.log.read_text()
-    assert local.finish(220) == 0, local.log.read_text()
+    assert slurm.finish() == 0, slurm.log.read_text()
+    assert local.finish() == 0, local.log.read_text()
 
     assert len(slurm.job_ids()) > 3
     job_logs = list((clones["slurm"] / ".snakemake/slurm_logs").rglob("*.log"))
@@ -96,7 +96,7 @@ def test_slurm_run_equals_local_run(start, tmp_path, failing):
 )
 def test_failed_job_is_tried_again(failing, chunk, reason):
     """Cancelled, too long, too large: the second attempt, with more time and memory, succeeds."""
-    assert failing.finish(200) == 0, failing.log.read_text()
+    assert failing.finish() == 0, failing.log.read_text()
     assert starts(failing)[chunk] == 2
     assert finishes(failing) == once(4)
     job = first_job(failing, chunk)
@@ -107,13 +107,14 @@ def test_failed_job_is_tried_again(failing, chunk, reason):
 
 def test_lost_node(cluster, toy):
     """The chunks of a node that crashes are done by the other node; no other chunk is repeated."""
-    running = toy(chunks=4, seconds=15)
+    running = toy(chunks=4, held=True)
     running.wait_for("start", 4)
     cluster.kill("n1")
+    running.release()
     lost = {number for number, node, _ in running.history("start") if node == "n1"}
     try:
         assert 0 < len(lost) < 4
-        assert running.finish(150) == 0, running.log.read_text()
+        assert running.finish() == 0, running.log.read_text()
     finally:
         cluster.start("n1")
     assert starts(running) == {number: 1 + (number in lost) for number in once(4)}
@@ -124,38 +125,40 @@ def test_lost_node(cluster, toy):
 
 def test_controller_down_for_a_while(cluster, toy):
     """Nothing is lost or repeated while nobody answers."""
-    running = toy(chunks=2, seconds=5)
+    running = toy(chunks=2, held=True)
     running.wait_for("start", 2)
     cluster.kill("controller", signal.SIGTERM)  # -9 may lose the jobs of the last five seconds
-    time.sleep(12)
+    running.wait_for_questions(2)
+    running.release()
     assert running.process.poll() is None
     cluster.start("controller")
-    assert running.finish(150) == 0, running.log.read_text()
+    assert running.finish() == 0, running.log.read_text()
     assert starts(running) == finishes(running) == once(2)
 
 
 def test_killed_snakemake_resumes(toy):
     """After kill -9 the next run repeats only what was not finished."""
-    running = toy("--jobs", 2, chunks=4, seconds=5)
-    wait_until(lambda: "2 of 5 steps" in running.log.read_text(), "two finished chunks", 90)
-    done = {number for (number,) in running.history("finish")}
+    settings = {"chunks": 4, "chunk3": "hang", "chunk4": "hang"}
+    running = toy(**settings)
+    running.wait_for_log("2 of 5 steps")
+    running.wait_for("start", 4)  # and 3 and 4 do not finish by themselves
     running.kill()
-    before = starts(running)
+    assert finishes(running) == once(2)
 
-    unlock = toy("--unlock", folder=running.folder, chunks=4, seconds=5)
-    assert unlock.finish(60) == 0, unlock.log.read_text()
-    resumed = toy(folder=running.folder, chunks=4, seconds=5)
-    assert resumed.finish(150) == 0, resumed.log.read_text()
+    unlock = toy("--unlock", folder=running.folder, **settings)
+    assert unlock.finish() == 0, unlock.log.read_text()
+    resumed = toy(folder=running.folder, chunks=4)
+    assert resumed.finish() == 0, resumed.log.read_text()
     assert len(list(running.folder.glob("chunk*.txt"))) == 4
-    assert not done & set(starts(resumed) - before)
+    assert starts(resumed) == {"1": 1, "2": 1, "3": 2, "4": 2}
     assert finishes(resumed) == once(4)
 
 
 def test_cancelled_job_through_the_commands_of_the_queue(toy):
     """profiles/cluster: submitted, watched, and tried again."""
-    running = toy(chunks=2, seconds=1, chunk1="hang", profile="profiles/cluster")
+    running = toy(chunks=2, chunk1="hang", profile="profiles/cluster")
     running.wait_for("start", 2)
     run("scancel", first_job(running, "1"))
-    assert running.finish(150) == 0, running.log.read_text()
+    assert running.finish() == 0, running.log.read_text()
     assert starts(running) == {"1": 2, "2": 1}
     assert finishes(running) == once(2)

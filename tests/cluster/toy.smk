@@ -1,20 +1,30 @@
-"""Chunks that note when they start and finish, and sleep in between: training adds nothing here.
+"""Chunks that note when they start and finish: training would add nothing here.
 
-Config: chunks (how many), seconds (of sleep), and for some chunks what their first attempt does
-before: hang, fill (more memory than it asked for), reserve (more address space).
+Config: chunks (how many), and for some chunks what their first attempt does before: hang, overrun
+(hang, with a minute's time), fill (more memory than it asked for), reserve (more address space).
+With `held`, no chunk finishes before the file `go` is there: a test decides by an event what
+happens meanwhile, never by seconds.
 """
 
 FIRST_ATTEMPT = {
-    "hang": "sleep 600;",
-    "fill": """python -c 'import time; full = b"x" * 1_200_000_000; time.sleep(30)';""",
+    "hang": "sleep 3600;",
+    "overrun": "sleep 3600;",
+    "fill": """python -c 'import time; full = b"x" * 1_200_000_000; time.sleep(3600)';""",
     "reserve": """python -c 'bytearray(3_000_000_000)';""",
 }
+HOLD = "until [ -e go ]; do sleep 0.2; done;" if config.get("held") else ""
 
 
 def first_attempt(wildcards, attempt):
     """Return a shell command for the chunks that fail at first, nothing for the others."""
     what = config.get(f"chunk{wildcards.number}", "")
     return FIRST_ATTEMPT.get(what, "") if attempt == 1 else ""
+
+
+def minutes(wildcards, attempt):
+    """Return what a chunk asks for: an hour and more, whatever the machine, but for `overrun`."""
+    overrun = config.get(f"chunk{wildcards.number}") == "overrun"
+    return 1 if overrun and attempt == 1 else 60 * attempt
 
 
 rule all:
@@ -27,13 +37,13 @@ rule chunk:
         "chunk{number}.txt",
     resources:
         mem_mb=lambda wildcards, attempt: 700 * attempt,
-        runtime=lambda wildcards, attempt: attempt,
+        runtime=minutes,
         before=first_attempt,
     params:
-        seconds=config["seconds"],
+        hold=HOLD,
     shell:
         # The job's id as Slurm or as Grid Engine has it.
         "echo start {wildcards.number} ${{SLURMD_NODENAME:-$HOSTNAME}} ${{SLURM_JOB_ID:-$JOB_ID}}"
         " >> history.txt;"
-        " {resources.before} sleep {params.seconds};"
+        " {resources.before} {params.hold}"
         " echo finish {wildcards.number} >> history.txt; touch {output}"

@@ -6,6 +6,7 @@ The planted variants differ in one line of the configuration; the answer is know
 import pytest
 from bnyesno.tables import read_table
 from repository import ROOT, copy_repository, run_driver, write_yaml
+from waiting import HANGS
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +68,7 @@ def planted(framework_pythons, committed_config, tmp_path_factory):
     write_yaml(config, folder / "planted.yaml")
     command = ["snakemake", "--use-conda", "--conda-prefix", ROOT / ".snakemake/conda"]
     command += ["--cores", 2, "--configfile", "planted.yaml"]
-    done = run_driver(*command, cwd=folder, timeout=900)
+    done = run_driver(*command, cwd=folder, timeout=HANGS)
     assert done.returncode == 0, done.stdout
     assert not (folder / "results").exists()
     return {

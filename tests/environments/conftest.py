@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from deployment import DEPLOY, DRIVER, FRONT_END, Result
+from waiting import HANGS
 
 
 def pytest_collection_modifyitems(items):
@@ -66,7 +67,7 @@ def run(environ, tmp_path):
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             text=True,
-            timeout=120,
+            timeout=HANGS,
         )
         return Result(done.returncode, done.stdout)
 

@@ -7,11 +7,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from deployment import DRIVER, FRONT_END, wait_until
+from deployment import DRIVER, FRONT_END
+from waiting import wait_until
 
 
 def test_help_says_what_it_is(conda):
@@ -159,7 +159,7 @@ def stalled(environ, write_env, silent_index, pin, tmp_path):
     shell = f"set -euo pipefail; '{FRONT_END}' env create --file '{file}' --prefix '{prefix}'; true"
     code = f"import subprocess; subprocess.run(['bash', '-c', {shell!r}])"
     caller = subprocess.Popen([sys.executable, "-c", code], env=environ)
-    wait_until(lambda: any("uv" in name for _, name in descendants(caller.pid)))
+    wait_until(lambda: any("uv" in name for _, name in descendants(caller.pid)), "uv to start")
     yield caller, prefix
     for pid, _ in descendants(caller.pid):
         os.kill(pid, signal.SIGKILL)
@@ -181,11 +181,16 @@ def descendants(pid: int) -> list[tuple[int, str]]:
 
 def test_installer_dies_with_a_killed_caller(stalled):
     caller, _ = stalled
+    kill_and_wait_for_installer(caller)
+
+
+def kill_and_wait_for_installer(caller):
+    """Kill a caller, as Snakemake may be, and wait until the front-end and uv have ended, too."""
     below = [pid for pid, name in descendants(caller.pid) if not name.startswith("bash")]
     assert len(below) >= 2  # the front-end and uv
     caller.kill()
     caller.wait()
-    wait_until(lambda: not any(is_running(pid) for pid in below), 5)
+    wait_until(lambda: not any(map(is_running, below)), "the front-end and uv to end")
 
 
 def is_running(pid: int) -> bool:
@@ -200,9 +205,7 @@ def test_creation_after_an_interrupted_one(stalled, conda, small_env):
     caller, prefix = stalled
     assert (prefix / "bin/python").exists()
     assert (prefix / "conda-meta/unfinished").exists()
-    caller.kill()
-    caller.wait()
-    time.sleep(0.2)
+    kill_and_wait_for_installer(caller)
     (prefix / "left-over").touch()
     done = conda("env", "create", "--file", small_env, "--prefix", prefix)
     assert done.code == 0, done.output

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from deployment import DEPLOY, DRIVER, FRONT_END, ROOT
+from waiting import HANGS
 
 NOWHERE = "http://127.0.0.1:9"  # nothing listens on the discard port
 TOOLS = ("sh", "bash", "env", "cat", "dirname", "uname")
@@ -76,7 +77,7 @@ def set_up(tmp_path):
             capture_output=True,
             stdin=subprocess.DEVNULL,
             text=True,
-            timeout=120,
+            timeout=HANGS,
         )
 
     return set_up

@@ -6,7 +6,8 @@ import signal
 import subprocess
 
 import pytest
-from deployment import DEPLOY, DRIVER, wait_until
+from deployment import DEPLOY, DRIVER
+from waiting import wait_until
 
 RULE = """
 rule tell:
@@ -75,7 +76,7 @@ def test_flag_left_by_cleaning_up_is_not_believed(snakemake, workflow, environ):
     command = [DRIVER / "bin/snakemake", "--use-conda", "--cores", "1"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     killed = subprocess.Popen(command, cwd=workflow, env=environ, start_new_session=True, **quiet)
-    wait_until(lambda: list(envs.glob("*_/conda-meta/unfinished")))
+    wait_until(lambda: list(envs.glob("*_/conda-meta/unfinished")), "an environment to be begun")
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
     assert len(list(envs.glob("*_/conda-meta/unfinished"))) == 1

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from bnyesno.tables import read_table
 from repository import ROOT, copy_repository
+from waiting import HANGS
 
 TUTORIAL = (ROOT / "docs/your-own.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TUTORIAL, re.MULTILINE | re.DOTALL)
@@ -89,7 +90,7 @@ class Shell:
         return self
 
     def __exit__(self, *_):
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=HANGS)
 
     def run(self, command):
         """Run a command; return its exit status and what it printed."""

@@ -7,6 +7,7 @@ import pytest
 from bnyesno.controls import variant_arguments
 from bnyesno.tables import read_table
 from repository import ROOT, copy_repository, run_driver, write_yaml
+from waiting import HANGS
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +39,7 @@ def swept(framework_pythons, committed_config, tmp_path_factory):
     options = ["--use-conda", "--conda-prefix", prefix, "--cores", 2, "--configfile", "two.yaml"]
 
     def run(*targets):
-        done = run_driver("snakemake", *targets, *options, cwd=folder, timeout=900)
+        done = run_driver("snakemake", *targets, *options, cwd=folder, timeout=HANGS)
         assert done.returncode == 0, done.stdout
         return folder / "results"
 
@@ -104,7 +105,7 @@ def test_last_cell_of_a_process_is_that_of_a_new_process(
     command += ["--protocols", json.dumps(settings), "--seed", 3, "--threads", 1]
     command += ["--eager", mode, "--output-folder", tmp_path]
     command += shlex.split(variant_arguments({**config, "control_runs": {"variants": {}}}, ["bn"]))
-    done = run_driver(*command, timeout=300)
+    done = run_driver(*command, timeout=HANGS)
     assert done.returncode == 0, done.stdout
     alone = json.loads((tmp_path / "answer/seed3-repeat1.json").read_text())
     path = results / f"sweep/{release}/{mode}/bn/answer/seed3-repeat1.json"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from repository import ROOT
+from waiting import HANGS
 
 ENVIRONMENTS = ("tf1.14-keras2.2.4", "tf2.0-keras2.3.1")
 VARIANTS = ("plain", "activation", "activations", "bn", "bn_activations", "activation_bn")
@@ -29,7 +30,7 @@ def in_environment(framework_pythons):
             capture_output=True,
             text=True,
             env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONWARNINGS": "ignore"},
-            timeout=300,
+            timeout=HANGS,
         )
 
     return in_environment

@@ -4,10 +4,7 @@ The engine's own tests (test_engine.py, marked long) cover every cell; these, ev
 """
 
 import json
-import os
-import signal
 import subprocess
-import time
 
 import numpy
 import pytest
@@ -106,16 +103,41 @@ def test_one_differing_bit_stops_it(name, chunk, compare, tmp_path):
     assert not output.exists()
 
 
-def test_a_killed_chunk_leaves_nothing(framework_pythons, environment, chunk_arguments, tmp_path):
-    part = {"runs": [{"variant": "bn", "protocol": "question", "epochs": 100000}]}
-    command = [framework_pythons[environment], "-s", *chunk_arguments(tmp_path / "c.npz", part)]
+# Runs a script whose arrays stop in the middle of being written, until it is killed.
+STOPS_WRITING = """
+import runpy, sys, time
+import numpy
+
+def write_half(stream, **arrays):
+    stream.write(b"half of an archive")
+    stream.flush()
+    print("writing", flush=True)
+    time.sleep(10 ** 6)
+
+numpy.savez = write_half
+sys.argv = sys.argv[1:]
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_a_chunk_killed_while_it_is_written_is_not_there(
+    framework_pythons, environment, in_environment, chunk_arguments, tmp_path
+):
+    path = tmp_path / "chunk.npz"
+    command = [framework_pythons[environment], "-s", "-c", STOPS_WRITING, *chunk_arguments(path)]
     with subprocess.Popen(
-        list(map(str, command)), stderr=subprocess.DEVNULL, env=os.environ
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as running:
-        time.sleep(8)
-        assert running.poll() is None
-        running.send_signal(signal.SIGKILL)
-    assert list(tmp_path.iterdir()) == []
+        assert "writing\n" in iter(running.stdout.readline, "")
+        running.kill()
+    assert list(tmp_path.iterdir()) != []  # it was killed with a file half written
+    assert not path.exists()
+
+    done = in_environment(environment, *chunk_arguments(path))
+    assert done.returncode == 0, done.stderr
+    with numpy.load(path) as arrays:
+        assert len(arrays["seeds"]) == SEEDS
 
 
 def test_what_the_engine_refuses_is_told(environment, in_environment, chunk_arguments, tmp_path):

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from repository import ROOT
+from waiting import HANGS
 
 FOLDER = ROOT / "profiles/slurm/bin"
 QUERY = ("-X", "--parsable2", "--noheader", "--format=JobIdRaw,State", "--name", "a-run")
@@ -22,7 +23,7 @@ def ask(tmp_path):
             (tmp_path / name).chmod(0o755)
         path = f"{FOLDER}:{tmp_path}:{os.environ['PATH']}"
         return subprocess.run(
-            ["sacct", *arguments], env={"PATH": path}, capture_output=True, text=True, timeout=20
+            ["sacct", *arguments], env={"PATH": path}, capture_output=True, text=True, timeout=HANGS
         )
 
     return ask

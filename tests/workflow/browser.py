@@ -6,14 +6,15 @@ would have to be installed with the driver environment.
 
 import base64
 import json
-import os
 import re
 import shutil
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from debian import install_packages
+from waiting import HANGS, wait_until
 
 FLAGS = [
     "--headless=new",
@@ -29,23 +30,11 @@ PACKAGES = ["chromium-driver", "fonts-dejavu-core"]
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key that the WebDriver standard gives them
 
 
-class Unavailable(Exception):
-    """No browser, and none can be installed."""
-
-
 def install():
     """Install Chromium and its driver where they are missing and can be (Debian, as root)."""
     if shutil.which("chromium") and shutil.which("chromedriver"):
         return
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise Unavailable("chromium and chromedriver are missing, and only root on Debian can help")
-    for command in (
-        ["apt-get", "update", "-q"],
-        ["apt-get", "install", "-qy", "--no-install-recommends", *PACKAGES],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-        if done.returncode:
-            raise Unavailable(f"{' '.join(command)}: {done.stderr.strip()}")
+    install_packages(*PACKAGES)
 
 
 class Browser:
@@ -80,7 +69,7 @@ class Browser:
             self.call("DELETE", "")
         finally:
             self.driver.terminate()
-            self.driver.wait(timeout=20)
+            self.driver.wait(timeout=HANGS)
 
     def call(self, method, path, body=None):
         """Send a command; return its value."""
@@ -89,7 +78,7 @@ class Browser:
         request.add_header("Content-Type", "application/json")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=60) as answer:
+            with opener.open(request, timeout=HANGS) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise AssertionError(json.load(error)["value"]["message"]) from None
@@ -102,15 +91,15 @@ class Browser:
         """Run JavaScript in the page or frame; return what it returns."""
         return self.call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
 
-    def find(self, xpath, seconds=20):
+    def find(self, xpath):
         """Return the element at an XPath, waiting until there is one."""
-        last = time.monotonic() + seconds
-        while True:
-            found = self.call("POST", "/elements", {"using": "xpath", "value": xpath})
-            if found:
-                return found[0]
-            assert time.monotonic() < last, f"nothing on the page is {xpath}"
-            time.sleep(0.1)
+        query = {"using": "xpath", "value": xpath}
+        found = []
+        wait_until(
+            lambda: found.extend(self.call("POST", "/elements", query)) or found,
+            f"something on the page that is {xpath}",
+        )
+        return found[0]
 
     def click(self, xpath):
         """Click the element at an XPath as a person would: it has to be visible."""

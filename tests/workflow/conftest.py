@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from repository import ROOT, copy_repository, keep_only, read_yaml, run_driver, write_yaml
+from waiting import HANGS
 
 ENVIRONMENT = "tf1.14-keras2.2.4"
 
@@ -29,7 +30,7 @@ class Workspace:
         """Run the workflow as a user would; return the finished process."""
         prefix = ROOT / ".snakemake/conda"
         command = ["snakemake", "--use-conda", "--conda-prefix", prefix, "--cores", 2]
-        return run_driver(*command, *arguments, cwd=self.folder, timeout=300)
+        return run_driver(*command, *arguments, cwd=self.folder, timeout=HANGS)
 
     def planned(self, *arguments):
         """Return the messages of the jobs that a dry run would start."""

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 from bnyesno.tables import read_table, write_table
 from repository import ROOT, clone_repository, run_driver
+from waiting import HANGS
 
 pytestmark = pytest.mark.slow
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.slow
 def make(folder, *arguments):
     """Run make in a clone; return what it printed."""
     done = subprocess.run(
-        ["make", *arguments], cwd=folder, capture_output=True, text=True, timeout=300
+        ["make", *arguments], cwd=folder, capture_output=True, text=True, timeout=HANGS
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr

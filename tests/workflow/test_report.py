@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from browser import Browser, Unavailable, install
+from browser import Browser, install
+from debian import Unavailable
 from repository import ROOT, copy_repository, copy_results, run_make, skip_or_fail
 
 pytestmark = pytest.mark.slow

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from repository import ACTIVATE, ROOT
+from waiting import HANGS
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +35,7 @@ def at_terminal(workspace, *arguments):
         while chunk := os.read(ours, 65536):
             chunks.append(chunk)
     os.close(ours)
-    return process.wait(timeout=300), b"".join(chunks).decode().replace("\r\n", "\n")
+    return process.wait(timeout=HANGS), b"".join(chunks).decode().replace("\r\n", "\n")
 
 
 def test_terminal_counts_runs_and_colours_verdicts(finished):
