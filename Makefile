@@ -92,7 +92,7 @@ setup:
 	@sh workflow/deploy/setup.sh
 
 commands: setup
-	$(call build,--forcerun write_provenance -- write_provenance)
+	$(call build,--forcerun write_provenance -- write_provenance study)
 	@$(driver) python workflow/scripts/list_commands.py
 
 lock: setup

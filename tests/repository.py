@@ -1,5 +1,6 @@
 """What tests and the benchmark share: this repository, copies of it, and smaller experiments."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -24,6 +25,13 @@ def run_driver(*command, cwd=ROOT, **options):
         text=True,
         **options,
     )
+
+
+def list_jobs(folder, *targets):
+    """Return the jobs that these targets need, as Snakemake has them: rule, input, shell, ..."""
+    done = run_driver("python", ROOT / "tests/list_jobs.py", *targets, cwd=folder)
+    assert done.returncode == 0, done.stdout
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def run_make(target, folder):

@@ -20,14 +20,6 @@ sys.path += [str(ROOT / "tests/unit"), str(ROOT / "workflow/scripts")]
 
 from planted import make_record  # noqa: E402
 
-CONFIG = """\
-results: {folder}
-environments: {{tf1.14-keras2.2.4: {{apis: [tf.keras]}}}}
-variants: {{plain: {{}}}}
-protocols: {{question: {{}}}}
-repeats: {{tf.keras: 1}}
-seeds: {seeds}
-"""
 BULK = "A" * 200_000  # a real record holds about as much that no table needs
 
 
@@ -40,7 +32,15 @@ def write_records(folder, records, steps):
         path = folder / f"runs/tf1.14-keras2.2.4/tf.keras/plain/question/seed{seed}-repeat1.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record))
-    (folder / "config.yaml").write_text(CONFIG.format(folder=folder, seeds=list(range(records))))
+    config = {
+        "results": str(folder),
+        "environments": {"tf1.14-keras2.2.4": {"apis": ["tf.keras"]}},
+        "variants": {"plain": {}},
+        "protocols": {"question": {}},
+        "repeats": {"tf.keras": 1},
+        "seeds": list(range(records)),
+    }
+    (folder / "config.json").write_text(json.dumps(config))
 
 
 def collect(folder):
@@ -48,7 +48,7 @@ def collect(folder):
     script = ROOT / "workflow/scripts/collect_tables.py"
     outputs = [f"--{name}={folder}/{name}.csv" for name in ("runs", "epochs", "steps", "layers")]
     begin = time.perf_counter()
-    process = subprocess.Popen([sys.executable, script, f"--config={folder}/config.yaml", *outputs])
+    process = subprocess.Popen([sys.executable, script, f"--config={folder}/config.json", *outputs])
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"{script} failed")

@@ -4,6 +4,8 @@ import importlib
 import sys
 from pathlib import Path
 
+import yaml
+
 FIGURES = {
     "weight_sums": ["steps"],
     "val_loss": ["epochs"],
@@ -31,7 +33,7 @@ def main():
     from bnyesno import figures
 
     folder, output = map(Path, sys.argv[1:])
-    config = figures.read_config(folder / "config.yaml")
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     for name in FIGURES:
         paths = [output / f"{name}.{kind}" for kind in config["figures"]["formats"]]
         figures.save(draw(name, config, folder), paths)

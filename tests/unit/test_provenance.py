@@ -13,12 +13,12 @@ HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load
 
 @pytest.fixture
 def benchmarks(tmp_path):
-    """Two trainings of one rule, a job too short to be looked at, and a rule of another time."""
+    """Two trainings, a job too short to be looked at, a training of another configuration."""
     for name, row in {
         "train/a/1-seed3": "2.50\t0:00:02\t200.50\t1\t1\t1\t1\t1\t1\t1.25",
         "train/a/1-seed11": "1.00\t0:00:01\t100.00\t1\t1\t1\t1\t1\t1\t0.50",
         "write_config": "0.01\t0:00:00\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA",
-        "forgotten": "9.00\t0:00:09\t900.00\t1\t1\t1\t1\t1\t1\t9.00",
+        "train/a/1-seed99": "9.00\t0:00:09\t900.00\t1\t1\t1\t1\t1\t1\t9.00",
     }.items():
         path = tmp_path / f"{name}.tsv"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,8 +29,8 @@ def benchmarks(tmp_path):
 def test_resources_are_per_rule(benchmarks, monkeypatch):
     monkeypatch.chdir(benchmarks)
     rules = {
-        "train_a_1": "train/a/1-seed*.tsv",
-        "write_config": "write_config.tsv",
+        "train_a_1": ["train/a/1-seed3.tsv", "train/a/1-seed11.tsv", "train/a/1-not-run-yet.tsv"],
+        "write_config": ["write_config.tsv"],
     }
     measured = write_provenance.read_benchmarks(rules)
     write_provenance.write_resources(measured, benchmarks / "resources.csv")

@@ -8,10 +8,7 @@ Out: results/tables/claims.csv
 rule judge_claims:
     input:
         script="workflow/scripts/judge_claims.py",
-        code=[
-            "workflow/scripts/bnyesno/claims.py",
-            "workflow/scripts/bnyesno/study_claims.py",
-        ],
+        code=code_of("workflow/scripts/judge_claims.py"),
         claims=config["claims"],
         tables=[
             f"{RESULTS}/tables/{table}.csv"

@@ -23,6 +23,7 @@ from bnyesno.controls import (
     run_arguments,
     variant_arguments,
 )
+from bnyesno.dependencies import code_of, settings
 from bnyesno.progress import follow, wants_colour
 from bnyesno.report import figure_files, list_benchmarks, list_rules
 from bnyesno.runs import (

@@ -16,7 +16,7 @@ for number, (job, runs) in enumerate(CONTROL_JOBS.items(), start=1):
             name_rule("control", job.process, str(number))
         input:
             script="workflow/scripts/train.py",
-            code=TRAINING_CODE,
+            code=code_of("workflow/scripts/train.py"),
             experiment=config["experiment"]["module"],
             files=config["experiment"].get("files", []),
             donors=donor_records(config, runs).values(),
@@ -63,13 +63,7 @@ for number, (job, runs) in enumerate(CONTROL_JOBS.items(), start=1):
 rule compare_controls:
     input:
         script="workflow/scripts/compare_controls.py",
-        code=[
-            "workflow/scripts/bnyesno/controls.py",
-            "workflow/scripts/bnyesno/compare.py",
-            "workflow/scripts/bnyesno/tables_on_request.py",
-            "workflow/scripts/bnyesno/tables.py",
-        ],
-        config=MERGED_CONFIG,
+        code=code_of("workflow/scripts/compare_controls.py"),
         published=record_paths(config | {"seeds": [config["control_runs"]["seed"]]}),
         controlled=[
             record
@@ -89,9 +83,22 @@ rule compare_controls:
         mem_mb=grow(1000),
         runtime=grow(10),
     params:
+        config=settings(
+            config,
+            "results",
+            "environments/*/apis",
+            "variants/*/layers",
+            "protocols",
+            "repeats",
+            "comparisons",
+            "controls",
+            "control_runs",
+            *(f"figures/{table}" for table in control_tables(config)),
+        ),
         folder=subpath(output.controls, parent=True),
     message:
         "Comparing the controls, bit for bit"
     shell:
-        "python -s {input.script} --config {input.config} --output-folder {params.folder}"
+        "python -s {input.script} --config <(printf %s {params.config:q})"
+        " --output-folder {params.folder}"
         " > {log} 2>&1"

@@ -11,7 +11,7 @@ rule build_documentation:
     input:
         pages=sorted(map(str, Path("docs").rglob("*.*"))),
         settings=["mkdocs.yml", "pyproject.toml", "CHANGELOG.md", "config.yaml"],
-        code=["workflow/docs/hooks.py", "workflow/scripts/bnyesno/tables.py"],
+        code=["workflow/docs/hooks.py", *code_of("workflow/docs/hooks.py")],
         schema="workflow/schemas/config.schema.yaml",
     output:
         f"{RESULTS}/site/index.html",

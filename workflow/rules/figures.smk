@@ -1,6 +1,6 @@
 """Figures: SVG, PDF and PNG, the same bytes on every run.
 
-In:  results/provenance/config.yaml, results/tables/*.csv
+In:  config.yaml (figures, labels), results/tables/*.csv
 Out: results/figures/{figure}.{svg,pdf,png}, for each figure below
 """
 
@@ -13,6 +13,14 @@ TABLE_OF_FIGURE = {
     "initial_kernels": "initial_kernels",
     "trajectories": "trajectories",
 }
+# What a figure is told besides its own entry.
+FIGURE_SETTINGS = [
+    "figures/seed",
+    "experiment/loss",
+    "environments/*/label",
+    "variants/*/label",
+    "comparisons",
+]
 FIGURES = {
     figure: table for figure, table in TABLE_OF_FIGURE.items() if figure in config["figures"]
 }
@@ -24,8 +32,7 @@ for figure, table in FIGURES.items():
             f"render_{figure}"
         input:
             script=f"workflow/scripts/render_{figure}.py",
-            code="workflow/scripts/bnyesno/figures.py",
-            config=rules.write_config.output,
+            code=code_of(f"workflow/scripts/render_{figure}.py"),
             table=f"{RESULTS}/tables/{table}.csv",
         output:
             figure_files(config, figure, table),
@@ -41,11 +48,13 @@ for figure, table in FIGURES.items():
         resources:
             mem_mb=grow(500),
             runtime=grow(5),
+        params:
+            config=settings(config, *FIGURE_SETTINGS, f"figures/{figure}"),
         message:
             f"Drawing {figure} from {table}.csv"
         shell:
-            "python -s {input.script} --config {input.config} --table {input.table}"
-            " --output {output} > {log} 2>&1"
+            "python -s {input.script} --config <(printf %s {params.config:q})"
+            " --table {input.table} --output {output} > {log} 2>&1"
 
 
 rule render_figures:

@@ -16,7 +16,7 @@ for environment, lock in LOCKS.items():
             name_rule("write_bill", environment)
         input:
             script="workflow/scripts/write_bill.py",
-            code="workflow/scripts/bnyesno/locks.py",
+            code=code_of("workflow/scripts/write_bill.py"),
             lock=lock,
         output:
             BILL.format(environment=environment),
@@ -47,7 +47,7 @@ rule write_bills:
 rule audit_locks:
     input:
         script="workflow/scripts/audit_locks.py",
-        code="workflow/scripts/bnyesno/locks.py",
+        code=code_of("workflow/scripts/audit_locks.py"),
         locks=[LOCKS["driver"], LOCKS["figures"]],
     output:
         f"{RESULTS}/provenance/audit.json",

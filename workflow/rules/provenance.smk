@@ -4,6 +4,8 @@ In:  everything that `rule all` asks for, results/benchmarks/**.tsv
 Out: results/provenance/{run.json,resources.csv}, results/run.crate.zip, results/provenance/crate.txt
 """
 
+from functools import partial
+
 import snakemake
 
 CRATE_ENVIRONMENT = "../../envs/crate.yaml"
@@ -28,6 +30,7 @@ PROVENANCE = expand(f"{RESULTS}/provenance/{{file}}", file=["run.json", "resourc
 rule write_provenance:
     input:
         script="workflow/scripts/write_provenance.py",
+        code=code_of("workflow/scripts/write_provenance.py"),
         config=MERGED_CONFIG,
         packages=expand(PACKAGE_LIST, environment=ENVIRONMENT_FILES),
         runs=f"{RESULTS}/tables/runs.csv",
@@ -48,13 +51,14 @@ rule write_provenance:
         runtime=grow(5),
     params:
         locks=json.dumps(ENVIRONMENT_FILES),
-        rules=list_benchmarks(workflow),
+        benchmarks=partial(list_benchmarks, workflow),  # called when all jobs are known
         snakemake=snakemake.__version__,
     message:
         "Writing what the run stood on and what it took"
     shell:
         "python -s {input.script} --config {input.config} --runs {input.runs}"
-        " --packages {input.packages} --locks {params.locks:q} --rules {params.rules:q}"
+        " --packages {input.packages} --locks {params.locks:q}"
+        " --benchmarks <(printf %s {params.benchmarks:q})"
         " --snakemake {params.snakemake} --run {output.run} --resources {output.resources}"
         " > {log} 2>&1"
 

@@ -26,6 +26,7 @@ for page, (title, option, files) in PAGES.items():
             f"write_{page}_page"
         input:
             script="workflow/scripts/write_page.py",
+            code=code_of("workflow/scripts/write_page.py"),
             template="workflow/report/page.html",
             files=files,
         output:

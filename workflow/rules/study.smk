@@ -7,10 +7,6 @@ Out: results/study/{part}/{environment}/seeds{first}-{last}.npz, one chunk of se
      `study` the same of all other parts, the claims that need them, and their figures
 """
 
-STUDY_CODE = [
-    "workflow/scripts/bnyesno/training/engine.py",
-    "workflow/scripts/bnyesno/training/study.py",
-]
 # Table -> the parts of the study in it: those of the default run, and all others.
 STUDY_TABLES = tables_of_study(config)
 # Figure -> the tables that it is drawn from.
@@ -29,7 +25,7 @@ for part, environment in study_trainings(config):
             name_rule("train_study", part, environment)
         input:
             script="workflow/scripts/train_study.py",
-            code=STUDY_CODE,
+            code=code_of("workflow/scripts/train_study.py"),
         output:
             CHUNK.format(
                 results=config["results"],
@@ -67,7 +63,8 @@ for part, environment in study_trainings(config):
             name_rule("compare_with_stock", part, environment)
         input:
             script="workflow/scripts/compare_with_stock.py",
-            code=[*STUDY_CODE, "workflow/scripts/train_stock.py"],
+            code=code_of("workflow/scripts/compare_with_stock.py"),
+            stock="workflow/scripts/train_stock.py",
             chunks=chunk_paths(config, part, environment),
         output:
             COMPARED.format(results=config["results"], part=part, environment=environment),
@@ -101,12 +98,7 @@ for table, parts in STUDY_TABLES.items():
             f"collect_{table}"
         input:
             script="workflow/scripts/collect_study.py",
-            code=[
-                "workflow/scripts/bnyesno/chunks.py",
-                "workflow/scripts/bnyesno/effects.py",
-                "workflow/scripts/bnyesno/tables.py",
-            ],
-            config=MERGED_CONFIG,
+            code=code_of("workflow/scripts/collect_study.py"),
             chunks=study_files(config, parts),
         output:
             expand(f"{RESULTS}/tables/{{file}}", file=STUDY_FILES[table]),
@@ -121,14 +113,21 @@ for table, parts in STUDY_TABLES.items():
             mem_mb=grow(2000),
             runtime=grow(20),
         params:
+            config=settings(
+                config,
+                "results",
+                "study/published_seed",
+                "study/bootstrap",
+                *(f"study/parts/{part}" for part in parts),
+            ),
             parts=parts,
             table=table,
             folder=subpath(output[0], parent=True),
         message:
             f"Collecting {', '.join(parts)} into {table}.parquet, with effects and intervals"
         shell:
-            "python -s {input.script} --config {input.config} --parts {params.parts}"
-            " --name {params.table} --output-folder {params.folder} > {log} 2>&1"
+            "python -s {input.script} --config <(printf %s {params.config:q})"
+            " --parts {params.parts} --name {params.table} --output-folder {params.folder} > {log} 2>&1"
 
 
 for figure, tables in STUDY_FIGURES.items():
@@ -138,8 +137,7 @@ for figure, tables in STUDY_FIGURES.items():
             f"render_{figure}"
         input:
             script=f"workflow/scripts/render_{figure}.py",
-            code="workflow/scripts/bnyesno/figures.py",
-            config=rules.write_config.output,
+            code=code_of(f"workflow/scripts/render_{figure}.py"),
             tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=tables),
         output:
             figure_files(config, figure, tables[0]),
@@ -155,20 +153,19 @@ for figure, tables in STUDY_FIGURES.items():
         resources:
             mem_mb=grow(500),
             runtime=grow(5),
+        params:
+            config=settings(config, *FIGURE_SETTINGS, f"figures/{figure}"),
         message:
             f"Drawing {figure} from {' and '.join(tables)}"
         shell:
-            "python -s {input.script} --config {input.config} --table {input.tables}"
-            " --output {output} > {log} 2>&1"
+            "python -s {input.script} --config <(printf %s {params.config:q})"
+            " --table {input.tables} --output {output} > {log} 2>&1"
 
 
 rule judge_study_claims:
     input:
         script="workflow/scripts/judge_claims.py",
-        code=[
-            "workflow/scripts/bnyesno/claims.py",
-            "workflow/scripts/bnyesno/study_claims.py",
-        ],
+        code=code_of("workflow/scripts/judge_claims.py"),
         claims=config.get("claims", []),
         tables=f"{RESULTS}/tables/sensitivity_effects.csv",
     output:

@@ -19,7 +19,7 @@ for release, entry in RELEASES.items():
             name_rule("train", "release", release)
         input:
             script="workflow/scripts/train.py",
-            code=TRAINING_CODE,
+            code=code_of("workflow/scripts/train.py"),
             experiment=config["experiment"]["module"],
             files=config["experiment"].get("files", []),
         output:
@@ -54,7 +54,7 @@ for release, entry in RELEASES.items():
             name_rule("probe", "randomness", release)
         input:
             script="workflow/scripts/probe_randomness.py",
-            code=TRAINING_CODE,
+            code=code_of("workflow/scripts/probe_randomness.py"),
             experiment=config["experiment"]["module"],
             files=config["experiment"].get("files", []),
         output:
@@ -88,12 +88,7 @@ for release, entry in RELEASES.items():
 rule compare_releases:
     input:
         script="workflow/scripts/compare_releases.py",
-        code=[
-            "workflow/scripts/bnyesno/releases.py",
-            "workflow/scripts/bnyesno/runs.py",
-            "workflow/scripts/bnyesno/tables.py",
-        ],
-        config=rules.write_config.output,
+        code=code_of("workflow/scripts/compare_releases.py"),
         claims=config.get("claims", []),
         records=[
             record
@@ -118,19 +113,28 @@ rule compare_releases:
         mem_mb=grow(1000),
         runtime=grow(10),
     params:
+        config=settings(
+            config,
+            "results",
+            "variants/*/layers",
+            "protocols",
+            "sweep/seed",
+            "sweep/pair",
+            "sweep/releases/*/modes",
+        ),
         claims="--claims" if "claims" in config else "",
     message:
         "Comparing the releases, bit for bit"
     shell:
-        "python -s {input.script} --config {input.config} {params.claims} {input.claims}"
+        "python -s {input.script} --config <(printf %s {params.config:q})"
+        " {params.claims} {input.claims}"
         " --releases {output.releases} --randomness {output.randomness} > {log} 2>&1"
 
 
 rule render_releases:
     input:
         script="workflow/scripts/render_releases.py",
-        code="workflow/scripts/bnyesno/figures.py",
-        config=rules.write_config.output,
+        code=code_of("workflow/scripts/render_releases.py"),
         table=rules.compare_releases.output.releases,
     output:
         figure_files(config, "releases", "releases"),
@@ -146,11 +150,13 @@ rule render_releases:
     resources:
         mem_mb=grow(500),
         runtime=grow(5),
+    params:
+        config=settings(config, *FIGURE_SETTINGS, "sweep"),
     message:
         "Drawing releases from releases.csv"
     shell:
-        "python -s {input.script} --config {input.config} --table {input.table}"
-        " --output {output} > {log} 2>&1"
+        "python -s {input.script} --config <(printf %s {params.config:q})"
+        " --table {input.table} --output {output} > {log} 2>&1"
 
 
 rule sweep:

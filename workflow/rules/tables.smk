@@ -1,6 +1,6 @@
 """Tables: every record becomes rows of tidy CSV files (columns: bnyesno/tables.py).
 
-In:  the records that results/provenance/config.yaml asks for
+In:  the records that config.yaml asks for
 Out: results/tables/{runs,epochs,steps,layers}.csv
 """
 
@@ -10,8 +10,7 @@ TABLES = ["runs", "epochs", "steps", "layers"]
 rule collect_tables:
     input:
         script="workflow/scripts/collect_tables.py",
-        code="workflow/scripts/bnyesno/tables.py",
-        config=MERGED_CONFIG,
+        code=code_of("workflow/scripts/collect_tables.py"),
         records=record_paths(config),
     output:
         **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},
@@ -25,9 +24,19 @@ rule collect_tables:
     resources:
         mem_mb=grow(1000),
         runtime=grow(10),
+    params:
+        config=settings(
+            config,
+            "results",
+            "environments/*/apis",
+            "variants/*/layers",
+            "protocols",
+            "seeds",
+            "repeats",
+        ),
     message:
         "Collecting the records into tables"
     shell:
-        "python -s {input.script} --config {input.config} --runs {output.runs}"
-        " --epochs {output.epochs} --steps {output.steps} --layers {output.layers}"
+        "python -s {input.script} --config <(printf %s {params.config:q})"
+        " --runs {output.runs} --epochs {output.epochs} --steps {output.steps} --layers {output.layers}"
         " > {log} 2>&1"

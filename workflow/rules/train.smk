@@ -5,12 +5,6 @@ Out: results/runs/{environment}/{api}/{variant}/{protocol}/seed{seed}-repeat{rep
      one record per run; a job trains all protocols and repeats of some variants and seeds
 """
 
-TRAINING_CODE = [
-    "workflow/scripts/bnyesno/training/framework.py",
-    "workflow/scripts/bnyesno/training/interface.py",
-    "workflow/scripts/bnyesno/training/observe.py",
-    "workflow/scripts/bnyesno/training/run.py",
-]
 TRAINED = [(name, api) for name, entry in ENVIRONMENTS.items() for api in entry["apis"]]
 
 TRAINING_JOBS = list(enumerate(product(split_variants(config), split_seeds(config)), start=1))
@@ -23,7 +17,7 @@ for (environment, api), (number, (variants, seeds)) in product(TRAINED, TRAINING
             name_rule("train", environment, api, str(number))
         input:
             script="workflow/scripts/train.py",
-            code=TRAINING_CODE,
+            code=code_of("workflow/scripts/train.py"),
             experiment=config["experiment"]["module"],
             files=config["experiment"].get("files", []),
         output:

@@ -1,9 +1,9 @@
 """Collect the chunks of the seed study into tables, with effects and their intervals."""
 
 import argparse
+import json
 from pathlib import Path
 
-import yaml
 from bnyesno import chunks, effects
 from bnyesno.tables import write_table
 
@@ -11,12 +11,12 @@ from bnyesno.tables import write_table
 def main():
     """Write the rows as Parquet and CSV, then what follows from them as CSV."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="the merged configuration")
+    parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")
     parser.add_argument("--parts", nargs="+", required=True, help="parts of the study")
     parser.add_argument("--name", required=True, help="study or sensitivity: name of the table")
     parser.add_argument("--output-folder", type=Path, required=True)
     options = parser.parse_args()
-    config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
+    config = json.loads(options.config.read_text(encoding="utf-8"))
     settings, name, folder = config["study"], options.name, options.output_folder
     table = chunks.read_parts(config, options.parts, name)
     folder.mkdir(parents=True, exist_ok=True)

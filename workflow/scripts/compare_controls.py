@@ -1,9 +1,9 @@
 """Compare the runs of the controls, bit for bit, and say what causes each difference."""
 
 import argparse
+import json
 from pathlib import Path
 
-import yaml
 from bnyesno import tables_on_request
 from bnyesno.tables import write_table
 
@@ -11,10 +11,10 @@ from bnyesno.tables import write_table
 def main():
     """Write one CSV per table of the controls."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="the merged configuration")
+    parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")
     parser.add_argument("--output-folder", type=Path, required=True)
     options = parser.parse_args()
-    config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
+    config = json.loads(options.config.read_text(encoding="utf-8"))
     for name, table in tables_on_request.make_tables(config).items():
         write_table(table, options.output_folder / f"{name}.csv")
 

@@ -1,6 +1,7 @@
 """Compare the runs of the sweep, bit for bit, from one release to the next."""
 
 import argparse
+import json
 from pathlib import Path
 
 import yaml
@@ -11,12 +12,12 @@ from bnyesno.tables import write_table
 def main():
     """Write one CSV for what each release computes, one for where its randomness comes from."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="the merged configuration")
+    parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")
     parser.add_argument("--claims", type=Path, help="claims.yaml, for the published numbers")
     parser.add_argument("--releases", type=Path, required=True, help="output: releases.csv")
     parser.add_argument("--randomness", type=Path, required=True, help="output: randomness.csv")
     options = parser.parse_args()
-    config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
+    config = json.loads(options.config.read_text(encoding="utf-8"))
     claims = []
     if options.claims:
         claims = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]

@@ -24,13 +24,13 @@ def main():
     parser.add_argument("--runs", type=Path, required=True, help="runs.csv")
     parser.add_argument("--packages", type=Path, nargs="+", required=True, help="package lists")
     parser.add_argument("--locks", type=json.loads, required=True, help="{environment: its file}")
-    parser.add_argument("--rules", type=json.loads, required=True, help="{rule: its benchmarks}")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="JSON: {rule: its files}")
     parser.add_argument("--snakemake", required=True, help="its version")
     parser.add_argument("--run", type=Path, required=True, help="output: run.json")
     parser.add_argument("--resources", type=Path, required=True, help="output: resources.csv")
     options = parser.parse_args()
     config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
-    measured = read_benchmarks(options.rules)
+    measured = read_benchmarks(json.loads(options.benchmarks.read_text(encoding="utf-8")))
     write_resources(measured, options.resources)
     run = {
         **time_span(measured),
@@ -49,14 +49,14 @@ def main():
 
 
 def read_benchmarks(rules):
-    """Return (rule, time of end, row) for each benchmark of the rules, {rule: pattern of paths}.
+    """Return (rule, time of end, row) for each benchmark of the rules, {rule: paths}.
 
     A row is what Snakemake measured: s and cpu_time in seconds, max_rss in MB. It writes NA or
-    nothing for a job too short to be looked at.
+    nothing for a job too short to be looked at. A job that has not run yet has no file.
     """
     measured = []
-    for rule, pattern in rules.items():
-        for path in sorted(Path().glob(pattern)):
+    for rule, paths in rules.items():
+        for path in filter(Path.is_file, map(Path, paths)):
             with path.open(encoding="utf-8", newline="") as stream:
                 rows = list(csv.DictReader(stream, delimiter="\t"))
             measured += [(rule, path.stat().st_mtime, row) for row in rows]

@@ -1,10 +1,10 @@
 """What all figures share: one style, one colour per variant, the same bytes on every run."""
 
 import argparse
+import json
 from pathlib import Path
 
 import matplotlib
-import yaml
 
 matplotlib.use("Agg")
 
@@ -40,8 +40,8 @@ STYLE = {
 
 
 def read_config(path):
-    """Return the merged configuration from its YAML file."""
-    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    """Return what a figure is told of the configuration."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def variant_colours(config):
@@ -78,12 +78,12 @@ def split_label(label):
 
 
 def main(description, draw):
-    """Draw a figure from the merged configuration and tables; the command line of each script.
+    """Draw a figure from a configuration and tables; the command line of each script.
 
     `draw(config, *tables)` returns the figure; every output is written in its ending's format.
     """
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
-    parser.add_argument("--config", type=Path, required=True, help="the merged configuration")
+    parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")
     parser.add_argument("--table", type=Path, required=True, nargs="+", help="to draw from")
     parser.add_argument("--output", type=Path, nargs="+", required=True)
     options = parser.parse_args()

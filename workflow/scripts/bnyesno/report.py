@@ -32,8 +32,13 @@ def list_rules(workflow, _wildcards):
     return json.dumps(files)
 
 
-def list_benchmarks(workflow):
-    """Return where the rules so far have their resources measured as JSON, {rule: pattern}."""
-    wildcard = re.compile(r"\{\w+(?:,[^{}]*)?\}")  # {seed} or, with its constraint, {seed,[0-9]+}
-    found = {rule.name: str(rule.benchmark) for rule in workflow.rules if rule.benchmark}
-    return json.dumps({name: wildcard.sub("*", path) for name, path in found.items()})
+def list_benchmarks(workflow, _wildcards):
+    """Return where this run's jobs have their resources measured as JSON, {rule: [paths]}.
+
+    Also those of jobs that had nothing to do this time; none of another configuration.
+    """
+    found = {rule.name: [] for rule in workflow.rules}
+    for job in workflow.dag.jobs:
+        if job.benchmark:
+            found[job.rule.name].append(str(job.benchmark))
+    return json.dumps({name: sorted(paths) for name, paths in found.items() if paths})

@@ -1,0 +1,44 @@
+"""What a rule depends on besides its data: the code that a script imports, its settings."""
+
+import json
+import os
+from functools import cache
+from modulefinder import ModuleFinder
+
+SCRIPTS = "workflow/scripts"
+
+
+@cache
+def code_of(script: str) -> list[str]:
+    """Return the files under workflow/scripts that a script imports, however indirectly.
+
+    Nothing is run. What lies elsewhere (numpy, say) belongs to the script's environment.
+    """
+    finder = ModuleFinder(path=[SCRIPTS])
+    finder.run_script(script)
+    del finder.modules["__main__"]
+    files = [module.__file__ for module in finder.modules.values()]
+    return sorted(os.path.relpath(file) for file in files if file)  # Python's own have none
+
+
+def settings(config: dict, *paths: str) -> str:
+    """Return the parts of a configuration at these paths as JSON, each in its place.
+
+    A path is written as for Snakemake's `lookup`: "figures/seed", "variants/*/label". Where the
+    configuration lacks the end of a path, so does the result. A script that is given only what it
+    uses runs again only when that has changed.
+    """
+    chosen: dict = {}
+    for path in paths:
+        copy_at(path.split("/"), config, chosen)
+    return json.dumps(chosen)
+
+
+def copy_at(keys: list[str], source: dict, target: dict) -> None:
+    """Copy what is under these keys, one below the other; "*" stands for every key."""
+    first, *others = keys
+    for key in source if first == "*" else {first} & source.keys():
+        if others:
+            copy_at(others, source[key], target.setdefault(key, {}))
+        else:
+            target[key] = source[key]
