@@ -45,17 +45,15 @@ study: setup
 	@$(driver) snakemake --use-conda --cores $(cores) study
 
 figures: setup
-	@$(driver) rules="$(or $(NAME:%=render_%),$$(snakemake --list-rules | grep ^render_))" && \
-	snakemake --use-conda --cores $(cores) --allowed-rules write_config $$rules \
-		--forcerun $$rules -- $$(git ls-files 'results/figures/$(or $(NAME),*).*')
+	@$(driver) snakemake --use-conda --cores $(cores) --allowed-rules render_figure \
+		--forcerun render_figure -- $$(git ls-files 'results/figures/$(or $(NAME),*).*')
 
 check: setup
 	@$(driver) python workflow/scripts/check_results.py || [ $$? -eq 1 ]
 
 # These three show the tables and figures that there are; nothing is trained.
 report: setup
-	$(call build,--allowed-rules write_pages \
-		$$(snakemake --list-rules | grep '^write_.*_page$$') -- write_pages)
+	$(call build,--allowed-rules write_page write_pages -- write_pages)
 	$(call quietly,report $(if $(wildcard results/figures/releases.svg),sweep) \
 		$(if $(wildcard results/figures/bn_effect.svg),study) \
 		--report results/report.html --report-stylesheet workflow/report/report.css)

@@ -29,6 +29,11 @@ def run_driver(*command, cwd=ROOT, **options):
 
 def list_jobs(folder, *targets):
     """Return the jobs that these targets need, as Snakemake has them: rule, input, shell, ..."""
+    return ask_snakemake(folder, *targets)["jobs"]
+
+
+def ask_snakemake(folder, *targets):
+    """Return {"rules": all rules, "jobs": those that these targets need}, as Snakemake has them."""
     done = run_driver("python", ROOT / "tests/list_jobs.py", *targets, cwd=folder)
     assert done.returncode == 0, done.stdout
     return json.loads(done.stdout.splitlines()[-1])

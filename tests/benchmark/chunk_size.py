@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "tests"), str(ROOT / "tests/cluster"), str(ROOT / "workflow/scripts")]
 
-from bnyesno.runs import CHUNK, RECORD  # noqa: E402
+from bnyesno.runs import CHUNK_FILE, RUN_FILE, name_seeds  # noqa: E402
 from repository import copy_repository, run_driver, write_yaml  # noqa: E402
 from slurm import Cluster, install, run  # noqa: E402
 from submission import IMPATIENT, Run  # noqa: E402
@@ -105,14 +105,13 @@ def ask_for(what, environment, size):
     if what == "study":
         amended = {"study": {"parts": {PART: {"seeds": size, "chunk": size}}}}
         chunk = {"part": PART, "environment": environment, "first": 0, "last": size - 1}
-        return amended, CHUNK.format(results="results", **chunk)
+        return amended, f"results/{CHUNK_FILE}".format(**chunk)
     seeds = list(range(3, 3 + size))
     if what == "run":
         return {"seeds": seeds}, "all"
     amended = {"seeds": seeds, "seeds_per_job": size}
-    cell = {"environment": environment, "api": "tf.keras", "variant": "plain"}
-    first = {"protocol": "question", "seed": 3, "repeat": 1}
-    return amended, RECORD.format(results="results", **cell, **first)
+    job = f"variants1-{name_seeds(seeds)}"
+    return amended, f"results/{RUN_FILE}".format(environment=environment, api="tf.keras", job=job)
 
 
 def seconds_of(job):

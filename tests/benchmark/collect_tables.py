@@ -24,31 +24,26 @@ BULK = "A" * 200_000  # a real record holds about as much that no table needs
 
 
 def write_records(folder, records, steps):
-    """Write so many records with so many steps each."""
+    """Write so many records with so many steps each, and the list of their files."""
     record = make_record(epochs=steps // 2)
     record["step_weights_base64"] = [BULK]
+    files = []
     for seed in range(records):
         record["cell"]["seeds"]["graph"] = seed
-        path = folder / f"runs/tf1.14-keras2.2.4/tf.keras/plain/question/seed{seed}-repeat1.json"
+        path = folder / f"runs/variants1-seed{seed}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record))
-    config = {
-        "results": str(folder),
-        "environments": {"tf1.14-keras2.2.4": {"apis": ["tf.keras"]}},
-        "variants": {"plain": {}},
-        "protocols": {"question": {}},
-        "repeats": {"tf.keras": 1},
-        "seeds": list(range(records)),
-    }
-    (folder / "config.json").write_text(json.dumps(config))
+        path.write_text(json.dumps(record) + "\n")
+        files.append(path)
+    (folder / "files.txt").write_text("\n".join(map(str, files)))
 
 
 def collect(folder):
     """Run the rule's script; return (seconds, largest resident memory in MB)."""
     script = ROOT / "workflow/scripts/collect_tables.py"
     outputs = [f"--{name}={folder}/{name}.csv" for name in ("runs", "epochs", "steps", "layers")]
+    command = [sys.executable, script, "--records", f"@{folder}/files.txt", *outputs]
     begin = time.perf_counter()
-    process = subprocess.Popen([sys.executable, script, f"--config={folder}/config.json", *outputs])
+    process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"{script} failed")

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PART = "protocols"
 sys.path.append(str(ROOT / "workflow/scripts"))
 
-from bnyesno.runs import split_variants  # noqa: E402
+from bnyesno.runs import run_files, training_jobs  # noqa: E402
 
 
 def ask_for(what, jobs, config):
@@ -31,8 +31,7 @@ def ask_for(what, jobs, config):
     if what == "study":
         seeds = round(jobs / len(config["study"]["parts"][PART]["environments"]))
         return {"study": {"parts": {PART: {"seeds": max(1, seeds), "chunk": 1}}}}
-    apis = sum(len(entry["apis"]) for entry in config["environments"].values())
-    seeds = round(jobs / apis / len(split_variants(config)))
+    seeds = round(jobs / len(run_files(config, training_jobs(config))))
     return {"seeds": list(range(3, 3 + max(1, seeds)))}
 
 

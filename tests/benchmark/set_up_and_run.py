@@ -17,7 +17,6 @@ Cases that are left out are run all the same where a later one needs them, but n
 
 import argparse
 import csv
-import json
 import os
 import shlex
 import shutil
@@ -29,9 +28,11 @@ from datetime import datetime
 from itertools import product
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS.parent / "workflow/scripts")]
 
-from repository import ROOT, keep_only, read_yaml
+from bnyesno.runs import PUBLISHED, cross, make_plan  # noqa: E402
+from repository import ROOT, keep_only, read_yaml  # noqa: E402
 
 REPORT = ROOT / "results/benchmarks/set_up_and_run.csv"
 COLUMNS = ["case", "seconds", "runs", "cores", "load_before", "commit", "date", "note"]
@@ -175,25 +176,17 @@ class Bench:
         return {name: places[entry["file"]] for name, entry in self.config["environments"].items()}
 
     def train(self, pythons, environment, api, variant, protocol, seed, repeat):
-        """Return the command line of one run."""
-        config = self.config
-        experiment = config["experiment"]
-        arguments = {
-            "--experiment": experiment["module"],
-            "--environment": environment,
-            "--api": api,
-            "--variant": variant,
-            "--layers": json.dumps(config["variants"][variant]["layers"]),
-            "--protocols": json.dumps({protocol: config["protocols"][protocol]}),
-            "--data": json.dumps(experiment["data"]),
-            "--seed": seed,
-            "--data-seed": experiment["data_seed"],
-            "--python-seed": experiment["python_seed"],
-            "--threads": config["training_threads"],
-            "--output-folder": f"loop/{environment}/{api}/{variant}/{repeat}",
-        }
+        """Write the plan of one run; return its command line."""
+        process = {"environment": environment, "api": api}
+        process["threads"] = self.config["training_threads"]
+        runs = cross(PUBLISHED, [variant], [protocol])
+        place = f"loop/{environment}/{api}/{variant}/{protocol}/seed{seed}-repeat{repeat}"
+        plan = self.clone / f"{place}.json"
+        plan.parent.mkdir(parents=True, exist_ok=True)
+        plan.write_text(make_plan(self.config, runs, [seed], **process))
         words = [pythons[environment], "-s", "workflow/scripts/train.py"]
-        words += [word for pair in arguments.items() for word in pair]
+        words += ["--experiment", self.config["experiment"]["module"]]
+        words += ["--plan", plan, "--output", f"{place}.jsonl"]
         return shlex.join(map(str, words)) + " > /dev/null 2>&1"
 
 

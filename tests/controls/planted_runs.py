@@ -1,7 +1,7 @@
 """Records of a toy training whose every cause of a difference is planted, for all controls.
 
-The toy has one layer of six weights. `plant` writes a record wherever the controls look for one,
-as train.py would: with the draws, steps and losses that the variant and the control's change give.
+The toy has one layer of six weights. `plant` writes the files that the jobs' plans ask for, as
+train.py would: with the draws, steps and losses that the variant and the control's change give.
 """
 
 import base64
@@ -9,16 +9,18 @@ import json
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy
 from bnyesno.config import fill_defaults
-from bnyesno.controls import PUBLISHED, control_jobs, job_records, record_path, run_arguments
-from bnyesno.runs import record_paths
+from bnyesno.controls import control_files, control_jobs, plan_controls
+from bnyesno.records import Records
+from bnyesno.runs import plan_runs, run_files, training_jobs
+from bnyesno.training.run import RECORD_FORMAT
 from repository import ROOT
 
 STEPS = 5
 ROWS = ("0:90", "90:100")
-NOTHING = {"initializer_seeds": None}
 
 
 @dataclass
@@ -54,37 +56,55 @@ def make_config(folder, rows=(ROWS[1], ROWS[1]), **more):
     return config
 
 
-def plant(config, first, second):
-    """Write the record of every run that the controls compare."""
-    variants = {"first": first, "second": second}
-    for path in record_paths(config):
-        write(path, PUBLISHED, variants[Path(path).parts[-3]])
-    for job, runs in control_jobs(config).items():
-        for run, settings in zip(runs, run_arguments(config, runs), strict=True):
-            donor = settings["initial_weights"]
-            donors = [json.loads(Path(donor).read_text())] if donor else []
-            for path in job_records(config, job, [run]):
-                write(path, run.change, variants[run.variant], settings, *donors)
+def plant(config, first, second, losses=None):
+    """Write the record of every run that the controls compare; return where they are.
+
+    `losses` are those of published runs, {variant: loss}, instead of what the training gives.
+    """
+    variants, jobs = {"first": first, "second": second}, training_jobs(config)
+    published = run_files(config, jobs)
+    for job, path in zip(jobs, published, strict=True):
+        wildcards = SimpleNamespace(environment="toy", api="tf.keras", job=job)
+        write(path, json.loads(plan_runs(config, jobs, wildcards)), variants, losses)
+    controls = control_jobs(config)
+    files = control_files(config, controls)
+    for job, path in zip(controls, files, strict=True):
+        plan = plan_controls(config, controls, SimpleNamespace(**job._asdict()))
+        write(path, json.loads(plan), variants)
+    return Records([*published, *files], seed=3)
 
 
-def write(path, name, variant, change=NOTHING, donor=None):
-    """Write the record of one run of the toy."""
+def write(path, plan, variants, losses=None):
+    """Write the records of a plan."""
+    lines = []
+    for run in plan["runs"]:
+        donor = run.get("initial_weights")
+        given = Path(donor["file"]).read_text().splitlines() if donor else []
+        records = map(json.loads, given)
+        donors = [one for one in records if one["cell"]["variant"] == donor["variant"]]
+        record = train(variants[run["variant"]], run, *donors[:1])
+        if losses:
+            record["evaluations"] = dict.fromkeys(record["evaluations"], losses[run["variant"]])
+        cell = {"environment": plan["environment"], "api": plan["api"], "repeat": 1}
+        record["cell"] |= {key: run[key] for key in ("change", "variant", "protocol")} | cell
+        lines.append(json.dumps(record) + "\n")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(json.dumps(train(name, variant, change, donor)))
+    Path(path).write_text("".join(lines))
 
 
-def train(name, variant, change=NOTHING, donor=None):
+def train(variant, run, donor=None):
     """Return the record of one run of the toy."""
-    weights = start(variant, change, donor)
+    weights = start(variant, run, donor)
     steps = [weights]
     for step in range(1, STEPS + 1):
         weights = (weights * numpy.float32(0.9) + numpy.float32(0.1)).astype("<f4")
         weights = variant.edits.get(step, lambda same: same)(weights).astype("<f4")
         if variant.noise:
-            weights = weights + numpy.float32(variant.noise * zlib.crc32(name.encode()))
+            weights = weights + numpy.float32(variant.noise * zlib.crc32(run["change"].encode()))
         steps.append(weights)
     total = float(numpy.sum(weights, dtype=float))
     return {
+        "format": RECORD_FORMAT,
         "cell": {"seeds": {"graph": 3}},
         "drawing_layers": ["layer"],
         "op_level_seeds": {},
@@ -99,17 +119,12 @@ def train(name, variant, change=NOTHING, donor=None):
     }
 
 
-def start(variant, change=NOTHING, donor=None):
+def start(variant, run, donor=None):
     """Return the initial weights: the donor's, those of explicit seeds, or the variant's own."""
     given = donor["initial_weights"]["arrays"][0]["values"] if donor else []
     if len(given) == variant.weights and not variant.stubborn:
         return numpy.array(given, dtype="<f4")
     seed = [variant.draws]
-    if change.get("initializer_seeds") and not variant.stubborn:
-        seed = change["initializer_seeds"]
+    if run.get("initializer_seeds") and not variant.stubborn:
+        seed = run["initializer_seeds"]
     return numpy.random.default_rng(seed).normal(size=variant.weights).astype("<f4")
-
-
-def published(config, side):
-    """Return the path of one side's published record."""
-    return record_path(config, PUBLISHED, config["comparisons"]["pair"][side])

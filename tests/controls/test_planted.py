@@ -1,13 +1,11 @@
 """Each control on a planted case whose answer is known."""
 
 import hashlib
-import json
-from pathlib import Path
 
 import numpy
 import pytest
 from bnyesno.tables_on_request import make_tables
-from planted_runs import ROWS, STEPS, Variant, make_config, plant, published
+from planted_runs import ROWS, STEPS, Variant, make_config, plant
 
 
 def edit(index, value):
@@ -37,8 +35,7 @@ def judge(tmp_path_factory):
 
     def judge(first, second, **options):
         config = make_config(tmp_path_factory.mktemp("results"), **options)
-        plant(config, first, second)
-        tables = make_tables(config)
+        tables = make_tables(config, plant(config, first, second))
         (verdict,) = tables["verdicts"].to_dict("records")
         return verdict, tables["controls"].set_index("control").to_dict("index")
 
@@ -187,18 +184,9 @@ def test_minus_zero_is_not_zero(judge):
 
 def test_a_loss_of_minus_zero_is_not_zero(tmp_path):
     config = make_config(tmp_path)
-    plant(config, Variant(), Variant())
-    for side, loss in (("first", 0.0), ("second", -0.0)):
-        change_loss(published(config, side), loss)
-    controls = make_tables(config)["controls"].set_index("control")
+    records = plant(config, Variant(), Variant(), losses={"first": 0.0, "second": -0.0})
+    controls = make_tables(config, records)["controls"].set_index("control")
     assert controls.loc["same_rows", "observed"] == "differ"
-
-
-def change_loss(path, loss):
-    """Give a record another loss."""
-    record = json.loads(Path(path).read_text())
-    record["evaluations"] = dict.fromkeys(record["evaluations"], loss)
-    Path(path).write_text(json.dumps(record))
 
 
 def test_the_same_nan_is_no_difference(judge):
@@ -297,8 +285,8 @@ def test_predictions_that_refer_to_the_published_pair(judge):
 def test_what_the_kernel_of_the_processor_contributes(tmp_path, noise, equal):
     entry = {"api": "tf.keras", "protocol": "loop", "variants": ["first"]}
     config = make_config(tmp_path, control_runs={"seed": 3, "variants": {}, "processor": entry})
-    plant(config, Variant(noise=noise), Variant())
-    table = make_tables(config)["processor"]
+    records = plant(config, Variant(noise=noise), Variant())
+    table = make_tables(config, records)["processor"]
     assert list(table["rows"]) == list(ROWS)
     assert list(table["cpu_instructions"]) == ["avx", "avx"]
     assert table["first_difference_step"].isna().all() == equal

@@ -107,16 +107,21 @@ def test_told_by_the_training_script(change, tmp_path, old, new, said):
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"train.py: {module}: ")
     assert said in line
-    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "runs.jsonl").exists()
 
 
 def train(module, folder):
     """Run train.py on a module, with the example's data."""
+    protocols = read_yaml(CONFIG)["protocols"]
+    plan = {
+        **{"environment": "none", "api": "tf.keras", "seeds": [1]},
+        **{"data": {"path": "flowers.csv"}, "variants": {"none": {}}, "protocols": protocols},
+        "runs": [{"variant": "none", "protocol": protocol} for protocol in protocols],
+    }
+    (folder / "plan.json").write_text(json.dumps(plan))
     command = [
-        *(sys.executable, ROOT / "workflow/scripts/train.py", "--environment", "none"),
-        *("--experiment", module, "--api", "tf.keras", "--variant", "none", "--layers", "{}"),
-        *("--protocols", json.dumps(read_yaml(CONFIG)["protocols"]), "--seed", 1),
-        *("--data", json.dumps({"path": "flowers.csv"}), "--output-folder", folder / "runs"),
+        *(sys.executable, ROOT / "workflow/scripts/train.py", "--experiment", module),
+        *("--plan", folder / "plan.json", "--output", folder / "runs.jsonl"),
     ]
     return subprocess.run(
         [str(word) for word in command], capture_output=True, text=True, check=False

@@ -1,13 +1,16 @@
 """Records of several releases become tables that say what changed, and what did not."""
 
 import json
+from types import SimpleNamespace
 
 import pandas
 import pytest
 from bnyesno.config import ConfigurationError, check_config
+from bnyesno.records import Records
 from bnyesno.releases import compare_runs, mark_changes, mark_equal_pairs, tabulate_randomness
-from bnyesno.runs import RANDOMNESS_RECORD, RELEASE_RECORD, release_modes, release_records
+from bnyesno.runs import plan_release, release_modes
 from bnyesno.tables import COLUMNS, read_table, write_table
+from planted import make_record
 from repository import ROOT, read_yaml, run_driver
 
 PAIR = ["plain", "activation"]
@@ -134,7 +137,6 @@ def make_drawn(first, second, seeds=(4, 24), layers=("dense", "dense_1")):
 @pytest.fixture
 def randomness(config, tmp_path):
     """The table for one planted probe and the records of its variant."""
-    config["results"] = str(tmp_path)
     config["sweep"]["releases"] = {"a": {"file": "", "label": "", "modes": ["default"]}}
     sources = {
         "nothing": make_drawn("1", "2"),
@@ -144,30 +146,18 @@ def randomness(config, tmp_path):
         "extra_draw": make_drawn("1", "2", (None, None)),
     }
     machine = {"tensorflow": "1", "keras": "1", "executes_eagerly": False}
-    probe = {"cell": {"variant": "plain"}, "machine": machine, "sources": sources}
-    write_json(probe, RANDOMNESS_RECORD.format(results=tmp_path, release="a", mode="default"))
+    cell = {"environment": "a", "change": "default", "variant": "plain"}
+    probe = {"cell": cell, "machine": machine, "sources": sources}
     drawn = make_drawn("1", "2")
+    lines = []
     for protocol, kernel in (("question", "2"), ("answer", "x")):
         arrays = [{"layer": "dense", "position": 0, "sha256": "1"},
                   {"layer": "dense", "position": 1, "sha256": "0"},
                   {"layer": "dense_1", "position": 0, "sha256": kernel}]  # fmt: skip
-        path = RELEASE_RECORD.format(
-            results=tmp_path,
-            release="a",
-            mode="default",
-            variant="plain",
-            protocol=protocol,
-            seed=3,
-        )
-        write_json({**drawn, "initial_weights": {"arrays": arrays}}, path)
-    return tabulate_randomness(config)
-
-
-def write_json(document, path):
-    """Write a record."""
-    path = ROOT / path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document), encoding="utf-8")
+        record = make_record("a", protocol=protocol, change="default")
+        lines.append(json.dumps(record | drawn | {"initial_weights": {"arrays": arrays}}))
+    (tmp_path / "default.jsonl").write_text("\n".join(lines))
+    return tabulate_randomness(config, Records([tmp_path / "default.jsonl"]), [probe])
 
 
 def test_sources_that_change_a_kernel(randomness):
@@ -246,9 +236,11 @@ def test_every_release_is_run_in_each_of_its_modes(config):
     assert len(found) == len(set(found)) == 19
     assert found[0] == ("tf1.13", "default")
     assert ("tf-current-keras3", "switched") not in found
-    paths = release_records(config, "tf2.6", "switched")
-    assert len(set(paths)) == 12
-    assert "results/sweep/tf2.6/switched/bn/answer/seed3-repeat1.json" in paths
+    plan = json.loads(plan_release(config, SimpleNamespace(environment="tf2.6", mode="switched")))
+    assert plan["environment"] == "tf2.6"
+    assert plan["eager"] == "switched"
+    assert len(plan["runs"]) == 12
+    assert {"change": "switched", "variant": "bn", "protocol": "answer"} in plan["runs"]
 
 
 @pytest.mark.parametrize("release", read_yaml(ROOT / "config.yaml")["sweep"]["releases"])

@@ -1,10 +1,8 @@
 """The sweep through the workflow, restricted to the two releases whose environments exist."""
 
-import json
-import shlex
-
 import pytest
-from bnyesno.controls import variant_arguments
+from bnyesno.records import Records
+from bnyesno.runs import cross, make_plan
 from bnyesno.tables import read_table
 from repository import ROOT, copy_repository, run_driver, write_yaml
 from waiting import HANGS
@@ -98,18 +96,18 @@ def test_last_cell_of_a_process_is_that_of_a_new_process(
     swept, results, framework_pythons, tmp_path, release, mode
 ):
     _, config = swept
-    settings = {"answer": config["protocols"]["answer"]}
+    config = {**config, "control_runs": {"variants": {}}}
+    runs = cross(mode, ["bn"], ["answer"])
+    process = {"environment": release, "api": "tf.keras", "threads": 1, "eager": mode}
+    (tmp_path / "plan.json").write_text(make_plan(config, runs, [3], **process))
     command = [framework_pythons[release], "-s", "workflow/scripts/train.py"]
-    command += ["--experiment", config["experiment"]["module"], "--environment", release]
-    command += ["--data", json.dumps(config["experiment"]["data"]), "--api", "tf.keras"]
-    command += ["--protocols", json.dumps(settings), "--seed", 3, "--threads", 1]
-    command += ["--eager", mode, "--output-folder", tmp_path]
-    command += shlex.split(variant_arguments({**config, "control_runs": {"variants": {}}}, ["bn"]))
+    command += ["--experiment", config["experiment"]["module"]]
+    command += ["--plan", tmp_path / "plan.json", "--output", tmp_path / "alone.jsonl"]
     done = run_driver(*command, timeout=HANGS)
     assert done.returncode == 0, done.stdout
-    alone = json.loads((tmp_path / "answer/seed3-repeat1.json").read_text())
-    path = results / f"sweep/{release}/{mode}/bn/answer/seed3-repeat1.json"
-    among_others = json.loads(path.read_text())
+    cell = {"environment": release, "api": "tf.keras", "variant": "bn", "protocol": "answer"}
+    files = (tmp_path / "alone.jsonl", results / f"sweep/{release}/{mode}.jsonl")
+    alone, among_others = (Records([file], seed=3).find(mode, cell) for file in files)
     for key in ("initial_weights", "step_weights_sha256", "evaluations", "random_draws"):
         assert alone[key] == among_others[key]
 
@@ -119,5 +117,5 @@ def test_figure_has_the_same_bytes_again(swept, results):
     files = sorted(results.glob("figures/releases.*"))
     assert [path.suffix for path in files] == [".pdf", ".png", ".svg"]
     before = [path.read_bytes() for path in files]
-    run("sweep", "--forcerun", "render_releases")
+    run("sweep", "--forcerun", "render_figure")
     assert [path.read_bytes() for path in files] == before

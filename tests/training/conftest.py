@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from bnyesno.records import Records
+from bnyesno.runs import PUBLISHED, cross, make_plan
 from repository import ROOT
 from waiting import HANGS
 
@@ -45,44 +47,50 @@ def start(in_environment):
 
 
 @pytest.fixture(scope="session")
-def train_arguments(committed_config):
-    """Return the arguments of train.py for cells of config.yaml, as the rules give them."""
+def plan(committed_config):
+    """Return the plan of cells of config.yaml, as the rules give it to train.py."""
 
-    def train_arguments(
-        environment, folder, variants, api="tf.keras", protocols=PROTOCOLS, seeds=(3,), **options
-    ):
-        config = committed_config
-        settings = {name: config["protocols"][name] for name in protocols}
-        arguments = [
-            *(ROOT / "workflow/scripts/train.py", "--environment", environment),
-            *("--experiment", ROOT / config["experiment"]["module"], "--api", api),
-            *("--protocols", json.dumps(settings)),
-            *("--data", json.dumps(config["experiment"]["data"])),
-            *("--seed", *seeds, "--output-folder", folder / "{variant}"),
+    def plan(environment, variants, api="tf.keras", protocols=PROTOCOLS, seeds=(3,), **options):
+        runs = cross(PUBLISHED, variants, protocols)
+        planned = make_plan(
+            committed_config, runs, seeds, environment=environment, api=api, **options
+        )
+        return json.loads(planned)
+
+    return plan
+
+
+@pytest.fixture(scope="session")
+def train_arguments(committed_config):
+    """Return the arguments of train.py for a plan, which is written beside the output."""
+
+    def train_arguments(plan, output):
+        file = output.with_suffix(".plan.json")
+        file.write_text(plan if isinstance(plan, str) else json.dumps(plan))
+        experiment = ROOT / committed_config["experiment"]["module"]
+        return [
+            *(ROOT / "workflow/scripts/train.py", "--experiment", experiment),
+            *("--plan", file, "--output", output),
         ]
-        for name in variants:
-            arguments += ["--variant", name]
-            arguments += ["--layers", json.dumps(config["variants"][name]["layers"])]
-        for name, value in options.items():
-            arguments += ["--" + name, value]
-        return arguments
 
     return train_arguments
 
 
 @pytest.fixture(scope="session")
-def train(start, train_arguments, tmp_path_factory):
+def train(start, plan, train_arguments, tmp_path_factory):
     """Start train.py; return a function that waits for it and reads one of its records."""
 
     def train(environment, *arguments, **options):
-        folder = tmp_path_factory.mktemp("runs")
-        process = start(environment, *train_arguments(environment, folder, *arguments, **options))
+        output = tmp_path_factory.mktemp("runs") / "runs.jsonl"
+        planned = plan(environment, *arguments, **options)
+        process = start(environment, *train_arguments(planned, output))
 
         def record(variant, protocol, repeat=1):
             done = process.result()
             assert done.returncode == 0, done.stderr
-            path = folder / variant / protocol / f"seed3-repeat{repeat}.json"
-            return json.loads(path.read_text(encoding="utf-8"))
+            cell = {"environment": environment, "api": planned["api"]}
+            cell |= {"variant": variant, "protocol": protocol}
+            return Records([output], seed=3).find(PUBLISHED, cell, repeat)
 
         return record
 

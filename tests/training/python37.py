@@ -2,7 +2,7 @@
 
     python python37.py FOLDER-OF-SCRIPTS FILE...
 
-FILE... are compiled; a record is written whole or not at all, even when the process is killed.
+FILE... are compiled; records are written whole or not at all, even when the process is killed.
 """
 
 import signal
@@ -29,7 +29,7 @@ class Fatal(list):
             yield number
         os.kill(os.getpid(), signal.SIGKILL)
 
-run.write_record({"numbers": Fatal([0])}, sys.argv[2])
+run.write_records([{"first": 1}, {"numbers": Fatal([0])}], sys.argv[2])
 """
 
 
@@ -50,7 +50,7 @@ class WritesRecords(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        self.path = self.folder / "new" / "record.json"
+        self.path = self.folder / "new" / "records.jsonl"
 
     def names(self):
         return sorted(path.name for path in self.path.parent.iterdir())
@@ -59,16 +59,17 @@ class WritesRecords(unittest.TestCase):
         return [name for name in self.names() if not name.startswith(".")]
 
     def test_whole(self):
-        run.write_record({"b": 0.1 + 0.2, "a": [1]}, self.path)
+        run.write_records([{"b": 0.1 + 0.2, "a": [1]}, {"c": None}], self.path)
         text = self.path.read_text(encoding="utf-8")
         self.assertIn("0.30000000000000004", text)
         self.assertLess(text.index('"a"'), text.index('"b"'))
+        self.assertEqual(text.splitlines()[1], '{"c": null}')
         self.assertEqual(self.path.stat().st_mode & 0o777, 0o644)
-        self.assertEqual(self.names(), ["record.json"])
+        self.assertEqual(self.names(), ["records.jsonl"])
 
     def test_not_at_all_when_it_cannot_be_written_down(self):
         with self.assertRaises(TypeError):
-            run.write_record({"a": list(range(100000)), "b": object()}, self.path)
+            run.write_records([{"a": list(range(100000))}, {"b": object()}], self.path)
         self.assertEqual(self.names(), [])
 
     def test_not_at_all_when_killed(self):
@@ -76,9 +77,9 @@ class WritesRecords(unittest.TestCase):
         self.assertEqual(self.visible(), [])
 
     def test_an_older_record_stays_when_killed(self):
-        run.write_record({"old": True}, self.path)
+        run.write_records([{"old": True}], self.path)
         self.assertEqual(self.killed(), -signal.SIGKILL)
-        self.assertEqual(self.visible(), ["record.json"])
+        self.assertEqual(self.visible(), ["records.jsonl"])
         self.assertIn("old", self.path.read_text(encoding="utf-8"))
 
     def killed(self):
@@ -89,7 +90,7 @@ class WritesRecords(unittest.TestCase):
         file = self.folder / "file"
         file.touch()
         with self.assertRaises(OSError):
-            run.write_record({}, file / "record.json")
+            run.write_records([{}], file / "records.jsonl")
         self.assertEqual([path.name for path in self.folder.iterdir()], ["file"])
 
 

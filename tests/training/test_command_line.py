@@ -1,7 +1,6 @@
 """train.py as a command line: what is wrong is told in one line, nothing half-made is left."""
 
 import ast
-import json
 import sys
 from pathlib import Path
 
@@ -22,27 +21,38 @@ UNDER_PYTHON_37 = [
 
 
 @pytest.fixture(scope="module")
-def mistaken(start, train_arguments, committed_config, tmp_path_factory):
-    """Every mistake at once, in the background: {what: (future, output folder)}."""
+def mistaken(start, plan, train_arguments, committed_config, tmp_path_factory):
+    """Every mistake at once, in the background: {what: (future, output)}."""
     folder = tmp_path_factory.mktemp("mistakes")
     (folder / "empty.py").write_text("SLOTS = ()\n")
     (folder / "file").touch()
     protocol = committed_config["protocols"]["question"] | {"optimizer": "Best"}
-    changes = {
-        "layer": {"--layers": '{"between": ["Dens"]}'},
-        "argument of a layer": {"--layers": '{"between": [{"Dense": {"unit": 3}}]}'},
-        "optimizer": {"--protocols": json.dumps({"question": protocol})},
-        "JSON": {"--layers": '{"between": ['},
-        "experiment": {"--experiment": folder / "empty.py"},
-        "absent experiment": {"--experiment": folder / "nowhere.py"},
-        "unwritable folder": {"--output-folder": folder / "file/runs"},
-        "API": {"--api": "pytorch"},
+    right = plan(NEW, ["plain"], protocols=["question"])
+    run = right["runs"][0]
+    plans = {
+        "layer": right | {"variants": {"plain": {"between": ["Dens"]}}},
+        "argument of a layer": right | {"variants": {"plain": {"between": [{"Dense": {"un": 3}}]}}},
+        "optimizer": right | {"protocols": {"question": protocol}},
+        "JSON": '{"variants": [',
+        "lacking": {name: value for name, value in right.items() if name != "seeds"},
+        "unknown": right | {"epochz": 20},
+        "variant": right | {"runs": [run | {"variant": "plane"}]},
+        "donor": right
+        | {"runs": [run | {"initial_weights": {"file": "nowhere.jsonl", "variant": "bn"}}]},
+        "API": right | {"api": "pytorch"},
+    }
+    options = {
+        "experiment": ("--experiment", folder / "empty.py"),
+        "absent experiment": ("--experiment", folder / "nowhere.py"),
+        "absent plan": ("--plan", folder / "nowhere.json"),
+        "unwritable folder": ("--output", folder / "file/runs.jsonl"),
     }
     started = {}
-    for what, change in changes.items():
-        output = folder / what
-        arguments = train_arguments(NEW, output, ["plain"], protocols=["question"])
-        for option, value in change.items():
+    for what in (*plans, *options):
+        output = folder / f"{what}.jsonl"
+        arguments = train_arguments(plans.get(what, right), output)
+        if what in options:
+            option, value = options[what]
             arguments[arguments.index(option) + 1] = value
         started[what] = (start(NEW, *arguments), output)
     return started
@@ -52,11 +62,16 @@ MESSAGES = {
     "layer": "train.py: layer 'Dens': this release of Keras has none by that name",
     "argument of a layer": "train.py: layer 'Dense': ",
     "optimizer": "train.py: optimizer 'Best': this release of Keras has none by that name",
-    "JSON": "train.py: error: argument --layers: invalid",
+    "JSON": "JSON.plan.json: Expecting value: line 1",
+    "lacking": "lacking.plan.json: lacks seeds",
+    "unknown": "unknown.plan.json: unknown epochz",
+    "variant": "variant.plan.json: runs: found variant 'plane', expected one of variants",
+    "donor": "nowhere.jsonl",
+    "API": "API.plan.json: api: found 'pytorch', expected tf.keras or keras",
     "experiment": "an experiment also has to define make_data, build_model, PROCEDURES",
     "absent experiment": "nowhere.py",
+    "absent plan": "nowhere.json",
     "unwritable folder": "Not a directory",
-    "API": "train.py: error: argument --api: invalid choice: 'pytorch'",
 }
 
 

@@ -34,15 +34,14 @@ def chunk_arguments(committed_config):
     """Return the arguments that train a chunk of PART."""
 
     def chunk_arguments(output, part=PART, last=SEEDS - 1):
-        options = {
-            "--part": json.dumps(part),
-            "--experiment": json.dumps(committed_config["experiment"]),
-            "--protocols": json.dumps(committed_config["protocols"]),
-            "--first-seed": 0,
-            "--last-seed": last,
-            "--output": output,
+        plan = {
+            **{"part": "planned", "environment": "here", "first_seed": 0, "last_seed": last},
+            **{key: committed_config[key] for key in ("experiment", "protocols")},
+            **part,
         }
-        return [SCRIPTS / "train_study.py", *(word for pair in options.items() for word in pair)]
+        output.with_suffix(".json").write_text(json.dumps(plan))
+        script = SCRIPTS / "train_study.py"
+        return [script, "--plan", output.with_suffix(".json"), "--output", output]
 
     return chunk_arguments
 
@@ -62,26 +61,22 @@ def compare(environment, in_environment, committed_config):
     layers = {name: entry["layers"] for name, entry in committed_config["variants"].items()}
 
     def compare(chunk, count, output):
-        options = {
-            "--protocols": json.dumps(committed_config["protocols"]),
-            "--layers": json.dumps(layers),
-            "--count": count,
-            "--sample-seed": 1,
-            "--chunks": chunk,
-            "--output": output,
-        }
-        words = [word for pair in options.items() for word in pair]
+        plan = {"count": count, "sample_seed": 1, "variants": layers}
+        plan["protocols"] = committed_config["protocols"]
+        output.with_suffix(".json").write_text(json.dumps(plan))
+        words = ["--plan", output.with_suffix(".json"), "--chunks", chunk, "--output", output]
         return in_environment(environment, SCRIPTS / "compare_with_stock.py", *words)
 
     return compare
 
 
 def test_a_sample_is_what_stock_keras_gives(chunk, compare, tmp_path):
-    output = tmp_path / "compared.json"
+    output = tmp_path / "compared.jsonl"
     done = compare(chunk, 4, output)
     assert done.returncode == 0, done.stderr
-    entries = json.loads(output.read_text(encoding="utf-8"))
+    entries = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
     assert len(entries) == 4
+    assert {(entry["part"], entry["environment"]) for entry in entries} == {("planned", "here")}
     assert {entry["start"] for entry in entries} == {"own", "plain"}
     assert all(not entry["differing"] for entry in entries)
     assert all(entry["largest_difference"] == 0 for entry in entries)
@@ -95,7 +90,7 @@ def test_one_differing_bit_stops_it(name, chunk, compare, tmp_path):
         if key.endswith("/" + name):
             array.view(numpy.uint8).reshape(-1, array.dtype.itemsize)[:, 0] ^= 1
     numpy.savez(tmp_path / "tampered.npz", **tampered)
-    output = tmp_path / "compared.json"
+    output = tmp_path / "compared.jsonl"
     done = compare(tmp_path / "tampered.npz", 1, output)
     assert done.returncode != 0
     assert "the engine differs from stock Keras in " + name.removesuffix("_sha256") in done.stderr
@@ -131,7 +126,7 @@ def test_a_chunk_killed_while_it_is_written_is_not_there(
     ) as running:
         assert "writing\n" in iter(running.stdout.readline, "")
         running.kill()
-    assert list(tmp_path.iterdir()) != []  # it was killed with a file half written
+    assert list(tmp_path.glob("*.part")) != []  # it was killed with a file half written
     assert not path.exists()
 
     done = in_environment(environment, *chunk_arguments(path))

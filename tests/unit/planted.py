@@ -6,8 +6,9 @@ from itertools import product
 import numpy
 import pandas
 from bnyesno.releases import compare_runs
-from bnyesno.runs import release_modes
+from bnyesno.runs import PUBLISHED, release_modes
 from bnyesno.tables import COLUMNS, ROWS
+from bnyesno.training.run import RECORD_FORMAT
 
 KERNELS = {"dense": "a" * 64, "dense_1": "b" * 64}
 
@@ -20,13 +21,16 @@ def make_record(
     seed=3,
     repeat=1,
     epochs=2,
+    change=PUBLISHED,
     **changes,
 ):
     """Return a record of two steps per epoch; its numbers depend on the cell, nothing else."""
     cell = f"{environment} {api} {variant} {protocol} {seed} {repeat}"
     random = numpy.random.default_rng(zlib.crc32(cell.encode()))
     record = {
+        "format": RECORD_FORMAT,
         "cell": {
+            "change": change,
             "environment": environment,
             "api": api,
             "variant": variant,

@@ -1,6 +1,9 @@
 """A mistake in config.yaml or claims.yaml is told as file, key, what was found and expected."""
 
 import copy
+import json
+from itertools import product
+from types import SimpleNamespace
 
 import pytest
 from bnyesno.config import (
@@ -10,7 +13,7 @@ from bnyesno.config import (
     read_interface,
     restore_numbers,
 )
-from bnyesno.runs import name_rule, name_seeds, record_paths, split_seeds
+from bnyesno.runs import plan_runs, run_files, training_jobs
 from repository import ROOT, read_yaml, write_yaml
 
 MODULE = "workflow/experiments/autoencoder.py"
@@ -308,39 +311,66 @@ def test_every_statement_of_the_page_is_a_claim():
 # --- which runs a configuration asks for ---------------------------------------------------------
 
 
-def test_record_paths_are_every_cell_once(config):
-    paths = record_paths(config)
-    assert len(paths) == len(set(paths)) == 2 * len(config["variants"]) * 2 * (1 + 5)
-    first = "results/runs/tf1.14-keras2.2.4/tf.keras/plain/question/seed3-repeat1.json"
-    assert paths[0] == first
-    assert paths[11].endswith(
-        "runs/tf1.14-keras2.2.4/tf.keras/activation_bn/answer/seed3-repeat1.json"
-    )
-    assert "results/runs/tf2.0-keras2.3.1/keras/bn/answer/seed3-repeat5.json" in paths
+def planned_cells(config):
+    """Return (environment, api, variant, protocol, seed, repeat) of every run that is planned."""
+    jobs = training_jobs(config)
+    return [
+        (environment, api, run["variant"], run["protocol"], seed, repeat)
+        for environment, entry in config["environments"].items()
+        for api, job in product(entry["apis"], jobs)
+        for wildcards in [SimpleNamespace(environment=environment, api=api, job=job)]
+        for plan in [json.loads(plan_runs(config, jobs, wildcards))]
+        for seed, run, repeat in product(plan["seeds"], plan["runs"], range(plan["repeats"]))
+    ]
 
 
-def test_another_seed_adds_records_and_keeps_the_others(config):
-    before = record_paths(config)
-    after = record_paths(config | {"seeds": [3, 11]})
-    assert len(after) == 2 * len(before)
-    assert [path for path in after if "seed11" not in path] == before
+@pytest.mark.parametrize("size", [1, 4, 6])
+def test_every_cell_is_planned_once_whatever_shares_a_job(config, size):
+    cells = planned_cells(config | {"variants_per_job": size, "seeds_per_job": 2, "seeds": [3, 11]})
+    assert len(cells) == len(set(cells)) == 2 * 2 * len(config["variants"]) * 2 * (1 + 5)
+    assert ("tf2.0-keras2.3.1", "keras", "bn", "answer", 3, 4) in cells
 
 
-def test_name_rule():
-    assert name_rule("train", "tf1.14-keras2.2.4", "tf.keras") == (
-        "train_tf1_14_keras2_2_4_tf_keras"
-    )
+def test_each_job_writes_one_file(config):
+    files = run_files(config, training_jobs(config))
+    assert files == [
+        f"results/runs/{environment}/{api}/variants1-seed3.jsonl"
+        for environment in config["environments"]
+        for api in ("tf.keras", "keras")
+    ]
+
+
+def plans(config):
+    """Return {job: its plan} in one environment."""
+    jobs = training_jobs(config)
+    place = {"environment": "tf2.0-keras2.3.1", "api": "tf.keras"}
+    return {job: plan_runs(config, jobs, SimpleNamespace(job=job, **place)) for job in jobs}
+
+
+def test_another_seed_or_variant_that_shares_no_job_changes_no_plan(config):
+    before = plans(config)
+    assert plans(config | {"seeds": [3, 11]}).items() > before.items()
+    variants = {**config["variants"], "none": {"label": "none", "layers": {}}}
+    assert plans(config | {"variants": variants}).items() > before.items()
+    assert len(plans(config | {"variants": variants})) == 2
+
+
+def test_labels_are_in_no_plan(config):
+    before = plans(config)
+    config["variants"]["bn"]["label"] = "other"
+    config["experiment"]["loss"] = "other"
+    assert plans(config) == before
 
 
 @pytest.mark.parametrize(
-    ("size", "chunks", "names"),
+    ("size", "jobs"),
     [
-        (1, [["{seed}"]], ["seed{seed}"]),  # a wildcard: one rule for any number of seeds
-        (2, [[3, 11], [12, 13], [20]], ["seeds3-11", "seeds12-13", "seed20"]),
-        (10, [[3, 11, 12, 13, 20]], ["seeds3-20"]),
+        (1, {"variants1-seed3": [3], "variants1-seed11": [11], "variants1-seed20": [20]}),
+        (2, {"variants1-seeds3-11": [3, 11], "variants1-seed20": [20]}),
+        (10, {"variants1-seeds3-20": [3, 11, 20]}),
     ],
 )
-def test_seeds_of_a_job(size, chunks, names):
-    config = {"seeds": [3, 11, 12, 13, 20], "seeds_per_job": size}
-    assert split_seeds(config) == chunks
-    assert [name_seeds(chunk) for chunk in chunks] == names
+def test_seeds_of_a_job(size, jobs):
+    config = {"variants": {"bn": {}}, "variants_per_job": 6}
+    found = training_jobs(config | {"seeds": [3, 11, 20], "seeds_per_job": size})
+    assert {job: seeds for job, (_, seeds) in found.items()} == jobs

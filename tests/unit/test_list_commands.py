@@ -45,18 +45,19 @@ def test_minutes_are_given_where_there_is_a_command(rows):
 
 def test_minutes_are_those_of_all_jobs_before(tmp_path, config):
     (tmp_path / "resources.csv").write_text(
-        "rule,jobs,wall_seconds,cpu_seconds,peak_memory_mb\n"
-        "train_tf1_14_keras2_2_4_keras_1,2,60.00,,\ntrain_release_tf1_13,1,600.00,,\n"
-        "control_shared_tf2_0,1,30.00,,\ncollect_tables,1,6.00,,\ncompare_controls,1,3.00,,\n"
-        "train_study_learning_rate_tf2_0,1,12.00,,\ntrain_study_seeds_tf2_0,1,24.00,,\n"
-        "collect_study,1,3.00,,\ncollect_sensitivity,1,6.00,,\n"
+        "rule,environment,part,jobs,wall_seconds,cpu_seconds,peak_memory_mb\n"
+        "train_runs,tf1.14,,2,40.00,,\ntrain_runs,tf2.0,,2,20.00,,\n"
+        "train_releases,tf1.13,,1,600.00,,\ntrain_controls,tf2.0,,1,30.00,,\n"
+        "collect_tables,,,1,6.00,,\ncompare_controls,,,1,3.00,,\n"
+        "train_study,tf2.0,learning_rate,1,12.00,,\ntrain_study,tf2.0,protocols,1,24.00,,\n"
+        "collect_study,,,1,3.00,,\ncollect_sensitivity,,,1,6.00,,\n"
     )
     behind = list_commands.rules_behind(config)
     minutes = list_commands.read_minutes(tmp_path / "resources.csv", behind)
     assert minutes["collect_tables"] == pytest.approx(1.1)
     assert minutes["compare_controls"] == pytest.approx(1.55)
     assert minutes["collect_sensitivity"] == pytest.approx(0.3)
-    (tmp_path / "resources.csv").write_text("rule,wall_seconds\ncollect_tables,1\n")
+    (tmp_path / "resources.csv").write_text("rule,part,wall_seconds\ncollect_tables,,1\n")
     with pytest.raises(SystemExit, match=r"Not measured: compare_controls, .*make reproduce study"):
         list_commands.read_minutes(tmp_path / "resources.csv", behind)
 

@@ -1,19 +1,32 @@
 """The lines that a person sees at a terminal."""
 
+import json
 import logging
 from types import SimpleNamespace
 
 from bnyesno.progress import (
     Failures,
     Progress,
-    count_records,
+    count_runs,
     read_build_seconds,
 )
 from repository import ROOT
 
-RULE = SimpleNamespace(
-    name="train",
-    output=["r/runs/e/a/v/p/seed{seed}-repeat1.json", "r/runs/e/a/v/p/seed{seed}-repeat2.json"],
+
+def make_job(number, rule, plan):
+    """Return a job as Snakemake has it."""
+    params = SimpleNamespace(plan=json.dumps(plan))
+    return SimpleNamespace(number=number, rule=SimpleNamespace(name=rule), params=params)
+
+
+JOBS = [
+    make_job(1, "train_runs", {"runs": [{}, {}], "seeds": [3], "repeats": 1}),
+    make_job(2, "train_controls", {"runs": [{}], "seeds": [3, 11]}),
+    make_job(4, "train_study", {"runs": [{}]}),
+    make_job(5, "probe_randomness", {"runs": [{}, {}], "seeds": [3]}),
+]
+WORKFLOW = SimpleNamespace(
+    dag=SimpleNamespace(needrun_jobs=lambda: JOBS, jobid=lambda job: job.number)
 )
 
 
@@ -31,13 +44,12 @@ def make_record(event=None, level=logging.INFO, msg=None, **attributes):
 
 
 def make_progress():
-    """Return a formatter that knows one rule and one environment."""
-    return Progress(Original(), count_records([RULE]), {"envs/tf9.yaml": "21"})
+    """Return a formatter that knows some jobs and one environment."""
+    return Progress(Original(), lambda: count_runs(WORKFLOW), {"envs/tf9.yaml": "21"})
 
 
-def test_counts_runs_and_not_other_outputs():
-    other = SimpleNamespace(name="probe", output=["r/sweep/x/default/randomness.json", "a.csv"])
-    assert count_records([RULE, other]) == {"train": 2, "probe": 0}
+def test_counts_the_runs_of_each_job():
+    assert count_runs(WORKFLOW) == {1: 2, 2: 2, 4: 0}
 
 
 def test_run_from_start_to_end():

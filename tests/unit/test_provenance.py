@@ -28,16 +28,16 @@ def benchmarks(tmp_path):
 
 def test_resources_are_per_rule(benchmarks, monkeypatch):
     monkeypatch.chdir(benchmarks)
-    rules = {
-        "train_a_1": ["train/a/1-seed3.tsv", "train/a/1-seed11.tsv", "train/a/1-not-run-yet.tsv"],
-        "write_config": ["write_config.tsv"],
-    }
-    measured = write_provenance.read_benchmarks(rules)
+    jobs = [
+        *(["train", "a", "", f"train/a/1-{seed}.tsv"] for seed in ("seed3", "seed11", "not-run")),
+        ["write_config", "", "", "write_config.tsv"],
+    ]
+    measured = write_provenance.read_benchmarks(jobs)
     write_provenance.write_resources(measured, benchmarks / "resources.csv")
     assert (benchmarks / "resources.csv").read_text().splitlines() == [
-        "rule,jobs,wall_seconds,cpu_seconds,peak_memory_mb",
-        "train_a_1,2,3.50,1.75,200.50",
-        "write_config,1,0.01,,",
+        "rule,environment,part,jobs,wall_seconds,cpu_seconds,peak_memory_mb",
+        "train,a,,2,3.50,1.75,200.50",
+        "write_config,,,1,0.01,,",
     ]
     span = write_provenance.time_span(measured)
     assert span["started"] < span["ended"]

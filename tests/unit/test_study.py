@@ -7,9 +7,9 @@ import numpy
 import pandas
 import pytest
 from bnyesno import study_claims
-from bnyesno.chunks import read_parts
+from bnyesno.chunks import read_chunks
 from bnyesno.claims import NOT_REPRODUCED, NOT_TESTED, REFUTED, REPRODUCED, judge
-from bnyesno.runs import chunk_paths, study_trainings, tables_of_study
+from bnyesno.runs import chunk_files, study_parts, study_trainings
 from bnyesno.tables import COLUMNS
 from bnyesno.training.study import CELL, evaluated_rows, expand_part, noted_epochs
 from repository import ROOT, read_yaml
@@ -67,28 +67,31 @@ def test_the_last_epoch_is_always_noted():
 def test_raising_the_seeds_adds_chunks_only(config):
     part = config["study"]["parts"]["protocols"]
     part.update(seeds=4, chunk=2)
-    before = chunk_paths(config, "protocols", "x")
+    before = chunk_files(config, ["protocols"], ["x"])
     assert [path.rsplit("/", 1)[1] for path in before] == ["seeds0-1.npz", "seeds2-3.npz"]
     part["seeds"] = 7
-    after = chunk_paths(config, "protocols", "x")
+    after = chunk_files(config, ["protocols"], ["x"])
     assert after[:2] == before
     assert [path.rsplit("/", 1)[1] for path in after[2:]] == ["seeds4-5.npz", "seeds6-6.npz"]
 
 
 def write_chunks(config, part, environment):
-    """Write the chunks of a part, each loss the number of its cell, epoch and seed."""
+    """Write the chunks of a part, each loss the number of its cell, epoch and seed; return them."""
     settings = config["study"]["parts"][part]
     cells = expand(config, *settings["runs"])
-    for path in map(Path, chunk_paths(config, part, environment)):
+    files = chunk_files(config, [part], [environment])
+    for path in map(Path, files):
         first, last = map(int, path.stem.removeprefix("seeds").split("-"))
         seeds = numpy.arange(first, last + 1)
-        arrays = {"seeds": seeds, "cells": json.dumps(cells)}
+        place = {"part": part, "environment": environment}
+        arrays = {"seeds": seeds, "cells": json.dumps(cells), **place}
         for position, cell in enumerate(cells):
             places = numpy.arange(len(noted_epochs(settings, cell)))
             numbers = 100.0 * position + 10.0 * places + seeds[:, None]
             arrays[f"{position}/evaluations"] = numpy.repeat(numbers[..., None], 3, axis=2)
         path.parent.mkdir(parents=True, exist_ok=True)
         numpy.savez(path, **arrays)
+    return files
 
 
 @pytest.mark.parametrize("size", [1, 3, 7])
@@ -97,8 +100,8 @@ def test_rows_do_not_depend_on_the_size_of_the_chunks(config, size, tmp_path, mo
     runs = [{"variant": ["plain", "bn"], "protocol": "question"}]
     part = {"environments": ["x"], "seeds": 7, "chunk": size, "noted": [5], "runs": runs}
     config["study"]["parts"] = {"p": part}
-    write_chunks(config, "p", "x")
-    table = read_parts(config, ["p"], "study")
+    files = write_chunks(config, "p", "x")
+    table = read_chunks(files, config["study"]["parts"], "study")
     assert list(table["seed"]) == list(range(7)) * 4
     assert list(table["variant"]) == ["plain"] * 14 + ["bn"] * 14
     assert list(table["epoch"]) == ([5] * 7 + [20] * 7) * 2
@@ -107,12 +110,11 @@ def test_rows_do_not_depend_on_the_size_of_the_chunks(config, size, tmp_path, mo
 
 
 def test_each_part_is_in_one_table(config):
-    tables = tables_of_study(config)
-    parts = [part for parts in tables.values() for part in parts]
-    assert sorted(parts) == sorted(config["study"]["parts"])
-    assert tables["study"] == ["protocols"]
-    trained = {part for part, _ in study_trainings(config)}
-    assert trained == set(config["study"]["parts"])
+    default, others = study_parts(config)
+    assert sorted(default + others) == sorted(config["study"]["parts"])
+    assert default == ["protocols"]
+    trained = study_trainings(config, default + others)
+    assert set(trained["part"]) == set(config["study"]["parts"])
 
 
 def test_at_least_sixteen_runs_are_compared_in_each_study_run(config):

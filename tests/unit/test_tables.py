@@ -6,11 +6,11 @@ import random
 import numpy
 import pandas
 import pytest
+from bnyesno.records import Records
 from bnyesno.tables import (
     COLUMNS,
     ROWS,
     make_table,
-    read_records,
     read_table,
     role_of,
     write_record_tables,
@@ -71,7 +71,7 @@ def test_order_does_not_depend_on_that_of_the_files(tmp_path):
     tables = []
     for shuffle in range(3):
         random.Random(shuffle).shuffle(paths)
-        tables.append(make_table("runs", read_records(paths)))
+        tables.append(make_table("runs", Records(paths)))
     pandas.testing.assert_frame_equal(tables[0], tables[1])
     pandas.testing.assert_frame_equal(tables[0], tables[2])
     cells = tables[0][["variant", "seed", "repeat"]].drop_duplicates()

@@ -119,7 +119,7 @@ def test_run_times_are_drawn(page):
 
 
 def test_rule_shows_its_environment(page):
-    dependencies = page.run("return rules['render_weight_sums'].conda_env.dependencies")
+    dependencies = page.run("return rules['render_figure'].conda_env.dependencies")
     assert any("matplotlib==" in str(each) for each in dependencies)
 
 

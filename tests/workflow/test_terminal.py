@@ -39,12 +39,14 @@ def at_terminal(workspace, *arguments):
 
 
 def test_terminal_counts_runs_and_colours_verdicts(finished):
-    status, output = at_terminal(finished, "--forcerun", "train_tf1_14_keras2_2_4_tf_keras_1")
+    status, output = at_terminal(finished, "--forcerun", "train_runs")
     assert status == 0, output
     todo = re.search(r"^\[ 0:\d\d\] \d+ jobs to do, (\d+) runs in them$", output, re.MULTILINE)
     runs = todo[1]
     assert int(runs) == 6  # two variants in two protocols, two controls
-    assert re.search(rf"^\[.*\] 0 of {runs} runs done: Training plain, act", output, re.MULTILINE)
+    assert re.search(
+        rf"^\[.*\] 0 of {runs} runs done: Training variants1-seed3", output, re.MULTILINE
+    )
     assert re.search(rf"^\[.*\] 4 of {runs} runs done: ", output, re.MULTILINE)
     assert f"] All {runs} runs are done\n" in output
     assert "resources:" not in output  # Snakemake's own, longer form
@@ -59,8 +61,8 @@ def test_terminal_says_what_failed_and_how_to_go_on(finished):
     finished.change_config(misspell)
     status, output = at_terminal(finished, "results/tables/runs.csv")
     assert status != 0
-    assert "] train_tf1_14_keras2_2_4_tf_keras_1 failed" in output
-    end = output[output.index("The end of results/logs/train/") :]
+    assert "] train_runs failed" in output
+    end = output[output.index("The end of results/logs/train_runs/") :]
     assert "  train.py: layer 'Dens': this release" in end
     assert re.search(r"To go on:\n  snakemake --use-conda .* results/tables/runs\.csv\n", end)
 

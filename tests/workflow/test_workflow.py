@@ -6,7 +6,8 @@ import json
 import re
 
 import pytest
-from bnyesno.tables import read_table
+from bnyesno.records import Records
+from bnyesno.tables import cell_of, read_table
 from repository import read_yaml
 
 pytestmark = pytest.mark.slow
@@ -21,11 +22,9 @@ def trainings(messages):
 
 
 def records_of(files, part=""):
-    """Return the records among files, or those whose path has a part."""
+    """Return the files of records, or those whose path has a part."""
     return {
-        path: state
-        for path, state in files.items()
-        if path.endswith(".json") and "/seed" in path and part in path
+        path: state for path, state in files.items() if path.endswith(".jsonl") and part in path
     }
 
 
@@ -52,7 +51,7 @@ def test_run_leaves_what_explains_it(finished_run):
     tensorflow = next(line for line in packages.splitlines() if line.startswith("pip,tensorflow,"))
     assert len(tensorflow.rpartition(",")[2]) >= 64  # its hash
     assert b"epochs: 2" in files["results/provenance/config.yaml"][1]
-    assert any(path.startswith("results/benchmarks/train/") for path in files)
+    assert any(path.startswith("results/benchmarks/train_runs/") for path in files)
 
 
 def test_run_says_what_it_stood_on_and_what_it_took(finished_run):
@@ -70,10 +69,11 @@ def test_run_says_what_it_stood_on_and_what_it_took(finished_run):
             assert file["sha256"] == hashlib.sha256(content).hexdigest()
     with (folder / "resources.csv").open() as stream:
         resources = {row["rule"]: row for row in csv.DictReader(stream)}
-    training = resources["train_tf1_14_keras2_2_4_tf_keras_1"]
+    training = resources["train_runs"]
+    assert (training["environment"], training["jobs"]) == ("tf1.14-keras2.2.4", "1")
     assert float(training["wall_seconds"]) > 1
     assert float(training["peak_memory_mb"]) > 50
-    assert {"judge_claims", "render_weight_sums", "compare_controls"} <= resources.keys()
+    assert {"judge_claims", "render_figure", "compare_controls"} <= resources.keys()
 
 
 def test_run_ends_with_the_claims_and_the_figures(finished_run):
@@ -96,36 +96,41 @@ def test_another_seed_trains_only_that_seed(finished):
     before = records_of(finished.files())
     seeds = ["--config", "seeds=[3,11]"]
     planned = trainings(finished.planned(*seeds))
-    assert planned
-    assert all(
-        message.endswith("seed 11, in tf1.14-keras2.2.4 with tf.keras") for message in planned
-    )
+    assert planned == ["Training variants1-seed11 in tf1.14-keras2.2.4 with tf.keras"]
     done = finished.snakemake(*seeds)
     assert done.returncode == 0, done.stdout
     after = finished.files()
-    assert records_of(after, "seed3-") == before  # times of change, too
-    assert len(records_of(after, "seed11-")) == len(records_of(before, "/runs/"))
+    assert len(records_of(after, "seed11")) == 1
+    assert records_of(after).items() > before.items()  # times of change, too
     runs = read_table(finished.folder / "results/tables/runs.csv")
     assert set(runs["seed"]) == {3, 11}
+    # Back at the first configuration, what the other one took no longer counts.
+    for configured, jobs in ((seeds, "2"), ([], "1")):
+        assert finished.snakemake(*configured).returncode == 0
+        with (finished.folder / "results/provenance/resources.csv").open() as stream:
+            taken = {row["rule"]: row["jobs"] for row in csv.DictReader(stream)}
+        assert taken["train_runs"] == jobs
 
 
 def test_seeds_may_share_a_job(finished):
-    before = records_of(finished.files(), "seed3-")
     several = ["--config", "seeds=[11,3]", "seeds_per_job=2"]
     assert trainings(finished.planned(*several)) == [
-        "Training plain, activation, seed 11 3, in tf1.14-keras2.2.4 with tf.keras"
+        "Training variants1-seeds11-3 in tf1.14-keras2.2.4 with tf.keras"
     ]
     done = finished.snakemake(*several)
     assert done.returncode == 0, done.stdout
-    after = records_of(finished.files())
-    for path, (_, content) in before.items():
-        record, alone = json.loads(after[path][1]), json.loads(content)
+    folder = finished.folder / "results/runs/tf1.14-keras2.2.4/tf.keras"
+    alone = Records([folder / "variants1-seed3.jsonl"])
+    together = list(Records([folder / "variants1-seeds11-3.jsonl"]))
+    by_cell = {tuple(cell_of(record).values()): record for record in together}
+    assert len(together) == 2 * len(list(alone)) == 8
+    for record in alone:
+        cell = cell_of(record)
+        same, other = by_cell[tuple(cell.values())], by_cell[tuple((cell | {"seed": 11}).values())]
+        assert other["trajectory_sha256"] != record["trajectory_sha256"]
         for name in ("machine", "seconds"):
-            del record[name], alone[name]
-        assert record == alone
-        other = json.loads(after[path.replace("seed3-", "seed11-")][1])
-        assert other["cell"]["seeds"]["graph"] == 11
-        assert other["trajectory_sha256"] != alone["trajectory_sha256"]
+            del record[name], same[name]
+        assert record == same
 
 
 def test_another_variant_needs_only_the_configuration(finished):
@@ -138,10 +143,20 @@ def test_another_variant_needs_only_the_configuration(finished):
 
     before = finished.planned()
     finished.change_config(add)
-    planned = trainings(finished.planned())
     assert before == set()
-    assert len(planned) == 1
-    assert "dropout" in planned[0]
+    assert trainings(finished.planned()) == [
+        "Training variants2-seed3 in tf1.14-keras2.2.4 with tf.keras"
+    ]
+
+
+def test_another_label_trains_and_compares_nothing(finished):
+    def rename(config):
+        config["variants"]["plain"]["label"] = "none"
+
+    finished.change_config(rename)
+    planned = finished.planned()
+    assert "Drawing val_loss" in planned
+    assert not [message for message in planned if re.match("Training|Controls|Co", message)]
 
 
 def test_other_epochs_train_everything_again(finished):
@@ -202,11 +217,11 @@ def test_failed_training_names_its_log_and_leaves_no_record(finished):
     finished.change_config(misspell)
     done = finished.snakemake()
     assert done.returncode != 0
-    assert "results/logs/train/" in done.stdout
-    end = done.stdout[done.stdout.index("failed. The end of results/logs/train/") :]
+    assert "results/logs/train_runs/" in done.stdout
+    end = done.stdout[done.stdout.index("failed. The end of results/logs/train_runs/") :]
     assert "train.py: layer 'Dens': this release" in end
     assert end.index("To go on:") < end.index("snakemake --use-conda --conda-prefix ")
     assert "\033" not in done.stdout  # no terminal, no colours
-    logs = (finished.folder / "results/logs/train").rglob("*.log")
+    logs = (finished.folder / "results/logs/train_runs").rglob("*.log")
     assert any("train.py: layer 'Dens': this release" in log.read_text() for log in logs)
-    assert not records_of(finished.files(), "/runs/tf1.14-keras2.2.4/tf.keras/plain/")
+    assert not records_of(finished.files(), "/runs/")

@@ -31,5 +31,5 @@ rule judge_claims:
     message:
         "Judging the claims of the page"
     shell:
-        "python -s {input.script} --claims {input.claims} --tables {input.tables}"
-        " --output {output} > {log} 2>&1"
+        "python -s {input.script:q} --claims {input.claims:q} --tables {input.tables:q}"
+        " --output {output:q} > {log:q} 2>&1"

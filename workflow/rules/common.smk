@@ -6,7 +6,7 @@ Out: the names below; nothing is written
 
 import json
 import sys
-from itertools import product
+from functools import partial
 
 from snakemake.exceptions import WorkflowError
 
@@ -14,37 +14,32 @@ sys.path.insert(0, "workflow/scripts")
 
 from bnyesno.config import ConfigurationError, check_config, load_claims, restore_numbers
 from bnyesno.controls import (
+    CONTROL_FILE,
+    control_files,
     control_jobs,
     control_tables,
-    donor_records,
-    job_records,
-    names_of,
-    process_arguments,
-    run_arguments,
-    variant_arguments,
+    donor_files,
+    plan_controls,
+    published_files,
 )
 from bnyesno.dependencies import code_of, settings
 from bnyesno.progress import follow, wants_colour
-from bnyesno.report import figure_files, list_benchmarks, list_rules
+from bnyesno.report import list_benchmarks, list_rules
 from bnyesno.runs import (
-    CHUNK,
-    COMPARED,
-    RANDOMNESS_RECORD,
-    RECORD,
-    STUDY_FILES,
-    chunk_paths,
+    CHUNK_FILE,
+    RUN_FILE,
+    chunk_files,
     grow,
-    name_rule,
-    name_seeds,
-    record_paths,
+    plan_chunk,
+    plan_probe,
+    plan_release,
+    plan_runs,
+    plan_sample,
     release_modes,
-    release_records,
-    split_seeds,
-    split_variants,
-    study_files,
+    run_files,
+    study_parts,
     study_trainings,
-    tables_of_study,
-    trained_settings,
+    training_jobs,
 )
 from bnyesno.summary import summarize
 
@@ -58,8 +53,6 @@ except ConfigurationError as error:
 
 
 RESULTS = config["results"]  # the folder that everything is written to
-# By path, not as a rule's output, where there are many inputs: Snakemake 9.27 would hash all of
-# them once for each.
 MERGED_CONFIG = f"{RESULTS}/provenance/config.yaml"
 ENVIRONMENTS = config["environments"]
 PACKAGE_LIST = f"{RESULTS}/provenance/packages/{{environment}}.csv"
@@ -69,14 +62,19 @@ ENVIRONMENT_FILES = {
     **({"study": "envs/study.yaml"} if "study" in config else {}),
 }
 RELEASES = config.get("sweep", {}).get("releases", {})
-RELEASE_FILES = {name: entry["file"] for name, entry in RELEASES.items()}
+ALL_ENVIRONMENT_FILES = {name: entry["file"] for name, entry in RELEASES.items()}
+ALL_ENVIRONMENT_FILES |= ENVIRONMENT_FILES
 # Snakemake takes environment files relative to the rule file.
-FIGURES_ENVIRONMENT = "../../envs/figures.yaml"
-# Command-line arguments are JSON, which Python 3.7 reads without further packages.
-PROTOCOLS = json.dumps(config["protocols"])
-DATA = json.dumps(config["experiment"]["data"])
+CONDA_FILES = {name: f"../../{file}" for name, file in ALL_ENVIRONMENT_FILES.items()}
+FIGURES_ENVIRONMENT = CONDA_FILES["figures"]
 
 
 wildcard_constraints:
-    seed=r"\d+",
+    api=r"[^/]+",
+    environment=r"[^/]+",
+    first=r"\d+",
+    job=r"[^/]+",
+    last=r"\d+",
     mode="default|switched",
+    part=r"[^/]+",
+    process=r"[^/]+",

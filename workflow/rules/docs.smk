@@ -4,8 +4,6 @@ In:  docs/, mkdocs.yml, CHANGELOG.md, pyproject.toml, what the generated pages a
 Out: results/site/index.html and the rest of the site; a warning is an error
 """
 
-from functools import partial
-
 
 rule build_documentation:
     input:
@@ -33,4 +31,4 @@ rule build_documentation:
         "Building the documentation"
     shell:
         "PYTHONPATH=workflow/scripts WORKFLOW_RULES={params.rules:q} python -s -m mkdocs build"
-        " --strict --site-dir {params.folder} > {log} 2>&1"
+        " --strict --site-dir {params.folder:q} > {log:q} 2>&1"

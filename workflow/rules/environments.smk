@@ -26,29 +26,25 @@ rule write_config:
         "yte"
 
 
-for environment, environment_file in {**RELEASE_FILES, **ENVIRONMENT_FILES}.items():
-
-    rule:
-        name:
-            name_rule("list_packages", environment)
-        input:
-            script="workflow/scripts/list_packages.py",
-            environment_file=environment_file,
-        output:
-            PACKAGE_LIST.format(environment=environment),
-        log:
-            f"{RESULTS}/logs/list_packages/{environment}.log",
-        benchmark:
-            f"{RESULTS}/benchmarks/list_packages/{environment}.tsv"
-        localrule: True
-        conda:
-            f"../../{environment_file}"
-        threads: 1
-        resources:
-            mem_mb=grow(200),
-            runtime=grow(5),
-        message:
-            f"Listing the packages of {environment}"
-        shell:
-            "python -s {input.script} --environment-file {input.environment_file}"
-            " --output {output} > {log} 2>&1"
+rule list_packages:
+    input:
+        script="workflow/scripts/list_packages.py",
+        environment_file=lookup(dpath="{environment}", within=ALL_ENVIRONMENT_FILES),
+    output:
+        PACKAGE_LIST,
+    log:
+        f"{RESULTS}/logs/list_packages/{{environment}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/list_packages/{{environment}}.tsv"
+    localrule: True
+    conda:
+        lookup(dpath="{environment}", within=CONDA_FILES)
+    threads: 1
+    resources:
+        mem_mb=grow(200),
+        runtime=grow(5),
+    message:
+        "Listing the packages of {wildcards.environment}"
+    shell:
+        "python -s {input.script:q} --environment-file {input.environment_file:q}"
+        " --output {output:q} > {log:q} 2>&1"

@@ -9,32 +9,29 @@ LOCKS = {path.stem: str(path) for path in sorted(Path("envs").glob("*.yaml"))}
 LOCKS["driver"] = "envs/driver.txt"
 BILL = f"{RESULTS}/provenance/bills/{{environment}}.json"
 
-for environment, lock in LOCKS.items():
 
-    rule:
-        name:
-            name_rule("write_bill", environment)
-        input:
-            script="workflow/scripts/write_bill.py",
-            code=code_of("workflow/scripts/write_bill.py"),
-            lock=lock,
-        output:
-            BILL.format(environment=environment),
-        log:
-            f"{RESULTS}/logs/write_bill/{environment}.log",
-        benchmark:
-            f"{RESULTS}/benchmarks/write_bill/{environment}.tsv"
-        localrule: True
-        conda:
-            AUDIT_ENVIRONMENT
-        threads: 1
-        resources:
-            mem_mb=grow(200),
-            runtime=grow(5),
-        message:
-            f"Writing the bill of materials of {environment}"
-        shell:
-            "python -s {input.script} --lock {input.lock} --output {output} > {log} 2>&1"
+rule write_bill:
+    input:
+        script="workflow/scripts/write_bill.py",
+        code=code_of("workflow/scripts/write_bill.py"),
+        lock=lookup(dpath="{environment}", within=LOCKS),
+    output:
+        BILL,
+    log:
+        f"{RESULTS}/logs/write_bill/{{environment}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/write_bill/{{environment}}.tsv"
+    localrule: True
+    conda:
+        AUDIT_ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=grow(200),
+        runtime=grow(5),
+    message:
+        "Writing the bill of materials of {wildcards.environment}"
+    shell:
+        "python -s {input.script:q} --lock {input.lock:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule write_bills:
@@ -65,4 +62,4 @@ rule audit_locks:
     message:
         "Looking up what is known against the driver's and the figures' packages"
     shell:
-        "python -s {input.script} --locks {input.locks} --output {output} > {log} 2>&1"
+        "python -s {input.script:q} --locks {input.locks:q} --output {output:q} > {log:q} 2>&1"

@@ -43,5 +43,5 @@ rule set_paper:
     message:
         "Setting the reproduction note"
     shell:
-        "python -s {input.script} --source {input.source} --results {params.results}"
-        " --inputs {params.inputs} --output {output} > {log} 2>&1"
+        "python -s {input.script:q} --source {input.source:q} --results {params.results:q}"
+        " --inputs {params.inputs:q} --output {output:q} > {log:q} 2>&1"

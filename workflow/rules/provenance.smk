@@ -4,8 +4,6 @@ In:  everything that `rule all` asks for, results/benchmarks/**.tsv
 Out: results/provenance/{run.json,resources.csv}, results/run.crate.zip, results/provenance/crate.txt
 """
 
-from functools import partial
-
 import snakemake
 
 CRATE_ENVIRONMENT = "../../envs/crate.yaml"
@@ -22,7 +20,6 @@ TABLES_AND_FIGURES = [
     rules.judge_claims.output if "claims" in config else [],
     rules.render_figures.input,
     rules.collect_study.output if "study" in config else [],
-    rules.render_seeds.output if "study" in config else [],
 ]
 PROVENANCE = expand(f"{RESULTS}/provenance/{{file}}", file=["run.json", "resources.csv"])
 
@@ -56,11 +53,11 @@ rule write_provenance:
     message:
         "Writing what the run stood on and what it took"
     shell:
-        "python -s {input.script} --config {input.config} --runs {input.runs}"
-        " --packages {input.packages} --locks {params.locks:q}"
+        "python -s {input.script:q} --config {input.config:q} --runs {input.runs:q}"
+        " --packages {input.packages:q} --locks {params.locks:q}"
         " --benchmarks <(printf %s {params.benchmarks:q})"
-        " --snakemake {params.snakemake} --run {output.run} --resources {output.resources}"
-        " > {log} 2>&1"
+        " --snakemake {params.snakemake} --run {output.run:q} --resources {output.resources:q}"
+        " > {log:q} 2>&1"
 
 
 rule write_crate:
@@ -97,9 +94,9 @@ rule write_crate:
     message:
         "Packing the run as an RO-Crate"
     shell:
-        "python -s {input.script} --run {input.run} --inputs {input.inputs}"
-        " --results {input.results} --workflow {input.workflow} --citation {input.citation}"
-        " --output {output} > {log} 2>&1"
+        "python -s {input.script:q} --run {input.run:q} --inputs {input.inputs:q}"
+        " --results {input.results:q} --workflow {input.workflow:q} --citation {input.citation:q}"
+        " --output {output:q} > {log:q} 2>&1"
 
 
 rule validate_crate:
@@ -122,4 +119,4 @@ rule validate_crate:
     message:
         "Validating the RO-Crate against the profile Workflow Run Crate"
     shell:
-        "python -s {input.script} {input.crate} --output {output} > {log} 2>&1"
+        "python -s {input.script:q} {input.crate:q} --output {output:q} > {log:q} 2>&1"

@@ -2,164 +2,122 @@
 
 In:  config.yaml (study), the chunks that it asks for
 Out: results/study/{part}/{environment}/seeds{first}-{last}.npz, one chunk of seeds each,
-     results/study/{part}/{environment}/compared.json, the sample that stock Keras trained again,
-     for the default run results/tables/{study,distributions,effects,yardsticks}, for the target
+     results/study/{part}/{environment}/compared.jsonl, the sample that stock Keras trained again,
+     for the default run results/tables/{study,percentiles,effects,yardsticks}, for the target
      `study` the same of all other parts, the claims that need them, and their figures
 """
 
-# Table -> the parts of the study in it: those of the default run, and all others.
-STUDY_TABLES = tables_of_study(config)
-# Figure -> the tables that it is drawn from.
-STUDY_FIGURES = {
-    "seeds": ["percentiles", "study_cells", "yardsticks"],
-    "bn_effect": ["sensitivity_effects"],
-    "activation_pairs": ["sensitivity_cells", "sensitivity_effects"],
-}
+COMPARED = f"{RESULTS}/study/{{part}}/{{environment}}/compared.jsonl"
+DEFAULT_PARTS, OTHER_PARTS = study_parts(config)
+STUDY_SETTINGS = ["study/published_seed", "study/bootstrap"]
 STUDY_ENVIRONMENT = "../../envs/study.yaml"
-EXPERIMENT = json.dumps(config["experiment"])
-
-for part, environment in study_trainings(config):
-
-    rule:
-        name:
-            name_rule("train_study", part, environment)
-        input:
-            script="workflow/scripts/train_study.py",
-            code=code_of("workflow/scripts/train_study.py"),
-        output:
-            CHUNK.format(
-                results=config["results"],
-                part=part,
-                environment=environment,
-                first="{first}",
-                last="{last}",
-            ),
-        log:
-            f"{RESULTS}/logs/study/{part}/{environment}/seeds{{first}}-{{last}}.log",
-        benchmark:
-            f"{RESULTS}/benchmarks/study/{part}/{environment}/seeds{{first}}-{{last}}.tsv"
-        priority: 2  # before everything else: these take longest
-        group:
-            "study"
-        conda:
-            f"../../{ENVIRONMENTS[environment]['file']}"
-        threads: 1
-        resources:
-            mem_mb=grow(2500),
-            runtime=grow(60),
-        params:
-            part=json.dumps(trained_settings(config, part)),
-            experiment=EXPERIMENT,
-            protocols=PROTOCOLS,
-        message:
-            f"Training seeds {{wildcards.first}} to {{wildcards.last}} of {part} in {environment}"
-        shell:
-            "python -s {input.script} --part {params.part:q} --experiment {params.experiment:q}"
-            " --protocols {params.protocols:q} --first-seed {wildcards.first}"
-            " --last-seed {wildcards.last} --output {output} > {log} 2>&1"
-
-    rule:
-        name:
-            name_rule("compare_with_stock", part, environment)
-        input:
-            script="workflow/scripts/compare_with_stock.py",
-            code=code_of("workflow/scripts/compare_with_stock.py"),
-            stock="workflow/scripts/train_stock.py",
-            chunks=chunk_paths(config, part, environment),
-        output:
-            COMPARED.format(results=config["results"], part=part, environment=environment),
-        log:
-            f"{RESULTS}/logs/study/{part}/{environment}/compare_with_stock.log",
-        benchmark:
-            f"{RESULTS}/benchmarks/study/{part}/{environment}/compare_with_stock.tsv"
-        conda:
-            f"../../{ENVIRONMENTS[environment]['file']}"
-        threads: 1
-        resources:
-            mem_mb=grow(4000),
-            runtime=grow(30),
-        params:
-            protocols=PROTOCOLS,
-            layers=json.dumps({name: entry["layers"] for name, entry in config["variants"].items()}),
-            runs=config["study"]["parts"][part]["compared"],
-            seed=config["study"]["sample_seed"],
-        message:
-            f"Training {{params.runs}} runs of {part} again, with stock Keras in {environment}"
-        shell:
-            "python -s {input.script} --protocols {params.protocols:q} --layers {params.layers:q}"
-            " --count {params.runs} --sample-seed {params.seed} --chunks {input.chunks}"
-            " --output {output} > {log} 2>&1"
 
 
-for table, parts in STUDY_TABLES.items():
-
-    rule:
-        name:
-            f"collect_{table}"
-        input:
-            script="workflow/scripts/collect_study.py",
-            code=code_of("workflow/scripts/collect_study.py"),
-            chunks=study_files(config, parts),
-        output:
-            expand(f"{RESULTS}/tables/{{file}}", file=STUDY_FILES[table]),
-        log:
-            f"{RESULTS}/logs/collect_{table}.log",
-        benchmark:
-            f"{RESULTS}/benchmarks/collect_{table}.tsv"
-        conda:
-            STUDY_ENVIRONMENT
-        threads: 1
-        resources:
-            mem_mb=grow(2000),
-            runtime=grow(20),
-        params:
-            config=settings(
-                config,
-                "results",
-                "study/published_seed",
-                "study/bootstrap",
-                *(f"study/parts/{part}" for part in parts),
-            ),
-            parts=parts,
-            table=table,
-            folder=subpath(output[0], parent=True),
-        message:
-            f"Collecting {', '.join(parts)} into {table}.parquet, with effects and intervals"
-        shell:
-            "python -s {input.script} --config <(printf %s {params.config:q})"
-            " --parts {params.parts} --name {params.table} --output-folder {params.folder} > {log} 2>&1"
+rule train_study:
+    input:
+        script="workflow/scripts/train_study.py",
+        code=code_of("workflow/scripts/train_study.py"),
+    output:
+        f"{RESULTS}/{CHUNK_FILE}",
+    log:
+        f"{RESULTS}/logs/train_study/{{part}}/{{environment}}/seeds{{first}}-{{last}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_study/{{part}}/{{environment}}/seeds{{first}}-{{last}}.tsv"
+    priority: 2  # before everything else: these take longest
+    group:
+        "study"
+    conda:
+        lookup(dpath="{environment}", within=CONDA_FILES)
+    threads: 1
+    resources:
+        mem_mb=grow(2500),
+        runtime=grow(60),
+    params:
+        plan=partial(plan_chunk, config),
+    message:
+        "Training seeds {wildcards.first} to {wildcards.last} of {wildcards.part}"
+        " in {wildcards.environment}"
+    shell:
+        "python -s {input.script:q} --plan <(printf %s {params.plan:q}) --output {output:q}"
+        " > {log:q} 2>&1"
 
 
-for figure, tables in STUDY_FIGURES.items():
+rule compare_with_stock:
+    input:
+        script="workflow/scripts/compare_with_stock.py",
+        code=code_of("workflow/scripts/compare_with_stock.py"),
+        stock="workflow/scripts/train_stock.py",
+        chunks=lambda wildcards: chunk_files(config, [wildcards.part], [wildcards.environment]),
+    output:
+        COMPARED,
+    log:
+        f"{RESULTS}/logs/compare_with_stock/{{part}}/{{environment}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_with_stock/{{part}}/{{environment}}.tsv"
+    conda:
+        lookup(dpath="{environment}", within=CONDA_FILES)
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(30),
+    params:
+        plan=partial(plan_sample, config),
+    message:
+        "Training a sample of {wildcards.part} again, with stock Keras in {wildcards.environment}"
+    shell:
+        "python -s {input.script:q} --plan <(printf %s {params.plan:q})"
+        " --chunks @<(printf '%s\\n' {input.chunks:q}) --output {output:q} > {log:q} 2>&1"
 
-    rule:
-        name:
-            f"render_{figure}"
-        input:
-            script=f"workflow/scripts/render_{figure}.py",
-            code=code_of(f"workflow/scripts/render_{figure}.py"),
-            tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=tables),
-        output:
-            figure_files(config, figure, tables[0]),
-        log:
-            f"{RESULTS}/logs/render_{figure}.log",
-        benchmark:
-            f"{RESULTS}/benchmarks/render_{figure}.tsv"
-        group:
-            "figure"
-        conda:
-            FIGURES_ENVIRONMENT
-        threads: 1
-        resources:
-            mem_mb=grow(500),
-            runtime=grow(5),
-        params:
-            config=settings(config, *FIGURE_SETTINGS, f"figures/{figure}"),
-        message:
-            f"Drawing {figure} from {' and '.join(tables)}"
-        shell:
-            "python -s {input.script} --config <(printf %s {params.config:q})"
-            " --table {input.tables} --output {output} > {log} 2>&1"
+
+rule collect_study:
+    input:
+        script="workflow/scripts/collect_study.py",
+        code=code_of("workflow/scripts/collect_study.py"),
+        chunks=chunk_files(config, **study_trainings(config, DEFAULT_PARTS)),
+        compared=expand(COMPARED, zip, **study_trainings(config, DEFAULT_PARTS)),
+    output:
+        expand(f"{RESULTS}/tables/study{{ending}}", ending=[".parquet", ".csv", "_cells.csv"]),
+        expand(f"{RESULTS}/tables/{{table}}.csv", table=["percentiles", "effects", "yardsticks"]),
+    log:
+        f"{RESULTS}/logs/collect_study.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/collect_study.tsv"
+    conda:
+        STUDY_ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(20),
+    params:
+        config=settings(config, *STUDY_SETTINGS, *(f"study/parts/{part}" for part in DEFAULT_PARTS)),
+        name="study",
+        folder=subpath(output[0], parent=True),
+    message:
+        "Collecting the chunks into {params.name}.parquet, with effects and intervals"
+    shell:
+        "python -s {input.script:q} --config <(printf %s {params.config:q})"
+        " --chunks @<(printf '%s\\n' {input.chunks:q}) --compared {input.compared:q}"
+        " --name {params.name} --output-folder {params.folder:q} > {log:q} 2>&1"
+
+
+use rule collect_study as collect_sensitivity with:
+    input:
+        script="workflow/scripts/collect_study.py",
+        code=code_of("workflow/scripts/collect_study.py"),
+        chunks=chunk_files(config, **study_trainings(config, OTHER_PARTS)),
+        compared=expand(COMPARED, zip, **study_trainings(config, OTHER_PARTS)),
+    output:
+        expand(
+            f"{RESULTS}/tables/sensitivity{{ending}}",
+            ending=[".parquet", ".csv", "_cells.csv", "_effects.csv", "_yardsticks.csv"],
+        ),
+    log:
+        f"{RESULTS}/logs/collect_sensitivity.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/collect_sensitivity.tsv"
+    params:
+        config=settings(config, *STUDY_SETTINGS, *(f"study/parts/{part}" for part in OTHER_PARTS)),
+        name="sensitivity",
 
 
 rule judge_study_claims:
@@ -183,21 +141,21 @@ rule judge_study_claims:
     message:
         "Judging the claims that need the whole study"
     shell:
-        "python -s {input.script} --claims {input.claims} --tables {input.tables} --study"
-        " --output {output} > {log} 2>&1"
+        "python -s {input.script:q} --claims {input.claims:q} --tables {input.tables:q} --study"
+        " --output {output:q} > {log:q} 2>&1"
 
 
 rule study:
     input:
-        expand(
-            f"{RESULTS}/tables/{{file}}",
-            file=[file for table in STUDY_TABLES for file in STUDY_FILES[table]],
+        rules.collect_study.output,
+        expand(FIGURE_FILES, figure="seeds"),
+        branch(
+            OTHER_PARTS,
+            then=[
+                *rules.collect_sensitivity.output,
+                *expand(FIGURE_FILES, figure=["bn_effect", "activation_pairs"]),
+                *rules.judge_study_claims.output,
+            ],
         ),
-        expand(
-            f"{RESULTS}/figures/{{figure}}.{{format}}",
-            figure=STUDY_FIGURES,
-            format=config["figures"]["formats"],
-        ),
-        rules.judge_study_claims.output,
     message:
         "The seed study is complete"

@@ -1,88 +1,53 @@
 """Sweep over releases: the same runs in further releases, and where each takes its seeds from.
 
 In:  config.yaml (sweep), claims.yaml
-Out: results/sweep/{release}/{mode}/{variant}/{protocol}/*.json, as train.smk writes them,
-     results/sweep/{release}/{mode}/randomness.json, results/provenance/packages/{release}.csv,
+Out: results/sweep/{environment}/{mode}.jsonl, records as train.smk has them,
+     results/sweep/{environment}/{mode}-randomness.jsonl, results/provenance/packages/{release}.csv,
      results/tables/{releases,randomness}.csv, results/figures/releases.{svg,pdf,png}
 """
 
-SWEEP_OPTIONS = (
-    f"--data-seed {config['experiment']['data_seed']}"
-    f" --python-seed {config['experiment']['python_seed']}"
-    f" --seed {config['sweep']['seed']} --threads 1"
-)
+RELEASE_MODES = dict(zip(["environment", "mode"], zip(*release_modes(config))))
 
-for release, entry in RELEASES.items():
 
-    rule:
-        name:
-            name_rule("train", "release", release)
-        input:
-            script="workflow/scripts/train.py",
-            code=code_of("workflow/scripts/train.py"),
-            experiment=config["experiment"]["module"],
-            files=config["experiment"].get("files", []),
-        output:
-            release_records(config, release, "{mode}"),
-        log:
-            f"{RESULTS}/logs/sweep/{release}-{{mode}}.log",
-        benchmark:
-            f"{RESULTS}/benchmarks/sweep/{release}-{{mode}}.tsv"
-        conda:
-            f"../../{entry['file']}"
-        threads: 1
-        resources:
-            mem_mb=grow(1500),
-            runtime=grow(20),
-        params:
-            release=release,
-            variants=variant_arguments(config, config["variants"]),
-            protocols=PROTOCOLS,
-            data=DATA,
-            options=SWEEP_OPTIONS,
-            folder=subpath(output[0], ancestor=3),
-        message:
-            f"Training every variant in {release}, eager execution: {{wildcards.mode}}"
-        shell:
-            "python -s {input.script} --experiment {input.experiment}"
-            " --environment {params.release} --api tf.keras {params.variants}"
-            " --protocols {params.protocols:q} --data {params.data:q} {params.options}"
-            " --eager {wildcards.mode} --output-folder {params.folder}/{{variant}} > {log} 2>&1"
+use rule train_runs as train_releases with:
+    output:
+        f"{RESULTS}/sweep/{{environment}}/{{mode}}.jsonl",
+    log:
+        f"{RESULTS}/logs/train_releases/{{environment}}/{{mode}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_releases/{{environment}}/{{mode}}.tsv"
+    priority: 0
+    group:
+        "release"
+    threads: 1
+    resources:
+        mem_mb=grow(1500),
+        runtime=grow(20),
+    params:
+        plan=partial(plan_release, config),
+    message:
+        "Training every variant in {wildcards.environment}, eager execution: {wildcards.mode}"
 
-    rule:
-        name:
-            name_rule("probe", "randomness", release)
-        input:
-            script="workflow/scripts/probe_randomness.py",
-            code=code_of("workflow/scripts/probe_randomness.py"),
-            experiment=config["experiment"]["module"],
-            files=config["experiment"].get("files", []),
-        output:
-            RANDOMNESS_RECORD.format(results=config["results"], release=release, mode="{mode}"),
-        log:
-            f"{RESULTS}/logs/sweep/{release}-{{mode}}-randomness.log",
-        benchmark:
-            f"{RESULTS}/benchmarks/sweep/{release}-{{mode}}-randomness.tsv"
-        conda:
-            f"../../{entry['file']}"
-        threads: 1
-        resources:
-            mem_mb=grow(800),
-            runtime=grow(10),
-        params:
-            release=release,
-            variants=variant_arguments(config, config["sweep"]["pair"]),
-            protocols=PROTOCOLS,
-            data=DATA,
-            options=SWEEP_OPTIONS,
-            folder=subpath(output[0], parent=True),
-        message:
-            f"Varying each source of randomness in {release}, eager execution: {{wildcards.mode}}"
-        shell:
-            "python -s {input.script} --experiment {input.experiment}"
-            " --environment {params.release} --api tf.keras {params.variants}"
-            " --protocols {params.protocols:q} --data {params.data:q} {params.options}"
-            " --eager {wildcards.mode} --output-folder {params.folder} > {log} 2>&1"
+
+use rule train_releases as probe_randomness with:
+    input:
+        script="workflow/scripts/probe_randomness.py",
+        code=code_of("workflow/scripts/probe_randomness.py"),
+        experiment=config["experiment"]["module"],
+        files=config["experiment"].get("files", []),
+    output:
+        f"{RESULTS}/sweep/{{environment}}/{{mode}}-randomness.jsonl",
+    log:
+        f"{RESULTS}/logs/probe_randomness/{{environment}}/{{mode}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/probe_randomness/{{environment}}/{{mode}}.tsv"
+    resources:
+        mem_mb=grow(800),
+        runtime=grow(10),
+    params:
+        plan=partial(plan_probe, config),
+    message:
+        "Varying the sources of randomness in {wildcards.environment}, eager: {wildcards.mode}"
 
 
 rule compare_releases:
@@ -90,15 +55,8 @@ rule compare_releases:
         script="workflow/scripts/compare_releases.py",
         code=code_of("workflow/scripts/compare_releases.py"),
         claims=config.get("claims", []),
-        records=[
-            record
-            for release, mode in release_modes(config)
-            for record in release_records(config, release, mode)
-        ],
-        randomness=[
-            RANDOMNESS_RECORD.format(results=config["results"], release=release, mode=mode)
-            for release, mode in release_modes(config)
-        ],
+        records=expand(rules.train_releases.output, zip, **RELEASE_MODES),
+        probes=expand(rules.probe_randomness.output, zip, **RELEASE_MODES),
     output:
         releases=f"{RESULTS}/tables/releases.csv",
         randomness=f"{RESULTS}/tables/randomness.csv",
@@ -115,7 +73,6 @@ rule compare_releases:
     params:
         config=settings(
             config,
-            "results",
             "variants/*/layers",
             "protocols",
             "sweep/seed",
@@ -126,43 +83,15 @@ rule compare_releases:
     message:
         "Comparing the releases, bit for bit"
     shell:
-        "python -s {input.script} --config <(printf %s {params.config:q})"
-        " {params.claims} {input.claims}"
-        " --releases {output.releases} --randomness {output.randomness} > {log} 2>&1"
-
-
-rule render_releases:
-    input:
-        script="workflow/scripts/render_releases.py",
-        code=code_of("workflow/scripts/render_releases.py"),
-        table=rules.compare_releases.output.releases,
-    output:
-        figure_files(config, "releases", "releases"),
-    log:
-        f"{RESULTS}/logs/render_releases.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/render_releases.tsv"
-    group:
-        "figure"
-    conda:
-        FIGURES_ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=grow(500),
-        runtime=grow(5),
-    params:
-        config=settings(config, *FIGURE_SETTINGS, "sweep"),
-    message:
-        "Drawing releases from releases.csv"
-    shell:
-        "python -s {input.script} --config <(printf %s {params.config:q})"
-        " --table {input.table} --output {output} > {log} 2>&1"
+        "python -s {input.script:q} --config <(printf %s {params.config:q})"
+        " --records {input.records:q} --probes {input.probes:q} {params.claims} {input.claims:q}"
+        " --releases {output.releases:q} --randomness {output.randomness:q} > {log:q} 2>&1"
 
 
 rule sweep:
     input:
         expand(PACKAGE_LIST, environment=RELEASES),
         rules.compare_releases.output,
-        rules.render_releases.output,
+        expand(FIGURE_FILES, figure="releases"),
     message:
         "The releases are compared"

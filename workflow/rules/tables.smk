@@ -1,6 +1,6 @@
 """Tables: every record becomes rows of tidy CSV files (columns: bnyesno/tables.py).
 
-In:  the records that config.yaml asks for
+In:  the records of the training jobs
 Out: results/tables/{runs,epochs,steps,layers}.csv
 """
 
@@ -11,7 +11,7 @@ rule collect_tables:
     input:
         script="workflow/scripts/collect_tables.py",
         code=code_of("workflow/scripts/collect_tables.py"),
-        records=record_paths(config),
+        records=run_files(config, TRAINING_JOBS),
     output:
         **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},
     log:
@@ -24,19 +24,9 @@ rule collect_tables:
     resources:
         mem_mb=grow(1000),
         runtime=grow(10),
-    params:
-        config=settings(
-            config,
-            "results",
-            "environments/*/apis",
-            "variants/*/layers",
-            "protocols",
-            "seeds",
-            "repeats",
-        ),
     message:
         "Collecting the records into tables"
     shell:
-        "python -s {input.script} --config <(printf %s {params.config:q})"
-        " --runs {output.runs} --epochs {output.epochs} --steps {output.steps} --layers {output.layers}"
-        " > {log} 2>&1"
+        "python -s {input.script:q} --records @<(printf '%s\\n' {input.records:q})"
+        " --runs {output.runs:q} --epochs {output.epochs:q} --steps {output.steps:q}"
+        " --layers {output.layers:q} > {log:q} 2>&1"

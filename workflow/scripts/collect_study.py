@@ -10,20 +10,21 @@ from bnyesno.tables import write_table
 
 def main():
     """Write the rows as Parquet and CSV, then what follows from them as CSV."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, fromfile_prefix_chars="@")
     parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")
-    parser.add_argument("--parts", nargs="+", required=True, help="parts of the study")
+    parser.add_argument("--chunks", nargs="+", required=True, help="NPZ files of train_study.py")
+    parser.add_argument("--compared", nargs="+", required=True, help="of compare_with_stock.py")
     parser.add_argument("--name", required=True, help="study or sensitivity: name of the table")
     parser.add_argument("--output-folder", type=Path, required=True)
     options = parser.parse_args()
     config = json.loads(options.config.read_text(encoding="utf-8"))
     settings, name, folder = config["study"], options.name, options.output_folder
-    table = chunks.read_parts(config, options.parts, name)
+    table = chunks.read_chunks(options.chunks, settings["parts"], name)
     folder.mkdir(parents=True, exist_ok=True)
     table.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
     write_table(table, folder / f"{name}.csv")
     cells = effects.cells_of(table)
-    compared = chunks.read_compared(config, options.parts)
+    compared = chunks.read_compared(options.compared)
     statistics = effects.Statistics(settings["bootstrap"], settings["published_seed"])
     prefix = "" if name == "study" else f"{name}_"
     tables = {

@@ -1,6 +1,12 @@
 """Train a random sample of a part's seeds and cells with stock Keras, each in a fresh process.
 
 Stops with an error when one bit of weights or losses differs from what the engine got. Python 3.7.
+
+    python workflow/scripts/compare_with_stock.py --plan plan.json --chunks chunk.npz \
+        --output compared.jsonl
+
+    {"count": 8, "sample_seed": 1, "protocols": {"answer": {"procedure": "train_on_batch"}},
+     "variants": {"bn": {"between": ["BatchNormalization"]}}}
 """
 
 import argparse
@@ -14,7 +20,7 @@ import numpy
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from bnyesno.training import study
+from bnyesno.training import run, study
 from train_study import digest
 
 STOCK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "train_stock.py")
@@ -22,13 +28,10 @@ STOCK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "train_stock.py
 
 def parse_arguments():
     """Return the options; argparse explains what is missing or malformed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--protocols", required=True, type=json.loads, help="JSON, as in config")
-    parser.add_argument("--layers", required=True, type=json.loads, help="JSON: variant to layers")
-    parser.add_argument("--count", required=True, type=int, help="how many runs to compare")
-    parser.add_argument("--sample-seed", required=True, type=int)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], fromfile_prefix_chars="@")
+    parser.add_argument("--plan", required=True, help="JSON file; see above")
     parser.add_argument("--chunks", required=True, nargs="+", help="NPZ files of the engine")
-    parser.add_argument("--output", required=True, help="JSON: one entry per run")
+    parser.add_argument("--output", required=True, help="JSON Lines: one run in a line")
     return parser.parse_args()
 
 
@@ -118,25 +121,28 @@ def compare(stock, engine):
     return differing, max(float(numpy.max(numpy.abs(a - b))) for a, b in losses.values())
 
 
-def compare_run(path, row, position, options):
+def compare_run(path, row, position, plan):
     """Return an entry of the output for one run."""
     with numpy.load(path) as chunk:
         cell, seed = json.loads(str(chunk["cells"]))[position], int(chunk["seeds"][row])
         prefix = "{}/".format(position)
+        place = {name: str(chunk[name]) for name in ("part", "environment")}
         names = [name for name in chunk.files if name.startswith(prefix)]
         engine = {name[len(prefix) :]: chunk[name][row] for name in names}
-    procedure = options.protocols[cell["protocol"]]["procedure"]
+    procedure = plan["protocols"][cell["protocol"]]["procedure"]
     with tempfile.TemporaryDirectory() as folder:
-        stock = train_stock(cell, seed, procedure, options.layers, folder)
+        stock = train_stock(cell, seed, procedure, plan["variants"], folder)
     differing, largest = compare(stock, engine)
-    return dict(cell, seed=seed, differing=differing, largest_difference=largest)
+    return dict(place, seed=seed, differing=differing, largest_difference=largest, **cell)
 
 
 def main():
     """Compare the sample; write it only if every bit is equal."""
     options = parse_arguments()
-    sample = draw_sample(options.chunks, options.count, options.sample_seed)
-    entries = [compare_run(path, *run, options) for path, runs in sample.items() for run in runs]
+    with open(options.plan, encoding="utf-8") as stream:
+        plan = json.load(stream)
+    sample = draw_sample(options.chunks, plan["count"], plan["sample_seed"])
+    entries = [compare_run(path, *one, plan) for path, runs in sample.items() for one in runs]
     for entry in entries:
         if entry["differing"]:
             described = json.dumps({key: entry[key] for key in ("seed", *study.CELL)})
@@ -145,8 +151,7 @@ def main():
                     ", ".join(entry["differing"]), entry["largest_difference"], described
                 )
             )
-    with open(options.output, "w", encoding="utf-8") as stream:
-        json.dump(entries, stream, indent=1)
+    run.write_records(entries, options.output)
 
 
 if __name__ == "__main__":

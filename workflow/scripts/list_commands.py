@@ -7,16 +7,19 @@ last run, all jobs one after another, environments not counted.
 import argparse
 import csv
 import sys
+from itertools import product
 from pathlib import Path
 
 import yaml
 from bnyesno import claims, study_claims
-from bnyesno.runs import STUDY_FILES, name_rule, tables_of_study
+from bnyesno.runs import study_parts
 from bnyesno.tables import read_table
 
 COLUMNS = ["claim", "target", "command", "minutes", "result"]
 TESTS = claims.TESTS | study_claims.TESTS
 COLLECTED = ("runs", "epochs", "steps", "layers")
+CONTROLLED = ("train_runs", "train_controls", "compare_controls")
+STUDIED = ("study", "study_cells", "percentiles", "effects", "yardsticks")
 
 
 class Watched(dict):
@@ -80,27 +83,25 @@ def find_targets(listed, folder):
 
 
 def rules_behind(config):
-    """Return {rule that writes tables: how the names of the rules start that run before it}."""
-    trainings = tuple(name_rule("train", name) for name in config["environments"])
+    """Return {rule that writes tables: {(rule that runs before it, part of the study), ...}}."""
     behind = {
-        "collect_tables": (*trainings, "collect_tables"),
-        "compare_controls": (*trainings, "control_", "compare_controls"),
+        "collect_tables": {("train_runs", ""), ("collect_tables", "")},
+        "compare_controls": {(rule, "") for rule in CONTROLLED},
     }
-    for table, parts in tables_of_study(config).items():
-        names = [
-            name_rule(verb, part)
-            for part in parts
-            for verb in ("train_study", "compare_with_stock")
-        ]
-        behind[f"collect_{table}"] = (*(f"{name}_" for name in names), f"collect_{table}")
+    default, others = study_parts(config)
+    for rule, parts in {"collect_study": default, "collect_sensitivity": others}.items():
+        behind[rule] = {*product(("train_study", "compare_with_stock"), parts), (rule, "")}
     return behind
 
 
 def rule_of(table):
     """Return the rule that writes a table."""
-    name = Path(table).name
-    studied = (f"collect_{key}" for key, files in STUDY_FILES.items() if name in files)
-    return next(studied, "collect_tables" if Path(table).stem in COLLECTED else "compare_controls")
+    name = Path(table).stem
+    if name in COLLECTED:
+        return "collect_tables"
+    if name.startswith("sensitivity"):
+        return "collect_sensitivity"
+    return "collect_study" if name in STUDIED else "compare_controls"
 
 
 def read_minutes(resources, behind):
@@ -109,13 +110,15 @@ def read_minutes(resources, behind):
     Exits where the last run has not made a table.
     """
     with resources.open(encoding="utf-8", newline="") as stream:
-        seconds = {row["rule"]: float(row["wall_seconds"]) for row in csv.DictReader(stream)}
-    lacking = ", ".join(rule for rule in behind if rule not in seconds)
+        rows = list(csv.DictReader(stream))
+    measured = {row["rule"] for row in rows}
+    lacking = ", ".join(rule for rule in behind if rule not in measured)
     if lacking:
         sys.exit(f"Not measured: {lacking}. Run `make reproduce study`, then this.")
     return {
-        rule: sum(time for name, time in seconds.items() if name.startswith(starts)) / 60
-        for rule, starts in behind.items()
+        rule: sum(float(row["wall_seconds"]) for row in rows if (row["rule"], row["part"]) in jobs)
+        / 60
+        for rule, jobs in behind.items()
     }
 
 

@@ -1,10 +1,9 @@
 """Find out where a release takes its initial weights from: vary one source of randomness a time.
 
 A plain command line with the options of train.py; Python 3.7, numpy and the framework are enough.
-Two variants: the first is built every time, the second only as "extra_layer".
+Of the two runs in the plan the first is built every time, the second only as "extra_layer".
 """
 
-import os
 import sys
 
 from bnyesno.training import framework, observe, run
@@ -53,16 +52,17 @@ def draw_weights(tensorflow, keras, experiment, cell, source):
 def main():
     """Vary each source and write what every layer drew."""
     options = parse_arguments()
-    experiment = run.load_experiment(options.experiment, options.data)
-    tensorflow, keras, machine = start_framework(options)
-    built, with_layer = [cell for _, cell in cells(options)][:: len(options.protocols)]
+    plan = options.plan
+    experiment = run.load_experiment(options.experiment, plan["data"])
+    tensorflow, keras, machine = start_framework(plan)
+    built, with_layer = cells(plan)
     drawn = {}
     for source in SOURCES:
-        framework.start_afresh(tensorflow, keras, options.threads)
+        framework.start_afresh(tensorflow, keras, plan["threads"])
         cell = with_layer if source == "extra_layer" else built
         drawn[source] = draw_weights(tensorflow, keras, experiment, cell, source)
-    record = {"cell": built, "machine": machine, "sources": drawn}
-    run.write_record(record, os.path.join(options.output_folder, "randomness.json"))
+    record = {"format": run.RECORD_FORMAT, "cell": built, "machine": machine, "sources": drawn}
+    run.write_records([record], options.output)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,16 @@
 """Train every cell of a part of the seed study for a range of graph-level seeds.
 
-A plain command line, without Snakemake: Python 3.7, numpy and TensorFlow are enough. The file
-appears whole or not at all: a killed chunk loses only itself.
+A plain command line, without Snakemake: Python 3.7, numpy and TensorFlow are enough.
+
+    python workflow/scripts/train_study.py --plan plan.json --output chunk.npz
+
+    {"part": "momentum", "environment": "tf2.0-keras2.3.1", "first_seed": 0, "last_seed": 255,
+     "runs": [{"variant": "bn", "protocol": "answer", "bn_momentum": [0.99, 0.9]}], "noted": [10],
+     "experiment": {"data": {"rows": 100, "features": 12}, "data_seed": 1},
+     "protocols": {"answer": {"procedure": "train_on_batch", "learning_rate": 0.001, "epochs": 20,
+                              "batch_size": 10, "training_rows": [0, 90]}}}
+
+The file appears whole or not at all: a killed chunk loses only itself.
 """
 
 import argparse
@@ -21,11 +30,7 @@ from bnyesno.training import engine, study
 def parse_arguments():
     """Return the options; argparse explains what is missing or malformed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--part", required=True, type=json.loads, help="JSON: runs, noted")
-    parser.add_argument("--experiment", required=True, type=json.loads, help="JSON, as in config")
-    parser.add_argument("--protocols", required=True, type=json.loads, help="JSON, as in config")
-    parser.add_argument("--first-seed", required=True, type=int)
-    parser.add_argument("--last-seed", required=True, type=int)
+    parser.add_argument("--plan", required=True, help="JSON file; see above")
     parser.add_argument("--output", required=True, help="NPZ file")
     return parser.parse_args()
 
@@ -84,11 +89,14 @@ def write_arrays(arrays, path):
 def main():
     """Train the cells one after the other, all seeds of each side by side."""
     options = parse_arguments()
-    seeds = list(range(options.first_seed, options.last_seed + 1))
-    cells = study.expand_part(options.part, options.experiment, options.protocols)
-    arrays = {"seeds": numpy.array(seeds), "cells": numpy.array(json.dumps(cells))}
+    with open(options.plan, encoding="utf-8") as stream:
+        plan = json.load(stream)
+    seeds = list(range(plan["first_seed"], plan["last_seed"] + 1))
+    cells = study.expand_part(plan, plan["experiment"], plan["protocols"])
+    arrays = {name: numpy.array(plan[name]) for name in ("part", "environment")}
+    arrays.update(seeds=numpy.array(seeds), cells=numpy.array(json.dumps(cells)))
     for position, cell in enumerate(cells):
-        trained = train_cell(cell, options.part, options.protocols, seeds)
+        trained = train_cell(cell, plan, plan["protocols"], seeds)
         arrays.update({"{}/{}".format(position, name): a for name, a in trained.items()})
     write_arrays(arrays, options.output)
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import yaml
 from bnyesno.training.run import cpu_instructions, cpu_model, from_cpuinfo
 
-RESOURCES = ["rule", "jobs", "wall_seconds", "cpu_seconds", "peak_memory_mb"]
+GROUP = ["rule", "environment", "part"]
+RESOURCES = [*GROUP, "jobs", "wall_seconds", "cpu_seconds", "peak_memory_mb"]
 MACHINE = ["environment", "python", "cpu_model", "cpu_instructions"]
 
 
@@ -24,7 +25,12 @@ def main():
     parser.add_argument("--runs", type=Path, required=True, help="runs.csv")
     parser.add_argument("--packages", type=Path, nargs="+", required=True, help="package lists")
     parser.add_argument("--locks", type=json.loads, required=True, help="{environment: its file}")
-    parser.add_argument("--benchmarks", type=Path, required=True, help="JSON: {rule: its files}")
+    parser.add_argument(
+        "--benchmarks",
+        type=Path,
+        required=True,
+        help="JSON: [*GROUP, file] for each job",
+    )
     parser.add_argument("--snakemake", required=True, help="its version")
     parser.add_argument("--run", type=Path, required=True, help="output: run.json")
     parser.add_argument("--resources", type=Path, required=True, help="output: resources.csv")
@@ -48,18 +54,19 @@ def main():
     options.run.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
 
 
-def read_benchmarks(rules):
-    """Return (rule, time of end, row) for each benchmark of the rules, {rule: paths}.
+def read_benchmarks(jobs):
+    """Return (GROUP, time of end, row) for each benchmark of the jobs, [*GROUP, path].
 
     A row is what Snakemake measured: s and cpu_time in seconds, max_rss in MB. It writes NA or
     nothing for a job too short to be looked at. A job that has not run yet has no file.
     """
     measured = []
-    for rule, paths in rules.items():
-        for path in filter(Path.is_file, map(Path, paths)):
+    for *group, file in jobs:
+        path = Path(file)
+        if path.is_file():
             with path.open(encoding="utf-8", newline="") as stream:
                 rows = list(csv.DictReader(stream, delimiter="\t"))
-            measured += [(rule, path.stat().st_mtime, row) for row in rows]
+            measured += [(tuple(group), path.stat().st_mtime, row) for row in rows]
     return measured
 
 
@@ -69,14 +76,14 @@ def number(text):
 
 
 def write_resources(measured, path):
-    """Write a row per rule: jobs, summed wall and processor time, greatest memory of a job."""
+    """Write a row per GROUP: jobs, summed wall and processor time, greatest memory of a job."""
     rows = []
-    for rule in dict.fromkeys(rule for rule, _, _ in measured):
-        jobs = [row for of, _, row in measured if of == rule]
+    for group in dict.fromkeys(group for group, _, _ in measured):
+        jobs = [row for of, _, row in measured if of == group]
         columns = [[number(job.get(key)) for job in jobs] for key in ("s", "cpu_time", "max_rss")]
         wall, processor, memory = ([v for v in column if v is not None] for column in columns)
         totals = [sum(wall), sum(processor) if processor else None, max(memory, default=None)]
-        rows.append([rule, len(jobs), *("" if v is None else f"{v:.2f}" for v in totals)])
+        rows.append([*group, len(jobs), *("" if v is None else f"{v:.2f}" for v in totals)])
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerows([RESOURCES, *rows])

@@ -3,12 +3,12 @@
 import itertools
 import json
 from collections import Counter
+from operator import itemgetter
 from pathlib import Path
 
 import numpy
 import pandas
 
-from bnyesno.runs import COMPARED, chunk_paths, study_trainings
 from bnyesno.tables import COLUMNS
 from bnyesno.training.study import CELL, noted_epochs
 
@@ -16,45 +16,43 @@ LOSSES = ("training_loss", "answer_rows_loss", "held_out_loss")  # as evaluated_
 RUN = ["part", "environment", *CELL, "epoch"]  # what a row of the table is about, but for its seed
 
 
-def read_parts(config, parts, name):
-    """Return the table `name` (study or sensitivity) of these parts, in the configuration's order.
+def read_chunks(paths, parts, name):
+    """Return the table `name` (study or sensitivity) of these chunks, in their order.
 
-    Within a cell and epoch by seed, however the seeds were shared out among chunks. Every column
-    but the losses and the seed is categorical where it is text, so it stays small.
+    Within a cell and epoch by seed, however the seeds were shared out among the chunks of a part
+    and environment, which follow each other. `parts` is that section of the configuration. Every
+    column but the losses and the seed is categorical where it is text, so it stays small.
     """
     frames = []
-    for part, environment in study_trainings(config, parts):
-        settings = config["study"]["parts"][part]
-        paths = chunk_paths(config, part, environment)
-        chunks = [read_chunk(path, settings, part, environment) for path in paths]
-        frames += itertools.chain.from_iterable(zip(*chunks, strict=True))
+    for _, chunks in itertools.groupby((read_chunk(path, parts) for path in paths), itemgetter(0)):
+        frames += itertools.chain.from_iterable(zip(*(rows for _, rows in chunks), strict=True))
     table = pandas.concat(frames, ignore_index=True)[list(COLUMNS[name])]
     return table.astype(dict.fromkeys(table.select_dtypes(object), "category"))
 
 
-def read_chunk(path, settings, part, environment):
-    """Return the rows of one chunk, a table for each cell and noted epoch, in their order."""
+def read_chunk(path, parts):
+    """Return ((part, environment), rows) of a chunk: a table for each cell and noted epoch."""
     frames = []
     with numpy.load(path) as chunk:
+        part, environment = str(chunk["part"]), str(chunk["environment"])
         seeds = chunk["seeds"]
         for position, cell in enumerate(json.loads(str(chunk["cells"]))):
             evaluations = chunk[f"{position}/evaluations"]
             steps = cell["steps"] // cell["epochs"]
-            for place, epoch in enumerate(noted_epochs(settings, cell)):
+            for place, epoch in enumerate(noted_epochs(parts[part], cell)):
                 values = dict(zip(LOSSES, evaluations[:, place].T, strict=True))
                 described = {**cell, "steps": steps * epoch}
                 frame = {"part": part, "environment": environment, **described, "epoch": epoch}
                 frames.append(pandas.DataFrame({**frame, "seed": seeds, **values}))
-    return frames
+    return (part, environment), frames
 
 
-def read_compared(config, parts):
+def read_compared(paths):
     """Return {(part, environment, *cell): (runs, largest difference)} of the stock Keras runs."""
     runs, largest = Counter(), Counter()
-    for part, environment in study_trainings(config, parts):
-        path = COMPARED.format(results=config["results"], part=part, environment=environment)
-        for entry in json.loads(Path(path).read_text(encoding="utf-8")):
-            key = (part, environment, *(entry[name] for name in CELL))
+    for path in paths:
+        for entry in map(json.loads, Path(path).read_text(encoding="utf-8").splitlines()):
+            key = tuple(entry[name] for name in ("part", "environment", *CELL))
             runs[key] += 1
             largest[key] = max(largest[key], entry["largest_difference"])
     return {key: (runs[key], largest[key]) for key in runs}

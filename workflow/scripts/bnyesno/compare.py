@@ -7,26 +7,18 @@ numbers drawn during the training are part of what is computed, "draws" are thos
 
 import base64
 import hashlib
-import json
 import struct
-from functools import cache
-from pathlib import Path
 
 import numpy
 import pandas
 
-from bnyesno.controls import PUBLISHED, applicable, record_path, runs_of
+from bnyesno.controls import applicable, runs_of
+from bnyesno.runs import PUBLISHED
 from bnyesno.tables import COLUMNS
 
 EQUAL, DIFFER, NO_STATEMENT = "equal", "differ", "no statement"
 NO_DIFFERENCE = "no difference"
 HYPOTHESES = ("computation", "draws", "evaluation")
-
-
-@cache
-def read_record(path):
-    """Return the record in a file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def trajectory(record):
@@ -137,30 +129,27 @@ def compare_runs(first, second, rows):
     return found
 
 
-def observe(config, control, comparison):
+def observe(config, records, control, comparison):
     """Return the row of controls.csv for a control on a comparison, without predictions."""
     pair = config["comparisons"][comparison]
-    records = [
-        read_record(record_path(config, change, cell))
-        for change, cell in runs_of(config, control, comparison)
-    ]
-    first, second = map(trajectory, records)
+    runs = [records.find(*run) for run in runs_of(config, control, comparison)]
+    first, second = map(trajectory, runs)
     rows = pair["first"]["rows"]
     observable = control["observable"]
     if observable == "trajectory":
-        found = compare_runs(*records, rows)
+        found = compare_runs(*runs, rows)
         # A control that means to give both the same start says nothing where it did not.
         if equalizes_start(control) and first[0].tobytes() != second[0].tobytes():
             found["observed"] = NO_STATEMENT
     elif observable == "initial_weights":
         found = compare_initial_weights(first, second)
     elif observable == "loss_on_same_rows":
-        found = compare_losses(*records, rows)
+        found = compare_losses(*runs, rows)
     else:
-        found = compare_with_published(config, pair, records)
+        found = compare_with_published(records, pair, runs)
     losses = [
         record["evaluations"][pair[side]["rows"]]
-        for record, side in zip(records, ("first", "second"), strict=True)
+        for record, side in zip(runs, ("first", "second"), strict=True)
     ]
     return {
         "comparison": comparison,
@@ -185,20 +174,21 @@ def equalizes_start(control):
     return bool({"initial_weights", "initializer_seeds"} & set(control.get("change") or {}))
 
 
-def compare_with_published(config, pair, records):
+def compare_with_published(records, pair, runs):
     """Compare each run of a pair with its own published run; the worse one is reported."""
     found = [
-        compare_runs(
-            read_record(record_path(config, PUBLISHED, pair[side])), record, pair[side]["rows"]
-        )
-        for side, record in zip(("first", "second"), records, strict=True)
+        compare_runs(records.find(PUBLISHED, pair[side]), record, pair[side]["rows"])
+        for side, record in zip(("first", "second"), runs, strict=True)
     ]
     return next((each for each in found if each["observed"] == DIFFER), found[0])
 
 
-def compare_controls(config):
+def compare_controls(config, records):
     """Return controls.csv: one row per comparison and control that applies to it."""
-    rows = [observe(config, control, comparison) for _, control, comparison in applicable(config)]
+    rows = [
+        observe(config, records, control, comparison)
+        for _, control, comparison in applicable(config)
+    ]
     published = {row["comparison"]: row["observed"] for row in rows if row["control"] == PUBLISHED}
     for row in rows:
         predicts = config["controls"][row["control"]]["predicts"]

@@ -1,23 +1,25 @@
 """Which runs the controls need, and how each one differs from the published runs.
 
-A change is what a control changes in how a run starts. Its name is a folder's:
-"published" (nothing), the name of a control, "start_of.ENVIRONMENT.API.VARIANT" (the
-initial weights of that variant's published run), or "portable_matrix_kernel".
+A change is what a control changes in how a run starts: "published" (nothing), the name of a
+control, "start_of.ENVIRONMENT.API.VARIANT" (the initial weights of that variant's published run),
+or "portable_matrix_kernel".
 """
 
-import json
-import shlex
 from collections import defaultdict
+from collections.abc import Iterable
 from itertools import product
 from typing import NamedTuple
 
-from bnyesno.runs import RECORD
-
-CONTROL_RECORD = (
-    "{results}/controls/{change}/{environment}/{api}/{variant}/{protocol}"
-    "/seed{seed}-repeat{repeat}.json"
+from bnyesno.runs import (
+    PUBLISHED,
+    RUN_FILE,
+    jobs_of_seed,
+    make_plan,
+    run_files,
+    training_jobs,
 )
-PUBLISHED = "published"
+
+CONTROL_FILE = "controls/{process}/{environment}/{api}.jsonl"  # below the results
 PORTABLE = "portable_matrix_kernel"
 SHARED = "shared"  # the process of all changes that do not need one of their own
 CELL = ("environment", "api", "variant", "protocol")
@@ -145,34 +147,36 @@ def variants_of(config):
     return {**config["variants"], **config["control_runs"]["variants"]}
 
 
-def record_path(config, change, cell, repeat=1):
-    """Return the path of a run's record."""
-    published = change == PUBLISHED and cell["variant"] in config["variants"]
-    return (RECORD if published else CONTROL_RECORD).format(
-        results=config["results"],
-        change=change,
-        seed=config["control_runs"]["seed"],
-        repeat=repeat,
-        **{key: cell[key] for key in CELL},
-    )
+def published_files(config: dict) -> list[str]:
+    """Return the files that hold the published runs of the controls' seed."""
+    jobs = jobs_of_seed(training_jobs(config), config["control_runs"]["seed"])
+    return run_files(config, jobs)
 
 
-def job_records(config, job, runs):
-    """Return the paths of all records that a job writes."""
-    return [
-        record_path(config, run.change, {**job._asdict(), **run._asdict()}, repeat)
-        for run in runs
-        for repeat in range(1, config["repeats"][job.api] + 1)
-    ]
+def control_files(config: dict, jobs: Iterable[Job]) -> list[str]:
+    """Return the files of jobs of the controls."""
+    return [f"{config['results']}/{CONTROL_FILE}".format(**job._asdict()) for job in jobs]
 
 
-def donor_records(config, runs):
-    """Return {change: the record whose initial weights its runs start from}, where there is one.
+def donors(config: dict) -> dict[str, dict]:
+    """Return {change: where its initial weights are}, for each change that starts from others'.
 
-    Initial weights are drawn before the training, so any protocol's record will do.
+    Where is the file of a published run, and the run's variant. Initial weights are drawn before
+    the training, so those under any protocol will do.
     """
-    donors = {start_of(cell): record_path(config, PUBLISHED, cell) for cell in donor_cells(config)}
-    return {run.change: donors[run.change] for run in runs if run.change in donors}
+    jobs = training_jobs(config)
+    job_of = {
+        variant: job
+        for job in jobs_of_seed(jobs, config["control_runs"]["seed"])
+        for variant in jobs[job][0]
+    }
+    found = {}
+    for cell in donor_cells(config):
+        variant = cell["variant"]
+        pattern = f"{config['results']}/{RUN_FILE if variant in job_of else CONTROL_FILE}"
+        file = pattern.format(process=PUBLISHED, job=job_of.get(variant), **cell)
+        found[start_of(cell)] = {"file": file, "variant": variant}
+    return found
 
 
 def donor_cells(config):
@@ -185,37 +189,35 @@ def donor_cells(config):
             yield cell_in(environment, crossed, variant)
 
 
-def process_arguments(config, job):
-    """Return the options of train.py that a job's process is started with."""
-    change = config["controls"].get(job.process, {}).get("change") or {}
-    arguments = ["--threads", str(change.get("threads", config["training_threads"]))]
-    if "eager" in change:
-        arguments += ["--eager", change["eager"]]
-    if job.process == PORTABLE:
-        arguments += ["--matrix-kernel", "portable"]
-    return " ".join(arguments)
+def donor_files(config: dict, jobs: dict[Job, list[Run]], wildcards) -> list[str]:
+    """Return the files whose initial weights a job's runs start from."""
+    job, known = Job(wildcards.process, wildcards.environment, wildcards.api), donors(config)
+    found = [known[run.change]["file"] for run in jobs[job] if run.change in known]
+    return list(dict.fromkeys(found))
 
 
-def run_arguments(config, runs):
-    """Return what train.py has to run and to change, as it wants it for --runs."""
-    donors = donor_records(config, runs)
-    described = []
-    for run in runs:
-        change = config["controls"].get(run.change, {}).get("change") or {}
-        entry = {**run._asdict(), "initial_weights": donors.get(run.change)}
-        described.append({**entry, "initializer_seeds": change.get("initializer_seeds")})
-    return described
-
-
-def names_of(key, runs):
-    """Return every value of a field of runs, once each."""
-    return list(dict.fromkeys(getattr(run, key) for run in runs))
-
-
-def variant_arguments(config, variants):
-    """Return the options of train.py that name the variants and their layers, quoted."""
-    layers = {name: entry["layers"] for name, entry in variants_of(config).items()}
-    return " ".join(
-        f"--variant {variant} --layers {shlex.quote(json.dumps(layers[variant]))}"
-        for variant in variants
+def plan_controls(config: dict, jobs: dict[Job, list[Run]], wildcards) -> str:
+    """Return the plan of a job: its runs with what each changes, and what its process changes."""
+    job = Job(wildcards.process, wildcards.environment, wildcards.api)
+    changes = {name: control.get("change") or {} for name, control in config["controls"].items()}
+    known = donors(config)
+    runs = [
+        {
+            **run._asdict(),
+            "initial_weights": known.get(run.change),
+            "initializer_seeds": changes.get(run.change, {}).get("initializer_seeds"),
+        }
+        for run in jobs[job]
+    ]
+    process = changes.get(job.process, {})
+    return make_plan(
+        config,
+        runs,
+        [config["control_runs"]["seed"]],
+        environment=job.environment,
+        api=job.api,
+        repeats=config["repeats"][job.api],
+        threads=process.get("threads", config["training_threads"]),
+        eager=process.get("eager", "default"),
+        matrix_kernel="portable" if job.process == PORTABLE else "processor",
     )

@@ -5,10 +5,12 @@ is left as it is; so is the log that it keeps under .snakemake/log.
 """
 
 import csv
+import json
 import logging
 import re
 import shlex
 import time
+from functools import partial
 from pathlib import Path
 
 from bnyesno.summary import takes_colour
@@ -22,19 +24,19 @@ RED = "\033[31m{}\033[0m"
 class Progress(logging.Formatter):
     """Turns Snakemake's events into short lines; what is no event of these keeps its form."""
 
-    def __init__(self, original, records_of_rule, build_seconds):
+    def __init__(self, original, count_runs, build_seconds):
         """Stand before Snakemake's formatter.
 
-        `records_of_rule` is {rule: number of run records that one of its jobs writes},
-        `build_seconds` {environment file: seconds that it takes to build}.
+        `count_runs()` returns {number of a job to do: runs that it trains}, `build_seconds` is
+        {environment file: seconds that it takes to build}.
         """
         super().__init__()
         self.original = original
-        self.records_of_rule = records_of_rule
+        self.count_runs = count_runs
         self.build_seconds = build_seconds
         self.begin = time.monotonic()
+        self.runs = {}
         self.total = self.done = 0
-        self.rule_of_job = {}
 
     def format(self, record):
         """Return the line for an event, empty for what a person does not need."""
@@ -67,19 +69,17 @@ class Progress(logging.Formatter):
 
     def describe_run_info(self, record):
         """Return the line that says how much there is to do."""
-        jobs = {rule: count for rule, count in record.stats.items() if rule != "total"}
-        self.total = sum(self.records_of_rule.get(rule, 0) * n for rule, n in jobs.items())
-        self.done = 0
-        return self.at_time(f"{sum(jobs.values())} jobs to do, {self.total} runs in them")
+        self.runs = self.count_runs()
+        self.total, self.done = sum(self.runs.values()), 0
+        return self.at_time(f"{record.stats['total']} jobs to do, {self.total} runs in them")
 
     def describe_job_info(self, record):
         """Return the line that says what begins, and how many runs are done."""
-        self.rule_of_job[record.jobid] = record.rule_name
         return self.at_time(self.count() + (record.rule_msg or record.rule_name))
 
     def describe_job_finished(self, record):
         """Count the runs of a job that has ended; the last one is told."""
-        runs = self.records_of_rule.get(self.rule_of_job.get(record.job_id), 0)
+        runs = self.runs.get(record.job_id, 0)
         self.done += runs
         ended = runs and self.done == self.total
         return self.at_time(f"All {self.total} runs are done") if ended else ""
@@ -156,7 +156,7 @@ def follow(workflow, build_seconds):
         if handler.name == STREAM_HANDLER and handler.stream.isatty() and not any(plain):
             lines = LineHandler(handler.stream)
             seconds = read_build_seconds(build_seconds)
-            lines.setFormatter(Progress(handler.formatter, count_records(workflow.rules), seconds))
+            lines.setFormatter(Progress(handler.formatter, partial(count_runs, workflow), seconds))
             lines.filters = handler.filters
             logger.removeHandler(handler)
             logger.addHandler(lines)
@@ -171,14 +171,15 @@ def wants_colour(workflow, stream):
     return takes_colour(stream) and not settings.quiet and not settings.nocolor
 
 
-def count_records(rules):
-    """Return {rule: number of run records that one of its jobs writes}, for Snakemake's rules."""
-    return {rule.name: sum(map(is_record, rule.output)) for rule in rules}
-
-
-def is_record(path):
-    """Tell whether a path is that of a run's record (bnyesno/runs.py)."""
-    return path.endswith(".json") and Path(path).name.startswith("seed")
+def count_runs(workflow):
+    """Return {number of a job to do: runs that it trains}, from the plans (bnyesno/runs.py)."""
+    counts = {}
+    for job in workflow.dag.needrun_jobs():
+        if job.rule.name.startswith("train_"):
+            plan = json.loads(job.params.plan)
+            repeated = len(plan.get("seeds", [])) * plan.get("repeats", 1)
+            counts[workflow.dag.jobid(job)] = len(plan["runs"]) * repeated
+    return counts
 
 
 def read_build_seconds(path):

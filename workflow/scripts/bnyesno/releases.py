@@ -3,14 +3,12 @@
 Same always means equal bytes of float32 weights or equal reported losses, never "close".
 """
 
-import json
 from itertools import product
-from pathlib import Path
 
 import pandas
 
 from bnyesno.claims import judge_number
-from bnyesno.runs import RANDOMNESS_RECORD, RELEASE_RECORD, release_modes
+from bnyesno.runs import release_modes
 from bnyesno.tables import COLUMNS, role_of
 
 # Column of releases.csv that is compared -> column with the result of the comparison.
@@ -21,27 +19,20 @@ COMPARED = {
 }
 
 
-def read_record(config, release, mode, variant, protocol):
-    """Return the record of a run of the sweep."""
-    path = RELEASE_RECORD.format(
-        results=config["results"],
-        release=release,
-        mode=mode,
-        variant=variant,
-        protocol=protocol,
-        seed=config["sweep"]["seed"],
-    )
-    return json.loads(Path(path).read_text(encoding="utf-8"))
-
-
-def tabulate_releases(config, claims):
+def tabulate_releases(config, records, claims):
     """Return releases.csv; `claims` is the list in claims.yaml, for the published numbers."""
     runs = (
-        (release, mode, read_record(config, release, mode, variant, protocol))
+        (release, mode, find_run(config, records, release, mode, variant, protocol))
         for release, mode in release_modes(config)
         for variant, protocol in product(config["variants"], config["protocols"])
     )
     return compare_runs(runs, config["sweep"]["pair"], claims)
+
+
+def find_run(config, records, release, mode, variant, protocol):
+    """Return the record of a run of the sweep."""
+    cell = {"environment": release, "api": "tf.keras", "variant": variant, "protocol": protocol}
+    return records.find(mode, {**cell, "seed": config["sweep"]["seed"]})
 
 
 def compare_runs(runs, pair, claims):
@@ -114,14 +105,15 @@ def mark_changes(rows):
         last[key] = row
 
 
-def tabulate_randomness(config):
+def tabulate_randomness(config, records, probes):
     """Return randomness.csv: for each release and mode, which source changes which kernel."""
     rows = []
+    found = {(probe["cell"]["environment"], probe["cell"]["change"]): probe for probe in probes}
     for release, mode in release_modes(config):
-        path = RANDOMNESS_RECORD.format(results=config["results"], release=release, mode=mode)
-        probe = json.loads(Path(path).read_text(encoding="utf-8"))
+        probe = found[release, mode]
+        variant = probe["cell"]["variant"]
         trained = [
-            read_record(config, release, mode, probe["cell"]["variant"], protocol)
+            find_run(config, records, release, mode, variant, protocol)
             for protocol in config["protocols"]
         ]
         machine = probe["machine"]

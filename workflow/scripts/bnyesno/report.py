@@ -4,24 +4,6 @@ import json
 import os
 import re
 
-from snakemake.io import report
-
-
-def figure_files(config, figure, table):
-    """Return the paths of a figure's files; one is marked for the report.
-
-    `table` is the name of the table that it is drawn from; the caption is in workflow/report/.
-    """
-    folder, formats = f"{config['results']}/figures", config["figures"]["formats"]
-    best = "svg" if "svg" in formats else formats[0]  # sharp at every size of a window
-    shown = report(
-        f"{folder}/{figure}.{best}",
-        caption=f"../report/{figure}.rst",
-        category="Figures",
-        labels={"figure": figure.replace("_", " "), "from": f"{table}.csv"},
-    )
-    return [shown, *(f"{folder}/{figure}.{format}" for format in formats if format != best)]
-
 
 def list_rules(workflow, _wildcards):
     """Return all rules as JSON, {rule file: {rule: its message}}, in their order."""
@@ -33,12 +15,20 @@ def list_rules(workflow, _wildcards):
 
 
 def list_benchmarks(workflow, _wildcards):
-    """Return where this run's jobs have their resources measured as JSON, {rule: [paths]}.
+    """Return where this run's jobs have their resources measured, as JSON.
 
-    Also those of jobs that had nothing to do this time; none of another configuration.
+    [rule, environment, part of the study, file] for each job, in the order of the rules; also of
+    jobs that had nothing to do this time, and of none of another configuration.
     """
-    found = {rule.name: [] for rule in workflow.rules}
-    for job in workflow.dag.jobs:
-        if job.benchmark:
-            found[job.rule.name].append(str(job.benchmark))
-    return json.dumps({name: sorted(paths) for name, paths in found.items() if paths})
+    order = {rule.name: number for number, rule in enumerate(workflow.rules)}
+    found = [
+        [
+            job.rule.name,
+            job.wildcards.get("environment", ""),
+            job.wildcards.get("part", ""),
+            str(job.benchmark),
+        ]
+        for job in workflow.dag.jobs
+        if job.benchmark
+    ]
+    return json.dumps(sorted(found, key=lambda row: (order[row[0]], row)))

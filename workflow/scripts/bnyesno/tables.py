@@ -3,7 +3,6 @@
 COLUMNS is the one place that says which tables and columns there are, and what they mean.
 """
 
-import json
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -306,20 +305,6 @@ COLUMNS = {
 
 
 MACHINE_COLUMNS = ("tensorflow", "keras", "numpy", "python", "cpu_model", "cpu_instructions")
-
-
-def read_records(paths):
-    """Yield the records in the files, sorted by cell and repeat.
-
-    Every file is read twice, first for its cell alone: only one record is in memory at a time.
-    """
-    for path in sorted(paths, key=lambda path: tuple(cell_of(read_record(path)).values())):
-        yield read_record(path)
-
-
-def read_record(path):
-    """Return the record in a file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def cell_of(record):

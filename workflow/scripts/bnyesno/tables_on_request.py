@@ -13,41 +13,37 @@ from bnyesno.compare import (
     first_difference,
     judge_comparisons,
     make_frame,
-    read_record,
     sha256_of,
     trajectory,
 )
 from bnyesno.controls import (
     PORTABLE,
-    PUBLISHED,
     cell_in,
     control_tables,
-    record_path,
     requests,
     runs_of,
     start_of,
     variants_of,
 )
+from bnyesno.runs import PUBLISHED
 from bnyesno.tables import role_of
 
 
-def make_tables(config):
+def make_tables(config, records):
     """Return {name: table} for every table that the configuration asks of the controls."""
-    controls = compare_controls(config)
+    controls = compare_controls(config, records)
     tables = {"controls": controls, "verdicts": judge_comparisons(config, controls)}
     for name in control_tables(config)[len(tables) :]:
-        tables[name] = TABULATE[name](config)
+        tables[name] = TABULATE[name](config, records)
     return tables
 
 
-def tabulate_identity_layers(config):
+def tabulate_identity_layers(config, records):
     """Return identity_layers.csv: op-level seeds and loss by number and place of identities."""
     rows = []
     for environment, series in requests(config, "identity_layers"):
         runs = {
-            variant: read_record(
-                record_path(config, PUBLISHED, cell_in(environment, series, variant))
-            )
+            variant: records.find(PUBLISHED, cell_in(environment, series, variant))
             for variant in series["variants"]
         }
         first = trajectory(next(iter(runs.values())))
@@ -80,7 +76,7 @@ def list_op_seeds(record):
     )
 
 
-def tabulate_crossed(config):
+def tabulate_crossed(config, records):
     """Return crossed.csv: every architecture from the initial weights of every variant."""
     rows = []
     for environment, crossed in requests(config, "crossed"):
@@ -89,7 +85,7 @@ def tabulate_crossed(config):
             baseline = {}
             for architecture in crossed["architectures"]:
                 cell = cell_in(environment, crossed, architecture)
-                record = read_record(record_path(config, change, cell))
+                record = records.find(change, cell)
                 for rows_name, loss in record["evaluations"].items():
                     baseline.setdefault(rows_name, loss)
                     rows.append(
@@ -109,19 +105,15 @@ def tabulate_crossed(config):
     return make_frame("crossed", rows)
 
 
-def tabulate_evaluation_swap(config):
+def tabulate_evaluation_swap(config, records):
     """Return evaluation_swap.csv: each published pair under every protocol and rows."""
     rows = []
     for environment, swap in requests(config, "evaluation_swap"):
         for pair in swap["pairs"]:
             for protocol, settings in config["protocols"].items():
                 entry = {"api": swap["api"], "protocol": protocol}
-                losses = [
-                    read_record(record_path(config, PUBLISHED, cell_in(environment, entry, v)))[
-                        "evaluations"
-                    ]
-                    for v in pair
-                ]
+                cells = [cell_in(environment, entry, variant) for variant in pair]
+                losses = [records.find(PUBLISHED, cell)["evaluations"] for cell in cells]
                 for rows_name in losses[0]:
                     first, second = (each[rows_name] for each in losses)
                     rows.append(
@@ -142,18 +134,16 @@ def tabulate_evaluation_swap(config):
     return make_frame("evaluation_swap", rows)
 
 
-def tabulate_spread(config):
+def tabulate_spread(config, records):
     """Return spread.csv: repeats of runs that are not reproducible, by number of threads."""
     rows = []
     for environment, spread in requests(config, "spread"):
         for change in (PUBLISHED, "default_threads"):
             for variant in spread["variants"]:
                 cell = cell_in(environment, spread, variant)
-                records = [
-                    read_record(record_path(config, change, cell, repeat))
-                    for repeat in range(1, config["repeats"][spread["api"]] + 1)
-                ]
-                rows += spread_rows(cell, records)
+                repeats = range(1, config["repeats"][spread["api"]] + 1)
+                runs = [records.find(change, cell, repeat) for repeat in repeats]
+                rows += spread_rows(cell, runs)
     return make_frame("spread", rows)
 
 
@@ -183,15 +173,13 @@ def spread_rows(cell, records):
     return rows
 
 
-def tabulate_processor(config):
+def tabulate_processor(config, records):
     """Return processor.csv: what the kernel made for this processor contributes to a result."""
     rows = []
     for environment, processor in requests(config, "processor"):
         for variant in processor["variants"]:
             cell = cell_in(environment, processor, variant)
-            own, portable = (
-                read_record(record_path(config, change, cell)) for change in (PUBLISHED, PORTABLE)
-            )
+            own, portable = (records.find(change, cell) for change in (PUBLISHED, PORTABLE))
             found = compare_trajectories(trajectory(own), trajectory(portable))
             for rows_name, loss in own["evaluations"].items():
                 rows.append(
@@ -210,7 +198,7 @@ def tabulate_processor(config):
     return make_frame("processor", rows)
 
 
-def tabulate_trajectories(config):
+def tabulate_trajectories(config, records):
     """Return trajectories.csv: the largest difference between two runs after each step."""
     figure = config["figures"]["trajectories"]
     rows = []
@@ -218,8 +206,7 @@ def tabulate_trajectories(config):
         for name in figure["controls"]:
             control = {"name": name, **config["controls"][name]}
             first, second = (
-                trajectory(read_record(record_path(config, change, cell)))
-                for change, cell in runs_of(config, control, comparison)
+                trajectory(records.find(*run)) for run in runs_of(config, control, comparison)
             )
             rows += [
                 {
@@ -233,13 +220,13 @@ def tabulate_trajectories(config):
     return make_frame("trajectories", rows)
 
 
-def tabulate_initial_kernels(config):
+def tabulate_initial_kernels(config, records):
     """Return initial_kernels.csv: the values of the kernel drawn last, for each run of a pair."""
     rows = []
     for comparison in config["figures"]["initial_kernels"]["comparisons"]:
         for side in ("first", "second"):
             cell = config["comparisons"][comparison][side]
-            record = read_record(record_path(config, PUBLISHED, cell))
+            record = records.find(PUBLISHED, cell)
             layer = record["drawing_layers"][-1]
             kernel = next(a for a in record["initial_weights"]["arrays"] if a["layer"] == layer)
             seeds = record["op_level_seeds"].get(layer, {})

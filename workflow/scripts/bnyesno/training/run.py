@@ -12,7 +12,7 @@ import numpy
 
 from bnyesno.training import framework, interface, observe
 
-RECORD_FORMAT = 1
+RECORD_FORMAT = 2
 
 
 def load_experiment(path, data=None):
@@ -126,7 +126,7 @@ def copy_initial_weights(donor, model, drawn_weights):
     wanted = [[array.shape for array in layer.get_weights()] for layer in takers]
     found = [[array.shape for array in arrays] for arrays in given]
     if wanted != found:
-        raise ValueError("--initial-weights: found shapes {}, expected {}".format(found, wanted))
+        raise ValueError("initial_weights: found shapes {}, expected {}".format(found, wanted))
     for layer, arrays in zip(takers, given):
         layer.set_weights(arrays)
 
@@ -217,15 +217,15 @@ def from_cpuinfo(key):
         return ""
 
 
-def write_record(record, path):
-    """Write a record as JSON; the file appears whole or not at all."""
+def write_records(records, path):
+    """Write records as JSON Lines, each as it comes; the file appears whole or not at all."""
     folder = os.path.dirname(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(record, stream, indent=1, sort_keys=True)
-            stream.write("\n")
+            for record in records:
+                stream.write(json.dumps(record, sort_keys=True) + "\n")
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
