@@ -45,7 +45,7 @@ def mistaken(start, plan, train_arguments, committed_config, tmp_path_factory):
         "experiment": ("--experiment", folder / "empty.py"),
         "absent experiment": ("--experiment", folder / "nowhere.py"),
         "absent plan": ("--plan", folder / "nowhere.json"),
-        "unwritable folder": ("--output", folder / "file/runs.jsonl"),
+        "unwritable folder": ("--output", folder / "file/runs/runs.jsonl"),
     }
     started = {}
     for what in (*plans, *options):
