@@ -16,7 +16,7 @@
 # make setup       driver environment in .driver/, and a conda command (says which)
 # make commands    docs/claims-to-commands.csv again, with the minutes of the last run
 # make lock        hashes of envs/*.in again; NAME=one of them, UPGRADE=1 for newer versions
-# make clean-envs  remove the environments of the rules; NAME=one of them
+# make clean-envs  remove the environments of the rules; NAME=one of them, PREFIX=--conda-prefix
 
 driver := . .driver/bin/activate &&
 cores ?= 4
@@ -97,4 +97,4 @@ lock: setup
 	@$(driver) python workflow/deploy/lock.py $(NAME) $(if $(UPGRADE),--upgrade)
 
 clean-envs: setup
-	@$(driver) python workflow/deploy/clean_envs.py $(NAME)
+	@$(driver) python workflow/deploy/clean_envs.py $(NAME) $(if $(PREFIX),--prefix "$(PREFIX)")

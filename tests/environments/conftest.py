@@ -16,7 +16,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from deployment import DEPLOY, DRIVER, FRONT_END, Result
+from deployment import DEPLOY, DRIVER, FRONT_END, RULE, Result
 from waiting import HANGS
 
 
@@ -32,8 +32,10 @@ def channel(tmp_path_factory) -> Path:
     made = DRIVER / "channel"
     if not list(made.glob("conda-forge/linux-64/python-3.7*.conda")):
         made = tmp_path_factory.mktemp("channel")
+        envs = tmp_path_factory.mktemp("envs")
+        (envs / "small.yaml").write_text('dependencies:\n  - "python =3.7"\n')
         builder = [DRIVER / "bin/python", DEPLOY / "machine_channel.py", made / "conda-forge"]
-        subprocess.run([*builder, "=3.7"], check=True)
+        subprocess.run([*builder, envs], check=True)
     return made
 
 
@@ -128,7 +130,7 @@ def write_env(tmp_path, wheels):
         lines = "".join(f'    - "{line}"\n' for line in [*source, *pip])
         file = Path(folder or tmp_path) / "small.yaml"
         file.write_text(
-            "channels: [conda-forge, nodefaults]\n"
+            "channels: [conda-forge]\n"
             f'dependencies:\n- "python {python}"\n- pip\n' + (f"- pip:\n{lines}" if pip else "")
         )
         return file
@@ -163,3 +165,24 @@ def silent_index():
     """The address of a package index that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+
+
+@pytest.fixture
+def workflow(tmp_path, write_env, pin):
+    """A folder, with a space in its name, that holds a workflow of one rule."""
+    folder = tmp_path / "a workflow"
+    folder.mkdir()
+    (folder / "Snakefile").write_text(RULE)
+    write_env(pin("tiny"), folder=folder)
+    return folder
+
+
+@pytest.fixture
+def snakemake(run, workflow):
+    """Run the workflow."""
+
+    def snakemake(*arguments, **more):
+        command = (DRIVER / "bin/snakemake", "--use-conda", "--cores", 1, *arguments)
+        return run(*command, cwd=workflow, **more)
+
+    return snakemake

@@ -10,6 +10,14 @@ FRONT_END = DEPLOY / "conda/bin/conda"
 DRIVER = ROOT / ".driver"
 sys.path.insert(0, str(DEPLOY))
 
+# A workflow of one rule, which needs an environment.
+RULE = """
+rule tell:
+    output: "told.txt"
+    conda: "small.yaml"
+    shell: "python -c 'import sys, tiny; print(sys.prefix, tiny.answer)' > {output}"
+"""
+
 
 @dataclass
 class Result:

@@ -29,10 +29,14 @@ def clone(tmp_path):
 def clean(clone):
     """Run it and return what it prints."""
 
-    def clean(*names: str) -> str:
+    def clean(*arguments: str, **more: str) -> str:
+        environ = {k: v for k, v in os.environ.items() if k != "SNAKEMAKE_CONDA_PREFIX"} | more
         script = clone / "workflow/deploy/clean_envs.py"
         done = subprocess.run(
-            [DRIVER / "bin/python", script, *names], capture_output=True, text=True
+            [DRIVER / "bin/python", script, *arguments],
+            env=environ,
+            capture_output=True,
+            text=True,
         )
         return done.stdout + done.stderr
 
@@ -62,3 +66,23 @@ def test_all_environments(clone, clean):
 
 def test_unknown_name(clean):
     assert clean("three") == "There is no environment 'three'; there are one, two.\n"
+
+
+@pytest.fixture
+def shared(clone):
+    """The clone's environments in a folder that others use too, and one of theirs."""
+    folder = (clone / ".snakemake/conda").rename(clone / "shared")
+    (folder / "theirs_").mkdir()
+    (folder / "theirs_.yaml").write_text("# of another clone\n")
+    return folder
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_elsewhere_only_ours_are_removed(shared, clean, by):
+    told = (
+        clean("--prefix", str(shared))
+        if by == "option"
+        else clean(SNAKEMAKE_CONDA_PREFIX=str(shared))
+    )
+    assert told.startswith("Removed 2 environments from shared: ")
+    assert {path.name for path in shared.iterdir()} == {"theirs_", "theirs_.yaml"}

@@ -128,14 +128,11 @@ def test_archive_of_a_package_is_refused_where_it_is_not_in_its_channel(conda, t
 def test_what_cannot_be_made_leaves_nothing(conda, write_env, pin, tmp_path, python, lines, told):
     file = write_env(*(line.format(tiny=pin("tiny")) for line in lines), python=python)
     prefix = tmp_path / "env"
-    flag = prefix.with_suffix(".env_setup_done")
-    flag.touch()  # as `snakemake --conda-cleanup-envs` leaves it
     refused = conda("env", "create", "--file", file, "--prefix", prefix)
     assert refused.code == 1
     assert told in refused.output.replace("=3.4.*", " 3.4").replace("==3.4", " 3.4")
     assert "Traceback" not in refused.output
     assert not prefix.exists()
-    assert not flag.exists()
 
 
 def test_a_list_without_any_hash_is_installed_as_pip_would(conda, write_env, tmp_path):
@@ -241,15 +238,18 @@ def test_channel_over_http_and_through_an_alias(
     assert any(".conda" in line for line in asked)
 
 
-def test_search_tells_what_a_channel_has(conda, tmp_path):
-    flags = ("--override-channels", "--channel", "conda-forge", "--json")
-    found = json.loads(conda("search", *flags, "python=3.7").output)
-    assert {row["version"].rpartition(".")[0] for row in found} == {"3.7"}
-    assert conda("search", *flags, "python=3.4").code == 1
+def test_dry_run_tells_whether_an_environment_can_be_solved(conda, write_env, small_env, tmp_path):
+    prefix = tmp_path / "env"
+    plan = ("env", "create", "--dry-run", "--quiet", "--prefix", prefix, "--file")
+    assert conda(*plan, small_env).code == 0
+    assert not prefix.exists()
+    refused = conda(*plan, write_env(python="=3.4"))
+    assert (refused.code, "Traceback" in refused.output) == (1, False)
     condarc = tmp_path / "nowhere"
     condarc.write_text("custom_channels: {conda-forge: 'http://127.0.0.1:9'}")
-    silent = conda("search", *flags, "python=3.7", CONDARC=condarc)
+    silent = conda(*plan, small_env, CONDARC=condarc)
     assert (silent.code, "Traceback" in silent.output) == (1, False)
+    assert not prefix.exists()
 
 
 def test_cache_can_be_emptied(conda, small_env, tmp_path):

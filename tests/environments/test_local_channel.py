@@ -12,7 +12,7 @@ import interpreters
 import machine_channel
 import pytest
 import zstandard
-from deployment import DEPLOY
+from deployment import DEPLOY, ROOT
 
 
 @pytest.mark.parametrize(
@@ -86,16 +86,35 @@ def test_index_describes_the_packages(channel):
     for name, record in records.items():
         assert record["sha256"] == hashlib.sha256((folder / name).read_bytes()).hexdigest()
         assert name == f"{record['name']}-{record['version']}-{record['build']}.conda"
-    assert json.loads((channel / "conda-forge/noarch/repodata.json").read_text())["packages"] == {}
+    noarch = json.loads((channel / "conda-forge/noarch/repodata.json").read_text())
+    assert noarch["info"]["subdir"] == "noarch"
 
 
-def test_nothing_is_packed_twice(channel):
-    assert machine_channel.build(channel / "conda-forge", ["=3.7"]) == []
+def test_nothing_is_packed_twice(channel, small_env):
+    assert machine_channel.build(channel / "conda-forge", small_env.parent) == []
 
 
-def test_absent_python_is_told(tmp_path):
+def test_absent_python_is_told(tmp_path, write_env):
     with pytest.raises(SystemExit, match=r"No Python =3\.4 was found"):
-        machine_channel.build(tmp_path, ["=3.4"])
+        machine_channel.build(tmp_path, write_env(python="=3.4").parent)
+
+
+@pytest.mark.slow
+def test_what_builds_source_packages_is_packed_from_its_pinned_wheel(tmp_path):
+    """conda's pip needs both before it builds; whatever folder they are packed in, the same."""
+    pins = [
+        line.strip().removeprefix("- ")
+        for line in (ROOT / "envs/tf1.14-keras2.2.4.yaml").read_text().splitlines()
+        if line.strip().startswith(("- setuptools==", "- wheel=="))
+    ]
+    builds = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        for pin in pins:
+            machine_channel.pack_pinned(pin, folder / "noarch")
+        machine_channel.write_index(folder)
+        builds.append(sorted(path.name for path in (folder / "noarch").glob("*.conda")))
+    assert [name.rpartition("-")[0] for name in builds[0]] == ["setuptools-68.0.0", "wheel-0.42.0"]
+    assert builds[0] == builds[1]
 
 
 def test_python_of_debian_is_packed_too(tmp_path, conda, write_env, pin):

@@ -90,9 +90,10 @@ def fake_conda(tmp_path):
     def fake_conda(version: str = "25.5.1", reaches: str = "true") -> Path:
         command = tmp_path / "miniconda/bin/conda"
         command.parent.mkdir(parents=True)
+        (tmp_path / "miniconda/condabin").symlink_to(command.parent)
         command.write_text(
             f'#!/bin/sh\necho "$@" >> {tmp_path / "calls"}\n'
-            f'case "$1" in\n--version) echo "conda {version}" ;;\nsearch) {reaches} ;;\nesac\n'
+            f'case "$1" in\n--version) echo "conda {version}" ;;\nenv) {reaches} ;;\nesac\n'
         )
         command.chmod(0o755)
         return command
@@ -128,7 +129,9 @@ def test_real_conda_that_reaches_conda_forge_is_used_as_it_is(
     assert done.stdout.splitlines()[-1] == line
     calls = (tmp_path / "calls").read_text().splitlines()
     assert calls[0] == "--version"
-    assert calls[1] == "search --override-channels --channel conda-forge --json python=3.7"
+    planned = f"env create --dry-run --quiet --file {ready_clone}/envs/small.yaml --prefix "
+    assert [call for call in calls[1:] if not call.startswith(planned)] == []
+    assert len(calls) == 2  # one environment
     assert conda_on_path(ready_clone, path_with(conda.parent), tmp_path) == (str(conda), "")
     assert not (ready_clone / ".driver/channel").exists()
     assert not (ready_clone / ".driver/condarc").exists()
@@ -154,7 +157,7 @@ def pyenv() -> dict[str, str]:
 def test_real_conda_that_reaches_nothing_is_pointed_at_the_local_channel(
     set_up, with_channel, fake_conda, tmp_path, pyenv
 ):
-    conda = fake_conda(reaches="false")
+    conda = fake_conda(reaches='test -n "$CONDARC"')
     done = set_up(with_channel, PATH=path_with(conda.parent), **pyenv)
     assert done.returncode == 0, done.stderr
     line = done.stdout.splitlines()[-1]
@@ -164,13 +167,49 @@ def test_real_conda_that_reaches_nothing_is_pointed_at_the_local_channel(
     assert (with_channel / ".driver/channel").as_uri() in Path(condarc).read_text()
 
 
+def test_condarc_of_another_clone_is_no_setting_of_the_user(
+    set_up, ready_clone, fake_conda, tmp_path, with_channel, pyenv
+):
+    """A shell in which another clone is active: its conda would seem to reach conda-forge."""
+    conda = fake_conda(reaches='test -n "$CONDARC"')
+    other = tmp_path / "other/.driver/condarc"
+    other.parent.mkdir(parents=True)
+    other.touch()
+    done = set_up(ready_clone, PATH=path_with(conda.parent), CONDARC=other, **pyenv)
+    assert "; no conda-forge: a local channel" in done.stdout
+    assert str(with_channel / ".driver/channel") in (with_channel / ".driver/condarc").read_text()
+
+
+def test_local_channel_that_conda_refuses_is_told(set_up, with_channel, fake_conda, pyenv):
+    conda = fake_conda(reaches="echo HTTP 404 for defaults; exit 1")
+    done = set_up(with_channel, PATH=path_with(conda.parent), **pyenv)
+    assert done.returncode == 1
+    assert "does not take the local channel" in done.stderr
+    assert "(conda: HTTP 404 for defaults)" in done.stderr
+
+
+def test_updated_conda_is_asked_again(set_up, ready_clone, fake_conda):
+    conda = fake_conda("25.5.1")
+    assert "conda 25.5.1" in set_up(ready_clone, PATH=path_with(conda.parent)).stdout
+    conda.write_text(conda.read_text().replace("25.5.1", "26.7.1"))
+    assert "conda 26.7.1" in set_up(ready_clone, PATH=path_with(conda.parent)).stdout
+
+
+def test_version_of_mamba_is_not_taken_for_that_of_conda(set_up, ready_clone, fake_conda):
+    conda = fake_conda("25.5.1")
+    conda.write_text(conda.read_text().replace('echo "conda', 'echo "mamba 1.5.8"; echo "conda'))
+    assert "conda 25.5.1" in set_up(ready_clone, PATH=path_with(conda.parent)).stdout
+
+
 def test_conda_that_only_its_shell_function_knows_is_found(
     set_up, ready_clone, fake_conda, tmp_path
 ):
     conda = fake_conda()
     done = set_up(ready_clone, PATH=path_with(), CONDA_EXE=conda)
     assert str(conda) in done.stdout
-    assert conda_on_path(ready_clone, path_with(), tmp_path) == (str(conda), "")
+    for path in (path_with(), path_with(FRONT_END.parent)):  # of another clone that is active
+        found, condarc = conda_on_path(ready_clone, path, tmp_path)
+        assert (Path(found).resolve(), condarc) == (conda, "")
 
 
 def test_without_conda_packages_come_from_conda_forge(set_up, ready_clone, http_channel, tmp_path):
@@ -317,4 +356,4 @@ def test_driver_from_its_lock(clone, pyenv, tmp_path):
     lock.write_text("".join(lines))
     refused = subprocess.run(command, env=environ, capture_output=True, text=True)
     assert "the package index has other files than envs/driver.txt names" in refused.stderr
-    assert not (spaced / ".driver").exists()
+    assert [path.name for path in (spaced / ".driver").iterdir()] == ["channel"]  # kept

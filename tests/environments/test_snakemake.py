@@ -1,41 +1,8 @@
 """`snakemake --use-conda` with the front-end: the calls and the life of an environment."""
 
-import os
 import shutil
-import signal
-import subprocess
 
-import pytest
-from deployment import DEPLOY, DRIVER
-from waiting import wait_until
-
-RULE = """
-rule tell:
-    output: "told.txt"
-    conda: "small.yaml"
-    shell: "python -c 'import sys, tiny; print(sys.prefix, tiny.answer)' > {output}"
-"""
-
-
-@pytest.fixture
-def workflow(tmp_path, write_env, pin):
-    """A folder, with a space in its name, that holds a workflow of one rule."""
-    folder = tmp_path / "a workflow"
-    folder.mkdir()
-    (folder / "Snakefile").write_text(RULE)
-    write_env(pin("tiny"), folder=folder)
-    return folder
-
-
-@pytest.fixture
-def snakemake(run, workflow):
-    """Run the workflow."""
-
-    def snakemake(*arguments, **more):
-        command = (DRIVER / "bin/snakemake", "--use-conda", "--cores", 1, *arguments)
-        return run(*command, cwd=workflow, **more)
-
-    return snakemake
+from deployment import DEPLOY, DRIVER, RULE
 
 
 def test_path_with_spaces_and_reuse(snakemake, workflow):
@@ -63,28 +30,6 @@ def test_conda_prefix_and_create_envs_only(snakemake, workflow, tmp_path):
     assert done.code == 0, done.output
     assert "Creating conda environment" not in done.output
     assert str(tmp_path / "my envs") in (workflow / "told.txt").read_text()
-
-
-def test_flag_left_by_cleaning_up_is_not_believed(snakemake, workflow, environ):
-    """After `--conda-cleanup-envs`, an interrupted creation must not pass for a whole one."""
-    envs = workflow / ".snakemake/conda"
-    assert snakemake("--conda-create-envs-only").code == 0
-    assert snakemake("--conda-cleanup-envs").code == 0
-    assert list(envs.glob("*_")) == []
-    assert len(list(envs.glob("*.env_setup_done"))) == 1  # which Snakemake should have removed
-
-    command = [DRIVER / "bin/snakemake", "--use-conda", "--cores", "1"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    killed = subprocess.Popen(command, cwd=workflow, env=environ, start_new_session=True, **quiet)
-    wait_until(lambda: list(envs.glob("*_/conda-meta/unfinished")), "an environment to be begun")
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
-    assert len(list(envs.glob("*_/conda-meta/unfinished"))) == 1
-
-    done = snakemake("--nolock")
-    assert done.code == 0, done.output
-    assert "Removing incomplete Conda environment" in done.output
-    assert (workflow / "told.txt").exists()
 
 
 def test_failure_is_told_and_nothing_runs(snakemake, workflow, write_env):

@@ -1,22 +1,29 @@
 """Remove the environments that Snakemake made for the rules, and say how much disk that frees.
 
-Run as `make clean-envs`, or `make clean-envs NAME=figures` for one of them.
+Run as `make clean-envs`, or `make clean-envs NAME=figures` for one of them. Where Snakemake keeps
+environments elsewhere (`--conda-prefix`, SNAKEMAKE_CONDA_PREFIX), PREFIX says where; there, only
+those of this workflow's files as they are now are removed, since others may share the folder.
 """
 
+import argparse
+import os
 import shutil
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PREFIXES = ROOT / ".snakemake/conda"
+OWN = ROOT / ".snakemake/conda"  # where Snakemake keeps them by default; nobody shares it
 
 
-def environments(name: str = "") -> list[Path]:
-    """Environments made from `envs/NAME.yaml` as it is now, or all of them, of older files too."""
-    copies = sorted(PREFIXES.glob("*.yaml"))
-    if name:
-        wanted = (ROOT / "envs" / f"{name}.yaml").read_bytes()
-        copies = [copy for copy in copies if copy.read_bytes() == wanted]
+def environments(folder: Path, name: str = "") -> list[Path]:
+    """Environments in a folder made from `envs/NAME.yaml` as it is now, or from any file.
+
+    In this clone's own folder, those of older files too.
+    """
+    copies = sorted(folder.glob("*.yaml"))
+    if name or folder.resolve() != OWN.resolve():
+        wanted = {file.read_bytes() for file in (ROOT / "envs").glob(f"{name or '*'}.yaml")}
+        copies = [copy for copy in copies if copy.read_bytes() in wanted]
     return [copy.with_suffix("") for copy in copies]
 
 
@@ -33,19 +40,25 @@ def remove(prefix: Path) -> None:
         beside.unlink()
 
 
-def main(names: list[str]) -> None:
+def main() -> None:
     """Remove the environments named, or all."""
-    if names and not (ROOT / "envs" / f"{names[0]}.yaml").exists():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", nargs="?", default="", help="of a file in envs/ (default: all)")
+    shared = os.environ.get("SNAKEMAKE_CONDA_PREFIX") or OWN
+    parser.add_argument("--prefix", type=Path, default=shared, help="folder that holds them")
+    args = parser.parse_args()
+    if args.name and not (ROOT / "envs" / f"{args.name}.yaml").exists():
         known = ", ".join(sorted(path.stem for path in (ROOT / "envs").glob("*.yaml")))
-        sys.exit(f"There is no environment '{names[0]}'; there are {known}.")
-    total, found = 0, environments(*names)
+        sys.exit(f"There is no environment '{args.name}'; there are {known}.")
+    folder = Path(args.prefix)
+    total, found = 0, environments(folder, args.name)
     for prefix in found:
         total += freed(prefix)
         remove(prefix)
     what = f"{len(found)} environment{'' if len(found) == 1 else 's'}"
-    where = PREFIXES.relative_to(ROOT)
+    where = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
     print(f"Removed {what} from {where}: {total / 1e6:,.0f} MB freed, besides what caches share.")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

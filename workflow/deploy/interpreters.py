@@ -109,6 +109,32 @@ def python_pins(envs: Path) -> list[str]:
     return sorted({pin.strip() for text in texts for pin in entry.findall(text)})
 
 
+def build_pins(envs: Path) -> list[str]:
+    """The pins, with hashes, of what conda installs to build source packages (lock.py)."""
+    entry = re.compile(r'^ *- "(setuptools|wheel) =([\d.]+)"$', re.MULTILINE)
+    found = set()
+    for text in (path.read_text() for path in envs.glob("*.yaml")):
+        for name, version in entry.findall(text):
+            found.add(re.search(rf"^ *- ({name}=={re.escape(version)} .*)$", text, re.MULTILINE)[1])
+    return sorted(found)
+
+
+def packed_versions(channel: Path) -> list[str]:
+    """The Python versions that a local channel holds, oldest first; none where there is none."""
+    try:
+        records = json.loads((channel / "linux-64/repodata.json").read_text())["packages.conda"]
+    except OSError:
+        return []
+    versions = {record["version"] for record in records.values() if record["name"] == "python"}
+    return sorted(versions, key=version_key)
+
+
+def lacking(channel: Path, pins: list[str]) -> list[str]:
+    """The pins that no Python of a local channel satisfies."""
+    packed = packed_versions(channel)
+    return [pin for pin in pins if not any(satisfies(version, pin) for version in packed)]
+
+
 def choose(pins: list[str], interpreters: list[dict]) -> dict[str, dict | None]:
     """For each pin the newest interpreter that satisfies it, or None."""
     return {

@@ -99,6 +99,11 @@ def usable(wheel: str, minors: list[int]) -> bool:
     return any(fits(tag, minors) for tag in parse_wheel_filename(wheel)[3])
 
 
+def usable_wheels(package: dict, minors: list[int]) -> list[dict]:
+    """The wheels of a package that x86-64 Linux with one of these Pythons can install."""
+    return [w for w in package.get("wheels", []) if usable(w["url"].rsplit("/")[-1], minors)]
+
+
 def fits(tag: Tag, minors: list[int]) -> bool:
     """Say whether a wheel tag admits x86-64 Linux (glibc) and one of these Pythons."""
     if tag.platform != "any" and not re.fullmatch(r"(many)?linux.*_x86_64", tag.platform):
@@ -117,8 +122,7 @@ def pin_lines(package: dict, minors: list[int]) -> tuple[str, list[str]] | None:
     wanted = [holds(marker, minor) for minor in minors]
     if not any(wanted):
         return None
-    files = [w for w in package.get("wheels", []) if usable(w["url"].rsplit("/")[-1], minors)]
-    files = files or [package["sdist"]]
+    files = usable_wheels(package, minors) or [package["sdist"]]
     pin = f"{package['name']}=={package['version']}" + ("" if all(wanted) else f" ; {marker}")
     return pin, sorted(f"sha256:{file['hashes']['sha256']}" for file in files)
 
@@ -141,11 +145,22 @@ def render(spec: Spec, packages: list[dict]) -> str:
         lines.append(f"{indent}{bullet}{pin}" + "".join(glue + value for value in hashes))
     header = HEADER.format(name=spec.name, digest=spec.digest)
     if spec.name != "driver":
-        header += (
-            "channels: [conda-forge, nodefaults]\n"
-            f'dependencies:\n  - "python {spec.python}"\n  - pip\n  - pip:\n'
-        )
+        specs = [f"python {spec.python}", "pip", *build_specs(spec, packages)]
+        # No `nodefaults`: conda asks for a channel of that name since 26.7.0.
+        header += "channels: [conda-forge]\ndependencies:\n"
+        header += "".join(f'  - "{each}"\n' for each in specs) + "  - pip:\n"
     return header + "\n".join(lines) + "\n"
+
+
+def build_specs(spec: Spec, packages: list[dict]) -> list[str]:
+    """What conda has to install before pip builds a source package, where a lock has one.
+
+    pip takes what is there, and would else fetch whatever is newest.
+    """
+    if all(usable_wheels(package, spec.minors) for package in packages):
+        return []
+    versions = {package["name"]: package["version"] for package in packages}
+    return [f"{name} ={versions[name]}" for name in ("setuptools", "wheel")]
 
 
 def missing(spec: Spec, pins: dict[str, list[str]]) -> list[str]:

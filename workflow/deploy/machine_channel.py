@@ -2,14 +2,16 @@
 
 Each becomes two packages, `python` and the `pip` it bundles: the interpreter, its shared library
 and the standard library, without test suites and without anything installed beside them. Library
-paths become relative (`$ORIGIN`), so that the package works in every prefix. Only the interpreters
-that the environment files need are packed, once. Runs in the driver environment.
+paths become relative (`$ORIGIN`), so that the package works in every prefix. What pip needs to
+build source packages, setuptools and wheel, is packed from the pinned wheels. Only what the
+environment files need is packed, once. Runs in the driver environment.
 """
 
 import argparse
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -22,7 +24,9 @@ from itertools import repeat
 from pathlib import Path
 
 import interpreters
+import yaml
 import zstandard
+from package_index import uv_environment
 
 SUBDIR = "linux-64"
 # Large, and of no use where packages come as wheels: test suites, build leftovers, IDLE, files
@@ -33,12 +37,11 @@ LEFT_OUT = re.compile(
 )
 
 
-def build(channel: Path, pins: list[str]) -> list[str]:
-    """Add what the pins need to the channel; return the versions packed anew."""
+def build(channel: Path, envs: Path) -> list[str]:
+    """Add what the files in `envs` need to the channel; return the Pythons packed anew."""
     folder = channel / SUBDIR
     folder.mkdir(parents=True, exist_ok=True)
-    present = [package["version"] for package in records(folder) if package["name"] == "python"]
-    wanted = [p for p in pins if not any(interpreters.satisfies(v, p) for v in present)]
+    wanted = interpreters.lacking(channel, interpreters.python_pins(envs))
     chosen = interpreters.choose(wanted, interpreters.find_interpreters())
     for pin, python in chosen.items():
         if python is None:
@@ -46,6 +49,8 @@ def build(channel: Path, pins: list[str]) -> list[str]:
     pythons = {python["version"]: python for python in chosen.values()}
     with ProcessPoolExecutor() as pool:
         list(pool.map(pack, pythons.values(), repeat(folder)))
+    for pin in interpreters.build_pins(envs):
+        pack_pinned(pin, channel / "noarch")
     write_index(channel)
     return list(pythons)
 
@@ -144,19 +149,47 @@ def pack_pip(python: dict, folder: Path) -> None:
         )
 
 
+def pack_pinned(pin: str, folder: Path) -> None:
+    """Pack a wheel of pure Python, given as `NAME==VERSION --hash=...`, for every Python."""
+    name, version = pin.split()[0].split("==")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        stage = Path(temporary, "stage")
+        requirements = Path(temporary, "requirements.txt")
+        requirements.write_text(pin + "\n")
+        command = [Path(sys.executable).with_name("uv"), "pip", "install", "--quiet", "--no-deps"]
+        command += ["--require-hashes", "--requirement", requirements]
+        command += ["--target", stage / "site-packages", "--python", sys.executable]
+        if subprocess.run(command, env=uv_environment()).returncode:
+            sys.exit(f"{pin.split()[0]} could not be fetched (uv tells why above).")
+        # Scripts name the Python that installs; pip needs the modules only.
+        shutil.rmtree(stage / "site-packages/bin", ignore_errors=True)
+        for information in (stage / "site-packages").glob("*.dist-info"):
+            (information / "INSTALLER").write_text("conda\n")
+            record = (information / "RECORD").read_text().splitlines(keepends=True)
+            kept = [line for line in record if not line.startswith(("bin/", "../"))]
+            (information / "RECORD").write_text("".join(kept))
+        index = {"name": name, "version": version, "depends": ["python"], "noarch": "python"}
+        write_package(stage, folder, index)
+
+
 def write_package(stage: Path, folder: Path, index: dict, placeholder: str = "") -> None:
     """Write what lies in `stage` as a `.conda` package (a zip of two zstd-compressed tars)."""
     paths = [describe(path, stage, placeholder) for path in files(stage)]
     digest = hashlib.sha256(json.dumps(paths).encode() + json.dumps(index).encode()).hexdigest()
     build = f"machine_{digest[:10]}"
-    index |= {"build": build, "build_number": 0, "subdir": SUBDIR, "arch": "x86_64"}
-    index |= {"platform": "linux", "constrains": []}
+    index |= {"build": build, "build_number": 0, "subdir": folder.name, "constrains": []}
+    if folder.name == SUBDIR:
+        index |= {"arch": "x86_64", "platform": "linux"}
     about = {"summary": "repackaged from this machine; not a package of conda-forge"}
     information = {
         "info/index.json": index,
         "info/paths.json": {"paths": paths, "paths_version": 1},
         "info/about.json": about,
     }
+    if "noarch" in index:
+        kind = {"noarch": {"type": "python"}, "package_metadata_version": 1}
+        information["info/link.json"] = kind
     texts = {name: json.dumps(value).encode() for name, value in information.items()}
     texts["info/files"] = "".join(path["_path"] + "\n" for path in paths).encode()
     prefixed = [path["_path"] for path in paths if "prefix_placeholder" in path]
@@ -219,16 +252,6 @@ def compress_texts(texts: dict[str, bytes]) -> bytes:
     return zstandard.ZstdCompressor().compress(buffer.getvalue())
 
 
-def records(folder: Path) -> list[dict]:
-    """The index entries of the packages in a folder."""
-    repodata = folder / "repodata.json"
-    return (
-        list(json.loads(repodata.read_text())["packages.conda"].values())
-        if repodata.exists()
-        else []
-    )
-
-
 def write_index(channel: Path) -> None:
     """Write `repodata.json` for both folders of the channel."""
     for subdir in (SUBDIR, "noarch"):
@@ -259,14 +282,29 @@ def read_index(path: Path) -> dict:
     return index | checksums | {"size": len(content)}
 
 
+def write_settings(channel: Path, target: Path) -> None:
+    """Write the settings that lead a real conda to the channel, with the user's own otherwise.
+
+    No default channels: what a user's `channels: [defaults]` asks for may not answer either.
+    """
+    own = Path(os.environ.get("CONDARC") or os.devnull)
+    settings = yaml.safe_load(own.read_text()) or {} if own.is_file() else {}
+    custom = {**settings.get("custom_channels", {}), channel.name: channel.parent.as_uri()}
+    settings |= {"custom_channels": custom, "default_channels": [], "channel_priority": "strict"}
+    target.write_text(yaml.safe_dump(settings))
+
+
 def main() -> None:
     """Build or extend a channel."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("channel", type=Path, help="folder of the channel")
-    parser.add_argument("pins", nargs="+", help="Python versions to offer, such as '=3.7'")
+    parser.add_argument("envs", type=Path, help="folder of the environment files to serve")
+    parser.add_argument("settings", type=Path, nargs="?", help="condarc to write for a real conda")
     args = parser.parse_args()
-    for version in build(args.channel, args.pins):
+    for version in build(args.channel, args.envs):
         print(f"packed Python {version} of this machine")
+    if args.settings:
+        write_settings(args.channel, args.settings)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 One line tells which conda is used and where its packages come from:
 
-- a real conda that reaches conda-forge is used as it is;
-- a real conda that does not is pointed at a local channel made of this machine's Pythons;
+- a real conda that can plan the environments is used as it is;
+- a real conda that cannot is pointed at a local channel made of this machine's Pythons;
 - without conda, the front-end in `conda/` takes packages from conda-forge;
 - without either, the front-end takes them from the local channel.
 
@@ -19,6 +19,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import interpreters
@@ -28,12 +30,17 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 DRIVER = ROOT / ".driver"
 PYTHON = DRIVER / "bin/python"
-LOCK = ROOT / "envs/driver.txt"
+ENVS = ROOT / "envs"
+LOCK = ENVS / "driver.txt"
 FRONT_END = HERE / "conda/bin/conda"
-CHANNEL = DRIVER / "channel"
+CHANNEL = DRIVER / "channel"  # survives .driver being made again: it may come from elsewhere
 CONDARC = DRIVER / "condarc"
 STAMP = DRIVER / "setup.json"
 LEAST_CONDA = (24, 7, 1)  # what Snakemake 9 asks for
+# conda-forge comes first in every environment file; so no other channel can give what it has.
+STRICT = {"CONDA_CHANNEL_PRIORITY": "strict"}
+# A user's settings for pip that keep conda's pip out of the environment that it installs into.
+PIP_MAY_INSTALL = {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0"}
 CONDA_FORGE = "https://conda.anaconda.org/conda-forge/noarch/repodata.json.zst"
 SOURCES = ("setup.py", "interpreters.py", "machine_channel.py")
 
@@ -42,6 +49,7 @@ def main() -> None:
     """Do what is not done yet, and print the line."""
     with LOCK.open() as guard:  # two set-ups at once would disturb each other
         fcntl.flock(guard, fcntl.LOCK_EX)
+        forget_condarc_of_a_clone()
         system, _, _, _, machine = os.uname()
         if (system, machine) != ("Linux", "x86_64"):
             stop(
@@ -60,15 +68,31 @@ def main() -> None:
 def set_up(conda: Path | None) -> dict[str, str]:
     """All of set-up; the cheap checks come first."""
     version = conda and check_conda(conda)
-    pins = interpreters.python_pins(ROOT / "envs")
+    pins = interpreters.python_pins(ENVS)
     check_pythons(conda, pins)
     make_driver()
     CONDARC.unlink(missing_ok=True)
     print("Asking whether conda-forge answers ...", flush=True)
-    reached = all(offers(conda or FRONT_END, pin) for pin in pins)
-    local = "" if reached else make_channel(pins)
-    write_activation(conda, local=not reached)
+    local = ""
+    if refuses(conda or FRONT_END):
+        local = make_channel(pins)
+        complaint = refuses(conda, CONDARC=str(CONDARC)) if conda else ""
+        if complaint:
+            stop(
+                f"{conda} reaches no conda-forge, and does not take the local channel in "
+                f"{CONDARC} either; look at the channels in your .condarc. (conda: {complaint})"
+            )
+    write_activation(conda, local=bool(local))
     return {"line": describe(conda, version, local)}
+
+
+def forget_condarc_of_a_clone() -> None:
+    """Undo a CONDARC that the activation of a clone, this or another one, has set.
+
+    With it, any conda would seem to reach conda-forge, until the shell is closed.
+    """
+    if Path(os.environ.get("CONDARC", "")).parts[-2:] == (".driver", "condarc"):
+        del os.environ["CONDARC"]
 
 
 def describe(conda: Path | None, version: str | None, local: str) -> str:
@@ -86,9 +110,14 @@ def stop(sentence: str) -> None:
 
 def find_conda() -> Path | None:
     """A real conda: on PATH, or the one that `conda init` knows. The front-end does not count."""
-    folders = [f for f in os.environ.get("PATH", "").split(os.pathsep) if not is_front_end(f)]
-    found = shutil.which("conda", path=os.pathsep.join(folders)) or os.environ.get("CONDA_EXE")
+    found = conda_on_path() or os.environ.get("CONDA_EXE")
     return Path(found) if found and os.access(found, os.X_OK) else None
+
+
+def conda_on_path() -> str | None:
+    """A real conda on PATH."""
+    folders = [f for f in os.environ.get("PATH", "").split(os.pathsep) if not is_front_end(f)]
+    return shutil.which("conda", path=os.pathsep.join(folders))
 
 
 def is_front_end(folder: str) -> bool:
@@ -99,8 +128,15 @@ def is_front_end(folder: str) -> bool:
 def fingerprint(conda: Path | None) -> str:
     """A hash of everything that set-up depends on."""
     contents = [LOCK.read_bytes()] + [(HERE / name).read_bytes() for name in SOURCES]
-    facts = [str(ROOT), str(conda), *interpreters.python_pins(ROOT / "envs")]
+    facts = [str(ROOT), str(conda), *state_of(conda), os.environ.get("CONDARC", "")]
+    facts += [*interpreters.python_pins(ENVS), *interpreters.build_pins(ENVS)]
     return hashlib.sha256(b"\0".join(contents) + "\0".join(facts).encode()).hexdigest()
+
+
+def state_of(conda: Path | None) -> list[str]:
+    """What changes when a conda is updated: asking for its version takes too long each time."""
+    files = [conda, conda.parents[1] / "conda-meta/history"] if conda else []
+    return [str(file.stat().st_mtime_ns) for file in files if file.exists()]
 
 
 def read_stamp() -> dict[str, str]:
@@ -114,16 +150,17 @@ def read_stamp() -> dict[str, str]:
 def check_conda(conda: Path) -> str:
     """The version of a real conda, if Snakemake can use it."""
     answer = subprocess.run([conda, "--version"], capture_output=True, text=True)
-    found = re.search(r"(\d+)\.(\d+)\.(\d+)", answer.stdout)
+    # Some print the version of mamba first.
+    found = re.search(r"^conda (\d+)\.(\d+)\.(\d+)", answer.stdout, re.MULTILINE)
     if not found:
         stop(f"{conda} does not tell its version; repair it or take it off PATH.")
     if tuple(map(int, found.groups())) < LEAST_CONDA:
         least = ".".join(map(str, LEAST_CONDA))
         stop(
-            f"{conda} is conda {found[0]}, but Snakemake needs {least} or newer; update it "
+            f"{conda} is {found[0]}, but Snakemake needs {least} or newer; update it "
             "(conda update -n base conda) or take it off PATH."
         )
-    return found[0]
+    return found[0].removeprefix("conda ")
 
 
 def check_pythons(conda: Path | None, pins: list[str]) -> None:
@@ -135,8 +172,9 @@ def check_pythons(conda: Path | None, pins: list[str]) -> None:
 
 
 def lacking_pythons(pins: list[str]) -> list[str]:
-    """The pins that no Python of this machine satisfies."""
-    found = interpreters.choose(pins, interpreters.find_interpreters())
+    """The pins that neither the local channel nor a Python of this machine satisfies."""
+    wanted = interpreters.lacking(CHANNEL / "conda-forge", pins)
+    found = interpreters.choose(wanted, interpreters.find_interpreters())
     return [pin for pin, python in found.items() if python is None]
 
 
@@ -169,18 +207,27 @@ def make_driver() -> None:
     if made_from.exists() and made_from.read_text() == digest:
         return
     print("Setting up the driver environment in .driver/ ...", flush=True)
-    shutil.rmtree(DRIVER, ignore_errors=True)
+    remove_driver()
     try:
         base = getattr(sys, "_base_executable", sys.executable)
         subprocess.run([base, "-m", "venv", "--without-pip", DRIVER], check=True)
         install_uv()
         install_lock()
     except BaseException:
-        shutil.rmtree(DRIVER, ignore_errors=True)
+        remove_driver()
         raise
     with (DRIVER / "bin/activate").open("a") as activate:
         activate.write('\n. "$VIRTUAL_ENV/conda.sh"\n')
     made_from.write_text(digest)
+
+
+def remove_driver() -> None:
+    """Remove the virtual environment and all that set-up has noted, but not the local channel."""
+    for path in DRIVER.glob("*"):
+        if path != CHANNEL:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    if DRIVER.is_dir() and not CHANNEL.exists():
+        DRIVER.rmdir()
 
 
 def install_uv() -> None:
@@ -194,7 +241,7 @@ def install_uv() -> None:
         requirements.flush()
         command = [PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"]
         command += ["--retries", "1", "--disable-pip-version-check", "-r", requirements.name]
-        bundled = {"PYTHONPATH": interpreters.probe(PYTHON)["pip"]}
+        bundled = {"PYTHONPATH": interpreters.probe(PYTHON)["pip"], "PIP_USER": "0"}
         done = subprocess.run(command, env=os.environ | bundled, capture_output=True, text=True)
     if done.returncode:
         reason = next((li for li in done.stderr.splitlines() if li.startswith("ERROR")), "")
@@ -214,17 +261,34 @@ def install_lock() -> None:
         stop("the driver environment could not be installed (uv tells why above).")
 
 
-def offers(conda: Path, pin: str) -> bool:
-    """Ask a conda whether conda-forge, or what it takes for it, has this Python."""
+def refuses(conda: Path, **settings: str) -> str:
+    """Ask a conda to plan the environments; return its last words if it cannot, else nothing.
+
+    A search would not do: conda then looks at other channels than when it makes an environment.
+    """
+    alike = {
+        file.read_text().partition("- pip:")[0].partition("channels:")[2]: file
+        for file in ENVS.glob("*.yaml")
+    }
+    with ThreadPoolExecutor() as pool:
+        complaints = list(pool.map(partial(plan, conda, settings), alike.values()))
+    return next(filter(None, complaints), "")
+
+
+def plan(conda: Path, settings: dict[str, str], file: Path) -> str:
+    """Ask a conda to plan one environment; return its last words if it cannot, else nothing."""
     quick = {"CONDA_REMOTE_CONNECT_TIMEOUT_SECS": "5", "CONDA_REMOTE_MAX_RETRIES": "0"}
-    command = [conda, "search", "--override-channels", "--channel", "conda-forge", "--json"]
-    asked = subprocess.run(
-        [*command, f"python{pin}"],
-        env=quick | os.environ,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    return asked.returncode == 0
+    with tempfile.TemporaryDirectory() as folder:
+        command = [conda, "env", "create", "--dry-run", "--quiet", "--file", file]
+        asked = subprocess.run(
+            [*command, "--prefix", Path(folder, "planned")],
+            env=quick | STRICT | os.environ | settings,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+    said = [line.strip() for line in (asked.stdout + asked.stderr).splitlines() if line.strip()]
+    return (said or ["nothing"])[-1] if asked.returncode else ""
 
 
 def make_channel(pins: list[str]) -> str:
@@ -234,15 +298,9 @@ def make_channel(pins: list[str]) -> str:
         stop(lacking_sentence(lacking))
     print("It does not: packing this machine's Pythons ...", flush=True)
     folder = CHANNEL / "conda-forge"
-    subprocess.run([PYTHON, HERE / "machine_channel.py", folder, *pins], check=True)
-    own = os.environ.get("CONDARC")
-    settings = Path(own).read_text() + "\n" if own and Path(own).is_file() else ""
-    # JSON is YAML: a path with spaces or colons needs no thought.
-    custom = json.dumps({"conda-forge": CHANNEL.as_uri()})
-    CONDARC.write_text(f"{settings}custom_channels: {custom}\n")
-    records = json.loads((folder / "linux-64/repodata.json").read_text())["packages.conda"]
-    versions = {record["version"] for record in records.values() if record["name"] == "python"}
-    return ", ".join(sorted(versions, key=interpreters.version_key))
+    if subprocess.run([PYTHON, HERE / "machine_channel.py", folder, ENVS, CONDARC]).returncode:
+        stop("the local channel could not be made (see above).")
+    return ", ".join(interpreters.packed_versions(folder))
 
 
 def write_activation(conda: Path | None, local: bool) -> None:
@@ -250,10 +308,16 @@ def write_activation(conda: Path | None, local: bool) -> None:
     lines = ["# Sourced by bin/activate; written by the set-up of the workflow."]
     # Container images often set it: every start of Snakemake would then compile it anew.
     lines.append("unset PYTHONDONTWRITEBYTECODE")
+    if conda:
+        settings = STRICT | PIP_MAY_INSTALL
+        lines += [f"export {name}={value}" for name, value in settings.items()]
     if conda and local:
         lines.append('export CONDARC="$VIRTUAL_ENV/condarc"')
-    if conda and not shutil.which("conda"):
-        lines.append(f'PATH="$PATH:{conda.parent}"')
+    else:  # one that another clone has set would lead elsewhere
+        lines.append('case "${CONDARC:-}" in */.driver/condarc) unset CONDARC ;; esac')
+    if conda and not conda_on_path():
+        # Before PATH: another clone's front-end may be on it. This folder holds `conda` alone.
+        lines.append(f'PATH="{conda.parents[1] / "condabin"}:$PATH"')
     if not conda:
         lines.append('PATH="$PATH:${VIRTUAL_ENV%/.driver}/workflow/deploy/conda/bin"')
     (DRIVER / "conda.sh").write_text("\n".join(lines) + "\n")

@@ -4,6 +4,14 @@ In:  config.yaml, envs/*.yaml
 Out: results/provenance/config.yaml, results/provenance/packages/{environment}.csv
 """
 
+# `snakemake --conda-cleanup-envs` leaves these flags behind. With one, a creation that is killed
+# later would pass for a whole environment.
+for flag in Path(workflow.deployment_settings.conda_prefix or ".snakemake/conda").glob(
+    "*.env_setup_done"
+):
+    if not flag.with_suffix("").exists():
+        flag.unlink(missing_ok=True)
+
 
 # No benchmark: it runs within Snakemake, whose own seconds would be measured.
 rule write_config:

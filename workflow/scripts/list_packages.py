@@ -17,6 +17,14 @@ def conda_packages(prefix):
     """Yield a row per conda package, from the prefix's own records."""
     for path in sorted((prefix / "conda-meta").glob("*.json")):
         package = json.loads(path.read_text(encoding="utf-8"))
+        # conda names the channels behind `defaults` so. What they hold is not what was pinned.
+        if "/pkgs/" in str(package.get("channel")):
+            sys.exit(
+                "{}: {} {} comes from {}, expected conda-forge; set `channel_priority: strict` in "
+                "your .condarc, run `make clean-envs`, and start again.".format(
+                    path, package["name"], package["version"], package["channel"]
+                )
+            )
         yield {
             "manager": "conda",
             "name": package["name"],

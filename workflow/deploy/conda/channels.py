@@ -48,7 +48,6 @@ def channel_url(name: str, settings: dict) -> str:
 
 
 def channel_urls(names: list[str]) -> list[str]:
-    """Addresses of an environment file's channels; `nodefaults` needs no saying here."""
+    """Addresses of an environment file's channels."""
     settings = read_settings(condarc_files())
-    wanted = [name for name in names if name != "nodefaults"] or ["conda-forge"]
-    return [channel_url(name, settings) for name in wanted]
+    return [channel_url(name, settings) for name in names or ["conda-forge"]]

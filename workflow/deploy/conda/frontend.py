@@ -70,10 +70,6 @@ def parser() -> argparse.ArgumentParser:
     listing = command(
         commands, "list", serve_list, "List packages.", "--json", "--explicit", "--md5", "--sha256"
     )
-    search = command(commands, "search", serve_search, "Look for a package.", "--json")
-    search.add_argument("spec", help="such as python=3.7")
-    search.add_argument("--channel", "-c", action="append", help="default: conda-forge")
-    search.add_argument("--override-channels", action="store_true", help="as in conda")
     clean = ("--yes|-y", "--tarballs|-t", "--packages|-p", "--all|-a", "--quiet|-q")
     command(commands, "clean", serve_clean, "Empty the package cache.", *clean)
     env = commands.add_parser("env", help="Create or export an environment.")
@@ -81,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
     make = command(
         environments, "create", serve_env_create, "Create an environment from a file.", *quiet
     )
+    make.add_argument("--dry-run", action="store_true", help="only tell whether it can be solved")
     export = command(environments, "export", serve_export, "Print an environment.", "--json")
     for each in (create, make):
         each.add_argument("--file", "-f", type=Path, help="what to install")
@@ -111,8 +108,15 @@ def serve_config(args: argparse.Namespace) -> None:
 
 def serve_env_create(args: argparse.Namespace) -> None:
     """`conda env create --file FILE --prefix PREFIX`."""
-    prefix, (channels, specs, pip) = start(args), read_environment(args.file)
+    existing_name(args)
+    channels, specs, pip = read_environment(args.file)
     urls = channel_urls(channels)
+    if args.dry_run:
+        import packages as conda
+
+        attempt(lambda: conda.run(conda.solve_specs(urls, specs)), urls)
+        return
+    prefix = start(args)
     with removed_on_failure(prefix):
         install_packages(prefix, urls, specs)
         install_wheels(prefix, pip, args.file)
@@ -122,42 +126,26 @@ def serve_env_create(args: argparse.Namespace) -> None:
 
 def serve_create(args: argparse.Namespace) -> None:
     """`conda create --file PINS` or `conda create ARCHIVED_PACKAGES...`: no solve."""
-    prefix, packages = start(args), list(args.packages)
+    packages = list(args.packages)
     if args.file:
-        lines = [line.strip() for line in args.file.read_text().splitlines()]
+        lines = [line.strip() for line in read_file(args.file).splitlines()]
         packages += [line for line in lines if line and line[0] not in "#@"]
     if not all("/" in package for package in packages):
         raise Failure("'create' takes addresses or paths of packages; use 'env create' to solve.")
     import packages as conda
 
     urls = [p if "://" in p else Path(p).resolve().as_uri() for p in packages]
+    prefix = start(args)
     with removed_on_failure(prefix):
         attempt(lambda: conda.run(conda.create_explicit(prefix, urls)))
     finish(prefix)
 
 
-def serve_search(args: argparse.Namespace) -> None:
-    """`conda search SPEC`: what the channels have; set-up asks this way whether they answer."""
-    import packages as conda
-
-    urls, found = channel_urls(args.channel or []), []
-    attempt(lambda: found.extend(conda.run(conda.find(urls, args.spec))), urls)
-    if not found:
-        raise Failure(f"no {args.spec} in {', '.join(urls)}.")
-    rows = [{"name": r.name.normalized, "version": str(r.version), "url": r.url} for r in found]
-    print(json.dumps(rows, indent=1) if args.json else "\n".join(row["url"] for row in rows))
-
-
 def start(args: argparse.Namespace) -> Path:
     """Make way for an environment: nothing of an interrupted creation may survive."""
     prefix = existing_name(args).absolute()
-    if args.file and not args.file.is_file():
-        raise Failure(f"there is no file {args.file}.")
     if (prefix / "conda-meta").exists() and not (prefix / UNFINISHED).exists():
         raise Failure(f"{prefix} exists already.")
-    # `snakemake --conda-cleanup-envs` leaves this flag behind; with it, Snakemake would later take
-    # a half-made environment for a whole one.
-    prefix.with_suffix(".env_setup_done").unlink(missing_ok=True)
     if prefix.exists() and any(prefix.iterdir()) and not (prefix / "conda-meta").exists():
         raise Failure(f"{prefix} is not empty and no environment.")
     shutil.rmtree(prefix, ignore_errors=True)
@@ -189,9 +177,16 @@ def existing_name(args: argparse.Namespace) -> Path:
     return args.prefix
 
 
+def read_file(file: Path) -> str:
+    """The text of a file that was named on the command line."""
+    if not file or not file.is_file():
+        raise Failure(f"there is no file {file}.")
+    return file.read_text()
+
+
 def read_environment(file: Path) -> tuple[list[str], list[str], list[str]]:
     """Channels, conda specs and pip lines of an environment file."""
-    content = yaml.safe_load(file.read_text()) or {}
+    content = yaml.safe_load(read_file(file)) or {}
     dependencies = content.get("dependencies") or []
     specs = [entry for entry in dependencies if isinstance(entry, str)]
     pip = [line for entry in dependencies if isinstance(entry, dict) for line in entry["pip"]]

@@ -36,16 +36,19 @@ async def find(urls: list[str], spec: str) -> list:
 
 async def create(prefix: Path, urls: list[str], specs: list[str]) -> None:
     """Solve the specs and install the result."""
-    wanted = [MatchSpec(spec) for spec in specs]
-    records = await solve(
+    await link(prefix, await solve_specs(urls, specs), [MatchSpec(spec) for spec in specs])
+
+
+async def solve_specs(urls: list[str], specs: list[str]) -> list:
+    """Return the packages that satisfy the specs, the channels in their order."""
+    return await solve(
         [Channel(url) for url in urls],
-        wanted,
+        [MatchSpec(spec) for spec in specs],
         gateway=gateway(urls),
         platforms=SUBDIRS,
         virtual_packages=VirtualPackage.detect(),
         channel_priority=ChannelPriority.Strict,
     )
-    await link(prefix, records, wanted)
 
 
 async def create_explicit(prefix: Path, urls: list[str]) -> None:
