@@ -1,6 +1,7 @@
 """train.py as a command line: what is wrong is told in one line, nothing half-made is left."""
 
 import ast
+import json
 import sys
 from pathlib import Path
 
@@ -83,6 +84,20 @@ def test_mistake_is_told_in_one_line(mistaken, what, message):
     assert "Traceback" not in done.stdout + done.stderr
     assert message in done.stderr.splitlines()[-1]
     assert not output.exists()
+
+
+def test_the_example_in_the_docstring(in_environment, committed_config, tmp_path):
+    documented = ast.get_docstring(ast.parse((SCRIPTS / "train.py").read_text(encoding="utf-8")))
+    plan, output = tmp_path / "plan.json", tmp_path / "runs.jsonl"
+    start = documented.index("{")
+    plan.write_text(json.dumps(json.JSONDecoder().raw_decode(documented[start:])[0]))
+    experiment = ROOT / committed_config["experiment"]["module"]
+    options = ["--experiment", experiment, "--plan", plan, "--output", output]
+    done = in_environment(OLD, SCRIPTS / "train.py", *options)
+    assert done.returncode == 0, done.stderr
+    (record,) = map(json.loads, output.read_text().splitlines())
+    assert record["cell"]["variant"] == "bn"
+    assert list(record["evaluations"]) == ["90:100"]
 
 
 def test_pure_python_parts_under_the_real_python(in_environment):

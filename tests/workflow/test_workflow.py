@@ -178,6 +178,16 @@ def test_another_claim_trains_nothing(finished):
     assert trainings(planned) == []
 
 
+def test_a_command_in_a_path_is_not_run(finished):
+    odd = "c $(touch planted) 'd'.yaml"
+    (finished.folder / odd).write_text((finished.folder / "claims.yaml").read_text())
+    (finished.folder / "own.yaml").write_text(json.dumps({"claims": odd}))
+    done = finished.snakemake("--configfile", "own.yaml", "--", "results/tables/claims.csv")
+    assert done.returncode == 0, done.stdout
+    assert "Judging the claims of the page" in done.stdout
+    assert not (finished.folder / "planted").exists()
+
+
 def test_one_figure_by_name_is_drawn_again_with_the_same_bytes(finished):
     before = finished.files()
     figures = [f"results/figures/weight_sums.{kind}" for kind in ("svg", "pdf", "png")]

@@ -1,6 +1,7 @@
 """Collect the run records into tidy tables."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from bnyesno.records import Records
@@ -18,4 +19,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, ValueError) as error:
+        sys.exit(f"collect_tables.py: {error}")

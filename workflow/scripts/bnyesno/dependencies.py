@@ -4,6 +4,7 @@ import json
 import os
 from functools import cache
 from modulefinder import ModuleFinder
+from pathlib import Path
 
 SCRIPTS = "workflow/scripts"
 
@@ -12,13 +13,16 @@ SCRIPTS = "workflow/scripts"
 def code_of(script: str) -> list[str]:
     """Return the files under workflow/scripts that a script imports, however indirectly.
 
-    Nothing is run. What lies elsewhere (numpy, say) belongs to the script's environment.
+    With them the data that a module reads from workflow/schemas under its own name. Nothing is run.
+    What lies elsewhere (numpy, say) belongs to the script's environment.
     """
     finder = ModuleFinder(path=[SCRIPTS])
     finder.run_script(script)
     del finder.modules["__main__"]
-    files = [module.__file__ for module in finder.modules.values()]
-    return sorted(os.path.relpath(file) for file in files if file)  # Python's own have none
+    modules = [module.__file__ for module in finder.modules.values()]
+    files = [os.path.relpath(file) for file in modules if file]  # Python's own have none
+    data = [f"workflow/schemas/{Path(file).stem}.yaml" for file in files]
+    return sorted(files + [file for file in data if Path(file).is_file()])
 
 
 def settings(config: dict, *paths: str) -> str:
