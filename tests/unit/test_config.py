@@ -13,7 +13,8 @@ from bnyesno.config import (
     read_interface,
     restore_numbers,
 )
-from bnyesno.runs import plan_runs, run_files, training_jobs
+from bnyesno.controls import control_jobs, plan_controls
+from bnyesno.runs import plan_chunk, plan_runs, plan_sample, run_files, training_jobs
 from repository import ROOT, read_yaml, write_yaml
 
 MODULE = "workflow/experiments/autoencoder.py"
@@ -353,6 +354,20 @@ def test_another_seed_or_variant_that_shares_no_job_changes_no_plan(config):
     variants = {**config["variants"], "none": {"label": "none", "layers": {}}}
     assert plans(config | {"variants": variants}).items() > before.items()
     assert len(plans(config | {"variants": variants})) == 2
+
+
+def test_another_protocol_trains_the_page_and_neither_controls_nor_study(config):
+    def other_plans():
+        jobs = control_jobs(config)
+        chunk = SimpleNamespace(part="protocols", environment="x", first="0", last="9")
+        controls = [plan_controls(config, jobs, SimpleNamespace(**job._asdict())) for job in jobs]
+        return [*controls, plan_chunk(config, chunk), plan_sample(config, chunk)]
+
+    page, others = plans(config), other_plans()
+    config["protocols"]["more"] = config["protocols"]["question"] | {"epochs": 99}
+    assert other_plans() == others
+    assert plans(config).keys() == page.keys()
+    assert not set(plans(config).values()) & set(page.values())
 
 
 def test_labels_are_in_no_plan(config):

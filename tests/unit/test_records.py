@@ -44,6 +44,12 @@ def test_a_run_that_is_not_there_is_told(write):
         records.find("published", CELL)
 
 
+def test_a_second_record_of_a_run_is_told(write):
+    path = write(make_record(), make_record(seed=4), make_record())
+    with pytest.raises(ValueError, match=r"runs.jsonl: found \('tf1.14-.*\) again, expected one"):
+        Records([path])
+
+
 @pytest.mark.parametrize(
     ("line", "found"),
     [

@@ -109,6 +109,16 @@ def test_rows_do_not_depend_on_the_size_of_the_chunks(config, size, tmp_path, mo
     assert list(table["held_out_loss"]) == [start + seed for start in starts for seed in range(7)]
 
 
+def test_chunks_of_other_seeds_are_told(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runs = [{"variant": "bn", "protocol": "question"}]
+    config["study"]["parts"] = {"p": {"environments": ["x"], "seeds": 6, "chunk": 2, "runs": runs}}
+    files = write_chunks(config, "p", "x")
+    for given in (files[:2], files[1:], [files[0], *files], files[::-1]):
+        with pytest.raises(ValueError, match=r"chunks of p in x: found . seeds .* each of 6 once"):
+            read_chunks(given, config["study"]["parts"], "study")
+
+
 def test_each_part_is_in_one_table(config):
     default, others = study_parts(config)
     assert sorted(default + others) == sorted(config["study"]["parts"])

@@ -170,6 +170,26 @@ def test_other_epochs_train_everything_again(finished):
     assert trainings(finished.planned()) == all_trainings != []
 
 
+@pytest.mark.parametrize(
+    ("module", "again", "not_again"),
+    [
+        ("compare.py", "Comparing the controls, bit for bit", "Collecting the records into tables"),
+        ("claims.py", "Judging the claims of the page", "Comparing the controls, bit for bit"),
+        (
+            "training/observe.py",
+            "Training variants1-seed3 in tf1.14-keras2.2.4 with tf.keras",
+            None,
+        ),
+    ],
+)
+def test_an_edited_module_runs_again_what_imports_it(finished, module, again, not_again):
+    with (finished.folder / "workflow/scripts/bnyesno" / module).open("a") as stream:
+        stream.write("# edited\n")
+    planned = finished.planned()
+    assert again in planned
+    assert not_again not in planned
+
+
 def test_another_claim_trains_nothing(finished):
     claims = finished.folder / "claims.yaml"
     claims.write_text(claims.read_text().replace("statement: ", "statement: Perhaps, ", 1))

@@ -24,8 +24,17 @@ def read_chunks(paths, parts, name):
     column but the losses and the seed is categorical where it is text, so it stays small.
     """
     frames = []
-    for _, chunks in itertools.groupby((read_chunk(path, parts) for path in paths), itemgetter(0)):
-        frames += itertools.chain.from_iterable(zip(*(rows for _, rows in chunks), strict=True))
+    read = (read_chunk(path, parts) for path in paths)
+    for (part, environment), chunks in itertools.groupby(read, itemgetter(0)):
+        cells = list(zip(*(rows for _, rows in chunks), strict=True))
+        seeds = [seed for rows in cells[0] for seed in rows["seed"]]
+        if seeds != list(range(parts[part]["seeds"])):
+            found = f"{len(seeds)} seeds from {min(seeds)} to {max(seeds)}"
+            expected = f"each of {parts[part]['seeds']} once and in order"
+            raise ValueError(
+                f"chunks of {part} in {environment}: found {found}, expected {expected}"
+            )
+        frames += itertools.chain.from_iterable(cells)
     table = pandas.concat(frames, ignore_index=True)[list(COLUMNS[name])]
     return table.astype(dict.fromkeys(table.select_dtypes(object), "category"))
 

@@ -15,13 +15,19 @@ class Records:
     """
 
     def __init__(self, paths: list[str], seed: int | None = None):
-        """Look where each record is; with a graph-level seed, only those of that seed."""
+        """Look where each record is; with a graph-level seed, only those of that seed.
+
+        Raises ValueError, naming the file, for a second record of the same run.
+        """
         self.places = {}
         for path in paths:
             for start, record in read_lines(path):
                 cell = cell_of(record)
+                key = (*cell.values(), record["cell"]["change"])
+                if key in self.places:
+                    raise ValueError(f"{path}: found {key} again, expected one record of it")
                 if seed in (None, cell["seed"]):
-                    self.places[(*cell.values(), record["cell"]["change"])] = (path, start)
+                    self.places[key] = (path, start)
         self.seed = seed
 
     def __iter__(self) -> Iterator[dict]:
