@@ -10,7 +10,6 @@ Out: results/study/{part}/{environment}/seeds{first}-{last}.npz, one chunk of se
 COMPARED = f"{RESULTS}/study/{{part}}/{{environment}}/compared.jsonl"
 DEFAULT_PARTS, OTHER_PARTS = study_parts(config)
 STUDY_SETTINGS = ["study/published_seed", "study/bootstrap"]
-STUDY_ENVIRONMENT = "../../envs/study.yaml"
 
 
 rule train_study:
@@ -83,7 +82,7 @@ rule collect_study:
     benchmark:
         f"{RESULTS}/benchmarks/collect_study.tsv"
     conda:
-        STUDY_ENVIRONMENT
+        CONDA_FILES["study"]
     threads: 1
     resources:
         mem_mb=grow(2000),

@@ -6,7 +6,10 @@ Out: results/sweep/{environment}/{mode}.jsonl, records as train.smk has them,
      results/tables/{releases,randomness}.csv, results/figures/releases.{svg,pdf,png}
 """
 
-RELEASE_MODES = dict(zip(["environment", "mode"], zip(*release_modes(config))))
+SWEPT = {
+    "environment": [release for release, _ in release_modes(config)],
+    "mode": [mode for _, mode in release_modes(config)],
+}
 
 
 use rule train_runs as train_releases with:
@@ -55,8 +58,8 @@ rule compare_releases:
         script="workflow/scripts/compare_releases.py",
         code=code_of("workflow/scripts/compare_releases.py"),
         claims=config.get("claims", []),
-        records=expand(rules.train_releases.output, zip, **RELEASE_MODES),
-        probes=expand(rules.probe_randomness.output, zip, **RELEASE_MODES),
+        records=expand(rules.train_releases.output, zip, **SWEPT),
+        probes=expand(rules.probe_randomness.output, zip, **SWEPT),
     output:
         releases=f"{RESULTS}/tables/releases.csv",
         randomness=f"{RESULTS}/tables/randomness.csv",
