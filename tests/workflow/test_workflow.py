@@ -84,6 +84,11 @@ def test_run_ends_with_the_claims_and_the_figures(finished_run):
     assert end.index("Figures:") < end.index("results/figures/weight_sums.png")
 
 
+def test_what_looks_at_a_run_changes_nothing_of_its_provenance(finished):
+    for target in ("report", "validate_crate", "build_documentation"):
+        assert "Writing what the run stood on and what it took" not in finished.planned(target)
+
+
 def test_second_run_has_nothing_to_do(finished):
     before = finished.files()
     done = finished.snakemake()

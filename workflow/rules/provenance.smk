@@ -21,6 +21,7 @@ TABLES_AND_FIGURES = [
     rules.render_figures.input,
     rules.collect_study.output if "study" in config else [],
 ]
+MEASURED = [rule.name for rule in workflow.rules]  # those so far: what comes after looks at them
 PROVENANCE = expand(f"{RESULTS}/provenance/{{file}}", file=["run.json", "resources.csv"])
 
 
@@ -48,7 +49,7 @@ rule write_provenance:
         runtime=grow(5),
     params:
         locks=json.dumps(ENVIRONMENT_FILES),
-        benchmarks=partial(list_benchmarks, workflow),  # called when all jobs are known
+        benchmarks=partial(list_benchmarks, workflow, MEASURED),  # when all jobs are known
         snakemake=snakemake.__version__,
     message:
         "Writing what the run stood on and what it took"

@@ -14,13 +14,12 @@ def list_rules(workflow, _wildcards):
     return json.dumps(files)
 
 
-def list_benchmarks(workflow, _wildcards):
-    """Return where this run's jobs have their resources measured, as JSON.
+def list_benchmarks(workflow, rules, _wildcards):
+    """Return where this run's jobs of these rules have their resources measured, as JSON.
 
     [rule, environment, part of the study, file] for each job, in the order of the rules; also of
     jobs that had nothing to do this time, and of none of another configuration.
     """
-    order = {rule.name: number for number, rule in enumerate(workflow.rules)}
     found = [
         [
             job.rule.name,
@@ -29,6 +28,6 @@ def list_benchmarks(workflow, _wildcards):
             str(job.benchmark),
         ]
         for job in workflow.dag.jobs
-        if job.benchmark
+        if job.benchmark and job.rule.name in rules
     ]
-    return json.dumps(sorted(found, key=lambda row: (order[row[0]], row)))
+    return json.dumps(sorted(found, key=lambda row: (rules.index(row[0]), row)))
