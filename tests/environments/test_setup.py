@@ -318,8 +318,10 @@ def test_conda_too_old(set_up, clone, fake_conda):
     assert f"{conda} is conda 4.12.0, but Snakemake needs 24.7.1 or newer" in sentence
 
 
-def test_conda_that_does_not_work(set_up, clone, fake_conda):
-    conda = fake_conda(version="")
+@pytest.mark.parametrize("broken", ["#!/bin/sh\necho conda", "#!/nowhere/python"])
+def test_conda_that_does_not_work(set_up, clone, fake_conda, broken):
+    conda = fake_conda()
+    conda.write_text(broken)
     done = set_up(clone, PATH=f"{DRIVER / 'bin'}:{path_with(conda.parent)}")
     assert "does not tell its version" in told(done, clone)
 

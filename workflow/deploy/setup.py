@@ -149,9 +149,12 @@ def read_stamp() -> dict[str, str]:
 
 def check_conda(conda: Path) -> str:
     """The version of a real conda, if Snakemake can use it."""
-    answer = subprocess.run([conda, "--version"], capture_output=True, text=True)
+    try:
+        told = subprocess.run([conda, "--version"], capture_output=True, text=True).stdout
+    except OSError:  # the Python that it is for has gone
+        told = ""
     # Some print the version of mamba first.
-    found = re.search(r"^conda (\d+)\.(\d+)\.(\d+)", answer.stdout, re.MULTILINE)
+    found = re.search(r"^conda (\d+)\.(\d+)\.(\d+)", told, re.MULTILINE)
     if not found:
         stop(f"{conda} does not tell its version; repair it or take it off PATH.")
     if tuple(map(int, found.groups())) < LEAST_CONDA:
