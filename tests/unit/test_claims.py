@@ -1,7 +1,8 @@
 """Every way to decide a claim, on tables whose answer is known, with every verdict it can give."""
 
-from math import inf, nextafter
+from math import inf, nan, nextafter
 
+import numpy
 import pandas
 import pytest
 from bnyesno import study_claims
@@ -16,6 +17,7 @@ from bnyesno.claims import (
     judge,
     judge_all,
     judge_number,
+    permutation_share,
     tolerance_of,
 )
 from bnyesno.tables import COLUMNS, make_table
@@ -115,7 +117,8 @@ def test_results_are_compared_bit_for_bit(second, same, different):
 def test_reason_tells_the_initial_draws():
     row = decide("same_result", [cell("bn"), cell("plain")], [run("bn", 0.8), run("plain", 0.7)])
     assert row["reason"] == (
-        "losses are not equal; initial kernels are bitwise equal (op-level seeds 4, 25 and 4, 25)"
+        "losses are not equal; initial kernels are bitwise equal"
+        " (op-level seeds 4, 25 and op-level seeds 4, 25)"
     )
 
 
@@ -128,6 +131,20 @@ def test_rows_held_out(published, expected, rows):
     row = decide("rows_held_out", cells, records, published=published)
     assert row["verdict"] == expected
     assert f"the number fits rows {rows}" in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ({"80:90": 5.0, "90:100": 4.0}, "fits none of these rows"),  # however near one of them is
+        ({"80:90": 0.8403, "90:100": 0.8398}, "fits rows of both kinds"),
+    ],
+)
+def test_rows_that_a_number_does_not_tell_apart(losses, said):
+    cells = [cell("plain", "80:90"), cell("plain", "90:100")]
+    row = decide("rows_held_out", cells, [run("plain", losses)], published="0.840")
+    assert row["verdict"] == NOT_TESTED
+    assert said in row["reason"]
 
 
 @pytest.mark.parametrize(
@@ -164,18 +181,89 @@ def repeats(variant, losses, weights="c"):
     ]
 
 
+FIVE = [0.500, 0.501, 0.502, 0.503, 0.504]
+
+
 @pytest.mark.parametrize(
     ("second", "weights", "expected"),
     [
-        ([0.51, 0.53], "c", REPRODUCED),  # gap of means 0.01, spread 0.02
-        ([0.56, 0.58], "c", NOT_REPRODUCED),  # gap 0.06
-        ([0.51, 0.53], "d", NOT_REPRODUCED),  # other initial weights
-        ([0.51], "c", NOT_TESTED),
+        ([0.5015, 0.5005, 0.5025, 0.5035, 0.5045], "c", REPRODUCED),
+        (FIVE, "c", REPRODUCED),
+        # Apart by less than the range of either, and yet by more than chance allows.
+        ([0.5032, 0.5036, 0.5040, 0.5045, 0.5049], "c", NOT_REPRODUCED),
+        ([0.600, 0.601, 0.602, 0.603, 0.604], "c", NOT_REPRODUCED),
+        (FIVE, "d", NOT_REPRODUCED),  # other initial weights
+        ([0.501], "d", NOT_REPRODUCED),
+        ([0.501], "c", NOT_TESTED),  # too few to tell anything
+        ([0.501, 0.502, inf, 0.503, 0.504], "c", NOT_TESTED),
     ],
 )
 def test_same_up_to_spread(second, weights, expected):
-    records = repeats("plain", [0.50, 0.52]) + repeats("bn", second, weights)
+    records = repeats("plain", FIVE) + repeats("bn", second, weights)
     assert verdict("same_up_to_spread", [cell("plain"), cell("bn")], records) == expected
+
+
+def test_more_repeats_tell_smaller_differences():
+    """Their range only grows, and a gap within it would pass the sooner the more there are."""
+    apart = [loss + 0.0015 for loss in FIVE]
+    few, many = (
+        permutation_share(numpy.array(FIVE * times), numpy.array(apart * times))[1]
+        for times in (1, 2)
+    )
+    assert many < few
+    assert few > 0.05 > many
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "least", "share"),
+    [
+        ([1.0, 2.0], [3.0, 4.0], 2 / 6, 2 / 6),
+        ([1.0], [2.0, 3.0], 1 / 3, 2 / 3),
+        ([1.0, 1.0], [1.0, 1.0], 2 / 6, 1.0),
+    ],
+)
+def test_permutation_share_counts_all_divisions(first, second, least, share):
+    found = permutation_share(numpy.array(first), numpy.array(second))
+    assert found == (pytest.approx(least), pytest.approx(share))
+
+
+@pytest.mark.parametrize(
+    ("test", "published"),
+    [
+        ("published_number", "0.8"),
+        ("lower_loss", None),
+        ("same_result", None),
+        ("different_result", None),
+        ("rows_held_out", "0.8"),
+    ],
+)
+@pytest.mark.parametrize("loss", [nan, inf, -inf])
+def test_no_verdict_rests_on_a_loss_that_is_no_number(test, published, loss):
+    cells = [cell("plain"), cell("bn")]
+    records = [run("plain", loss), run("bn", loss)]
+    row = decide(test, cells, records, **({"published": published} if published else {}))
+    assert row["verdict"] == NOT_TESTED
+    assert "has diverged: its loss is" in row["reason"]
+
+
+def test_losses_are_compared_as_bytes():
+    """0.0 and -0.0 are equal numbers of other bits."""
+    records = [run("bn", 0.0), run("plain", -0.0)]
+    assert verdict("same_result", [cell("bn"), cell("plain")], records) == REFUTED
+
+
+@pytest.mark.parametrize(("other", "said"), [("x", "different draws"), ("a", "bitwise equal")])
+def test_kernels_without_op_level_seeds_are_compared(other, said):
+    """From 2.11 on, and where layers draw more than weights, no op-level seeds are known."""
+    weights = make_record()["initial_weights"]
+    first, *rest = weights["arrays"]
+    changed = {"arrays": [first | {"sha256": other * 64}, *rest]}
+    records = [
+        run("bn", 0.8, op_level_seeds={}),
+        run("plain", 0.7, op_level_seeds={}, initial_weights=weights | changed),
+    ]
+    row = decide("same_result", [cell("bn"), cell("plain")], records)
+    assert f"initial kernels are {said} (no op-level seeds and no op-level seeds)" in row["reason"]
 
 
 ABOUT_CONTROLS = ("cause_is", "cannot_be_shown", "never_lower_from_same_start")
@@ -216,6 +304,18 @@ def test_cause_is(causes, expected):
     assert (row["verdict"], row["reason"], row["cells"]) == (expected, "because", "pair")
 
 
+@pytest.mark.parametrize("silent", ["published", "switch"])
+def test_a_control_without_a_statement_shows_nothing(silent):
+    losses = {"comparison": "pair", "first_loss": 0.5, "second_loss": 0.25}
+    rows = [
+        losses | {"control": name, "observed": "no statement" if name == silent else "equal"}
+        for name in ("published", "switch")
+    ]
+    row = decide_by("controls", rows, test="cannot_be_shown", comparison="pair", control="switch")
+    assert row["verdict"] == NOT_TESTED
+    assert row["reason"] == "the control switch made no statement"
+
+
 @pytest.mark.parametrize(("observed", "expected"), [("differ", REFUTED), ("equal", REPRODUCED)])
 def test_cannot_be_shown(observed, expected):
     losses = {"comparison": "pair", "first_loss": 0.5, "second_loss": 0.25}
@@ -235,6 +335,7 @@ def test_cannot_be_shown(observed, expected):
     [
         ([0.1, 0.2, 0.0], REPRODUCED, "lower from 0 of 3"),
         ([0.1, -0.2], REFUTED, "lower from 1 of 2"),
+        ([0.1, nan], NOT_TESTED, ""),
     ],
 )
 def test_never_lower_from_same_start(differences, expected, measured):

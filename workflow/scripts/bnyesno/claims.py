@@ -4,8 +4,11 @@ Each function in TESTS takes a claim (an entry of claims.yaml) and the tables, a
 (measured, verdict, reason). Numbers in reasons are the measured ones.
 """
 
+import struct
 from decimal import Decimal
+from itertools import combinations
 
+import numpy
 import pandas
 
 from bnyesno.tables import COLUMNS
@@ -17,11 +20,18 @@ REFUTED = "refuted"
 NOT_TESTED = "not tested yet"
 VERDICTS = (REPRODUCED, WITHIN, NOT_REPRODUCED, REFUTED, NOT_TESTED)
 
+# Means of repeats differ at this level of an exact permutation test; both sides are counted.
+PERMUTATION_LEVEL = 0.05
+
 CELL_KEYS = ("environment", "api", "variant", "protocol", "seed", "rows")
 
 
 class CellNotRun(Exception):
     """The tables have no row for a cell that a claim is about."""
+
+
+class NoStatement(Exception):
+    """The rows that a claim is about are there, but allow no verdict."""
 
 
 def select(table, cell):
@@ -64,7 +74,7 @@ def judge_number(published, measured):
 
 def published_number(claim, tables):
     """Does the measured loss round to the published digits?"""
-    measured = float(first_run(tables, claim["cells"][0])["val_loss"])
+    measured = finite_loss(tables, claim["cells"][0])
     published = claim["published"]
     digits = -Decimal(published).as_tuple().exponent
     reason = (
@@ -76,7 +86,7 @@ def published_number(claim, tables):
 
 def lower_loss(claim, tables):
     """Is the first cell's loss lower than the second's?"""
-    lower, higher = (float(first_run(tables, cell)["val_loss"]) for cell in claim["cells"])
+    lower, higher = (finite_loss(tables, cell) for cell in claim["cells"])
     reason = (
         f"the first is {'lower' if lower < higher else 'not lower'} "
         f"(difference {lower - higher:+.6f}); one seed, so no statement about others"
@@ -87,28 +97,38 @@ def lower_loss(claim, tables):
 
 def compare_runs(claim, tables):
     """Return (equal?, measured, reason) for the bits of two cells' runs."""
-    first, second = (first_run(tables, cell) for cell in claim["cells"])
-    first_draws, second_draws = (draws(tables, cell) for cell in claim["cells"])
-    equal = first["val_loss"] == second["val_loss"]
-    measured = f"{first['val_loss']:.17g} and {second['val_loss']:.17g}"
+    losses = [finite_loss(tables, cell) for cell in claim["cells"]]
+    kernels, seeds = zip(*(draws(tables, cell) for cell in claim["cells"]), strict=True)
+    first, second = (struct.pack("<d", loss) for loss in losses)
     reason = (
-        f"losses are {'bitwise equal' if equal else 'not equal'}; initial kernels are "
-        f"{'bitwise equal' if list(first_draws) == list(second_draws) else 'different draws'}"
-        f" (op-level seeds {list_seeds(first_draws)} and {list_seeds(second_draws)})"
+        f"losses are {'bitwise equal' if first == second else 'not equal'}; initial kernels are "
+        f"{'bitwise equal' if kernels[0] == kernels[1] else 'different draws'}"
+        f" ({' and '.join(seeds)})"
     )
-    return equal, measured, reason
+    return first == second, f"{losses[0]:.17g} and {losses[1]:.17g}", reason
+
+
+def finite_loss(tables, cell):
+    """Return the loss of a cell's first repeat; raise NoStatement where it is no number."""
+    loss = float(first_run(tables, cell)["val_loss"])
+    if not numpy.isfinite(loss):
+        raise NoStatement(f"the training of {name_cell(cell)} has diverged: its loss is {loss}")
+    return loss
 
 
 def draws(tables, cell):
-    """Return {initial kernel hash: op-level seed} of the layers that draw, in model order."""
+    """Return the hashes of the kernels that a cell's first repeat drew, and their seeds as text.
+
+    The hashes tell what was drawn; op-level seeds only how, and not every release has them.
+    """
     layers = select(tables["layers"], cell)
-    drawn = layers[(layers["repeat"] == layers["repeat"].min()) & layers["op_seed"].notna()]
-    return dict(zip(drawn["initial_kernel_sha256"], drawn["op_seed"].astype(int), strict=True))
-
-
-def list_seeds(drawn):
-    """Return op-level seeds as text."""
-    return ", ".join(map(str, drawn.values())) or "none"
+    drawn = layers[(layers["repeat"] == layers["repeat"].min()) & layers["draws"]]
+    if drawn["initial_kernel_sha256"].isna().any():
+        raise CellNotRun(f"{name_cell(cell)}, the hash of an initial kernel")
+    seeds = ", ".join(str(int(seed)) for seed in drawn["op_seed"].dropna())
+    return list(drawn["initial_kernel_sha256"]), f"op-level seeds {seeds}" if seeds else (
+        "no op-level seeds"
+    )
 
 
 def same_result(claim, tables):
@@ -126,15 +146,25 @@ def different_result(claim, tables):
 def rows_held_out(claim, tables):
     """Of cells that differ in rows only: are the rows that fit the number held out?"""
     runs = [first_run(tables, cell) for cell in claim["cells"]]
-    distances = [abs(float(claim["published"]) - float(run["val_loss"])) for run in runs]
-    fitting = runs[distances.index(min(distances))]
-    measured = "; ".join(f"rows {run['rows']}: {run['val_loss']:.6f}" for run in runs)
-    verdict = REPRODUCED if fitting["rows_role"] == "held_out" else REFUTED
-    reason = (
-        f"the number fits rows {fitting['rows']} ({min(distances):.6f} away), "
-        f"which are {fitting['rows_role'].replace('_', ' ')} rows of that script"
+    losses = [finite_loss(tables, cell) for cell in claim["cells"]]
+    measured = "; ".join(
+        f"rows {run['rows']}: {loss:.6f}" for run, loss in zip(runs, losses, strict=True)
     )
-    return measured, verdict, reason
+    fitting = [
+        (run, loss)
+        for run, loss in zip(runs, losses, strict=True)
+        if judge_number(claim["published"], loss) != NOT_REPRODUCED
+    ]
+    roles = {run["rows_role"] for run, _ in fitting}
+    if len(roles) != 1:
+        found = "rows of both kinds" if fitting else "none of these rows"
+        raise NoStatement(f"the number fits {found} within 0.001 ({measured})")
+    run, loss = fitting[0]
+    reason = (
+        f"the number fits rows {run['rows']} ({abs(float(claim['published']) - loss):.6f} away), "
+        f"which are {run['rows_role'].replace('_', ' ')} rows of that script"
+    )
+    return measured, REPRODUCED if roles == {"held_out"} else REFUTED, reason
 
 
 def layer_output_name(claim, tables):
@@ -167,21 +197,47 @@ def layers_are_identities(claim, tables):
 
 
 def same_up_to_spread(claim, tables):
-    """Is the gap between two cells' means no larger than the spread over their repeats?"""
+    """Do two cells differ by no more than their repeats do, from the same initial weights?
+
+    An exact permutation test decides whether the means differ (`permutation_share`). Where the
+    repeats are too few for the test to find any difference, there is no statement.
+    """
     first, second = (select(tables["runs"], cell) for cell in claim["cells"])
-    repeats = min(len(first), len(second))
-    if repeats < 2:
-        return "one repeat", NOT_TESTED, "the spread needs at least 2 repeats (config: repeats)"
-    gap = abs(first["val_loss"].mean() - second["val_loss"].mean())
-    spread = max(cell["val_loss"].max() - cell["val_loss"].min() for cell in (first, second))
+    losses = [cell["val_loss"].to_numpy() for cell in (first, second)]
+    if not all(numpy.isfinite(values).all() for values in losses):
+        raise NoStatement("a repeat has diverged: its loss is no finite number")
     starts = set(first["initial_weights_sha256"]) | set(second["initial_weights_sha256"])
-    solved = len(starts) == 1 and gap <= spread
+    fewest, share = permutation_share(*losses)
+    if len(starts) == 1 and fewest > PERMUTATION_LEVEL:
+        raise NoStatement(
+            f"{len(first)} and {len(second)} repeats cannot show a difference at the level "
+            f"{PERMUTATION_LEVEL} (config: repeats)"
+        )
+    solved = len(starts) == 1 and share > PERMUTATION_LEVEL
+    gap = abs(losses[0].mean() - losses[1].mean())
     reason = (
-        f"over {repeats} repeats the means differ by {gap:.6f}, repeats of one variant by up to "
-        f"{spread:.6f}; initial weights are {'all equal' if len(starts) == 1 else 'not all equal'}"
+        f"the means differ by {gap:.6f}, as much as in {share:.3g} of all ways to divide the "
+        f"{len(first) + len(second)} repeats (level {PERMUTATION_LEVEL}); initial weights are "
+        f"{'all equal' if len(starts) == 1 else 'not all equal'}"
     )
-    measured = f"{first['val_loss'].mean():.6f} and {second['val_loss'].mean():.6f}"
+    measured = f"{losses[0].mean():.6f} and {losses[1].mean():.6f}"
     return measured, REPRODUCED if solved else NOT_REPRODUCED, reason
+
+
+def permutation_share(first, second):
+    """Return (the least share that the test can give, the share that it gives).
+
+    The exact two-sided permutation test of the difference of means of two float arrays: the share
+    of all divisions of the values into groups of these sizes whose means differ at least as much.
+    """
+    values = numpy.concatenate([first, second])
+    chosen = numpy.array(list(combinations(range(len(values)), len(first))))
+    sums = values[chosen].sum(axis=1)
+    means = sums / len(first) - (values.sum() - sums) / len(second)
+    # The last digits of a sum depend on its order: what is equal but for these counts as equal.
+    within = abs(means[0]) - 1e-12 * numpy.abs(values).max()
+    both_sides = 1 if len(first) != len(second) else 2
+    return both_sides / len(chosen), float((numpy.abs(means) >= within).mean())
 
 
 def find_table(tables, name):
@@ -215,6 +271,8 @@ def cannot_be_shown(claim, tables):
     rows = find_table(tables, "controls")
     control = find_row(rows, comparison=claim["comparison"], control=claim["control"])
     published = find_row(rows, comparison=claim["comparison"], control="published")
+    if "no statement" in (control["observed"], published["observed"]):
+        raise NoStatement(f"the control {claim['control']} made no statement")
     shown = control["observed"] == "differ"
     reason = (
         f"weights {published['observed']} as published and {control['observed']} under "
@@ -234,6 +292,8 @@ def never_lower_from_same_start(claim, tables):
     if chosen.empty:
         raise CellNotRun(f"{claim['environment']}/{claim['architecture']}")
     differences = chosen["difference"]
+    if not numpy.isfinite(differences.astype(float)).all():
+        raise NoStatement("a crossed run has diverged: its loss is no finite number")
     lower = int((differences < 0).sum())
     reason = (
         f"lower from {lower} of {len(chosen)} different starts, differences from "
@@ -273,6 +333,8 @@ def judge(claim, tables, tests=TESTS):
         measured, verdict, reason = tests[claim["test"]](claim, tables)
     except CellNotRun as missing:
         measured, verdict, reason = "", NOT_TESTED, f"not among the runs: {missing}"
+    except NoStatement as why:
+        measured, verdict, reason = "", NOT_TESTED, str(why)
     published = claim.get("published", "")
     tolerance = tolerance_of(published) if published else None
     return {
