@@ -37,10 +37,10 @@ def draw_weights(tensorflow, keras, experiment, cell, source):
     with observe.noting_op_seeds() as op_seeds:
         model = run.build(keras, experiment, cell, inputs)
     weights = observe.weights_of(model)
-    drawing = observe.drawing_layers(weights)
+    drawing = observe.drawing_layers(model, weights)
     return {
         "drawing_layers": drawing,
-        "op_level_seeds": observe.attribute_seeds(op_seeds, weights),
+        "op_level_seeds": observe.attribute_seeds(op_seeds, drawing),
         "kernels": {
             layer: observe.sha256_of([array])
             for layer, position, array in weights

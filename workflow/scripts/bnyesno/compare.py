@@ -25,14 +25,13 @@ def trajectory(record):
     """Return the weights of the layers that draw, before training and after each step.
 
     float32 array of shape (steps + 1, number of weights). Layers that draw nothing, as BN,
-    are left out, so that variants with and without them can be compared.
+    are left out, so that variants with and without them can be compared. If no layer draws, it
+    is all weights.
     """
     arrays = record["initial_weights"]["arrays"]
+    compared = record["drawing_layers"] or record["layers"]
     drawing = numpy.concatenate(
-        [
-            numpy.full(numpy.prod(array["shape"]), array["layer"] in record["drawing_layers"])
-            for array in arrays
-        ]
+        [numpy.full(numpy.prod(array["shape"]), array["layer"] in compared) for array in arrays]
     )
     initial = numpy.concatenate([array["values"] for array in arrays]).astype("<f4")
     steps = [

@@ -88,6 +88,7 @@ class Observer:
         self.validation_rows = None
         self.epoch_logs = []
         self.epoch_weights = []
+        self.epoch_steps = []  # how many steps there were when each epoch ended
 
     def after_step(self, loss):
         """Note what the framework reports for this step: the loss, or the loss and metrics."""
@@ -110,6 +111,7 @@ class Observer:
         """Note the epoch's report, if the procedure has one ({name: value}), and the weights."""
         self.epoch_logs.append({name: float(value) for name, value in (logs or {}).items()})
         self.epoch_weights.append(self._model.get_weights())
+        self.epoch_steps.append(len(self.step_losses))
 
     def callback(self, first, last):
         """Return a Keras callback that makes `fit` report to this observer.
@@ -152,21 +154,34 @@ def noting_op_seeds():
         module.get_seed = original
 
 
-def drawing_layers(weights):
-    """Return the names of the layers whose first weight array was drawn at random.
+def drawing_layers(model, weights):
+    """Return the names of the layers whose first weight array is drawn at random.
 
-    `weights` is what `weights_of` gives before training: a drawn array holds more than one
-    value, a constant one (zeros, ones) does not.
+    `weights` is what `weights_of` gives before training. What is drawn is said by the array's
+    initializer, whose configuration has a seed if it draws. The values cannot say it: a drawn
+    array may hold a single one, and a constant one (an identity matrix) several. They decide only
+    for an array whose initializer the layer does not name.
     """
+    first = {layer: array for layer, position, array in weights if position == 0}
     return [
-        layer for layer, position, array in weights
-        if position == 0 and array.min() != array.max()
-    ]  # fmt: skip
+        layer.name
+        for layer in model.layers
+        if layer.name in first and draws(layer, first[layer.name])
+    ]
 
 
-def attribute_seeds(noted, initial_weights):
+def draws(layer, array):
+    """Tell whether a layer's first weight array, given with its values, is drawn at random."""
+    name = layer.weights[0].name.split("/")[-1].split(":")[0]
+    holder = layer if hasattr(layer, name + "_initializer") else getattr(layer, "cell", layer)
+    initializer = getattr(holder, name + "_initializer", None)
+    if hasattr(initializer, "get_config"):
+        return "seed" in initializer.get_config()
+    return bool(array.min() != array.max())
+
+
+def attribute_seeds(noted, layers):
     """Return {layer name: seeds} for the layers that draw; {} if it is not one draw each."""
-    layers = drawing_layers(initial_weights)
     return dict(zip(layers, noted)) if len(layers) == len(noted) else {}
 
 
@@ -175,22 +190,42 @@ def as_integer(value):
     return None if value is None else int(value)
 
 
+def only_tensor(layer, side):
+    """Return a layer's one "input" or "output", None where it has none, several or a list."""
+    try:
+        tensor = getattr(layer, side)
+    except (AttributeError, ValueError, RuntimeError):  # which one, depends on the release
+        return None
+    return None if isinstance(tensor, (list, tuple, dict)) else tensor
+
+
 def output_names(model):
-    """Return {layer name: name of its output}."""
-    return {layer.name: layer.output.name for layer in model.layers}
+    """Return {layer name: name of its output}, "" for a layer that has not just one."""
+    return {layer.name: getattr(only_tensor(layer, "output"), "name", "") for layer in model.layers}
 
 
 def find_identities(keras, model, inputs):
     """Return {layer name: does its output equal its input, bit for bit, on these rows?}.
 
-    Layers whose output has another shape than their input are left out.
+    Each layer is compared with what goes into it, wherever that is made. Left out are layers whose
+    output has another shape than their input, or that have several inputs or outputs.
     """
-    outputs = [layer.output for layer in model.layers]
-    values = keras.models.Model(model.inputs, outputs).predict(inputs)
-    before = numpy.asarray(inputs, dtype=values[0].dtype)
+    computed = [
+        (layer, only_tensor(layer, "output"))
+        for layer in model.layers
+        if type(layer).__name__ != "InputLayer"  # what is fed, TensorFlow 1 does not fetch
+    ]
+    computed = [(layer, tensor) for layer, tensor in computed if tensor is not None]
+    if len(model.inputs) != 1 or not computed:
+        return {}
+    values = keras.models.Model(model.inputs, [tensor for _, tensor in computed]).predict(inputs)
+    values = values if isinstance(values, list) else [values]
+    known = [(model.inputs[0], numpy.asarray(inputs, dtype=values[0].dtype))]
+    known += [(tensor, value) for (_, tensor), value in zip(computed, values)]
     identities = {}
-    for layer, after in zip(model.layers, values):
-        if after.shape == before.shape:
+    for (layer, _), after in zip(computed, values):
+        source = only_tensor(layer, "input")
+        before = next((value for tensor, value in known if tensor is source), None)
+        if before is not None and after.shape == before.shape:
             identities[layer.name] = after.tobytes() == before.tobytes()
-        before = after
     return identities

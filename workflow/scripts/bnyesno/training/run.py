@@ -45,9 +45,9 @@ def train(tensorflow, keras, experiment, cell, donor=None):
     interface.check_rows(settings, len(inputs))
     with observe.noting_op_seeds() as op_seeds:
         model = build(keras, experiment, cell, inputs)
-    drawn_weights = observe.weights_of(model)
+    drawing_layers = observe.drawing_layers(model, observe.weights_of(model))
     if donor is not None:
-        copy_initial_weights(donor, model, drawn_weights)
+        copy_initial_weights(donor, model, drawing_layers)
     initial_weights = observe.weights_of(model)
     observer = observe.Observer(keras, model)
     experiment.PROCEDURES[settings["procedure"]](
@@ -60,12 +60,12 @@ def train(tensorflow, keras, experiment, cell, donor=None):
         "cell": cell,
         "evaluations": evaluate(model, inputs, targets, settings, observer),
         "layers": [layer.name for layer in model.layers],
-        "drawing_layers": observe.drawing_layers(drawn_weights),
+        "drawing_layers": drawing_layers,
         "layer_output_names": observe.output_names(model),
         "layer_is_identity": observe.find_identities(keras, model, inputs),
         "initial_weights": observe.describe_weights(initial_weights),
         "final_weights": observe.describe_weights(final_weights),
-        "op_level_seeds": observe.attribute_seeds(op_seeds, drawn_weights),
+        "op_level_seeds": observe.attribute_seeds(op_seeds, drawing_layers),
         "random_draws": op_seeds,
         "step_losses": observer.step_losses,
         "step_weights_sha256": observer.step_hashes,
@@ -108,11 +108,11 @@ def initializer_seeds(given):
     return itertools.chain(given, itertools.count(given[-1] + 1))
 
 
-def copy_initial_weights(donor, model, drawn_weights):
+def copy_initial_weights(donor, model, drawing_layers):
     """Give the model the initial weights of a record, layer by layer in the order of drawing.
 
-    Layers that draw nothing (BN, say) keep their own. Raises ValueError when the two models do
-    not draw arrays of the same shapes.
+    Layers that draw nothing (BN, say) keep their own, and so do layers whose arrays have other
+    shapes than the record's: whoever compares the two starts sees that they differ.
     """
     given = [
         [
@@ -122,13 +122,11 @@ def copy_initial_weights(donor, model, drawn_weights):
         ]
         for layer in donor["drawing_layers"]
     ]
-    takers = [model.get_layer(layer) for layer in observe.drawing_layers(drawn_weights)]
-    wanted = [[array.shape for array in layer.get_weights()] for layer in takers]
-    found = [[array.shape for array in arrays] for arrays in given]
-    if wanted != found:
-        raise ValueError("initial_weights: found shapes {}, expected {}".format(found, wanted))
+    takers = [model.get_layer(layer) for layer in drawing_layers]
     for layer, arrays in zip(takers, given):
-        layer.set_weights(arrays)
+        own = layer.get_weights()
+        if [array.shape for array in own] == [array.shape for array in arrays]:
+            layer.set_weights(arrays)
 
 
 def losses_by_rows(row_ranges, observer, logs, ask):
@@ -167,10 +165,10 @@ def epoch_curves(keras, model, inputs, targets, settings, observer):
         framework.forget_losses(keras, model)
         return observe.loss_of(model.test_on_batch(inputs[first:last], targets[first:last]))
 
-    steps_per_epoch = len(observer.step_losses) // len(observer.epoch_logs)
+    bounds = [0, *observer.epoch_steps]  # epochs need not have as many steps each
     curves = []
     for epoch, (logs, weights) in enumerate(zip(observer.epoch_logs, observer.epoch_weights)):
-        steps = observer.step_losses[epoch * steps_per_epoch : (epoch + 1) * steps_per_epoch]
+        steps = observer.step_losses[bounds[epoch] : bounds[epoch + 1]]
         model.set_weights(weights)
         loss = logs.get("loss", float(numpy.mean(steps)))
         rows = losses_by_rows(settings["evaluation_rows"], observer, logs, ask)

@@ -1,0 +1,55 @@
+"""Models that are no chain of Dense layers, and what is observed of them, as JSON. Python 3.7.
+
+python models.py FOLDER-OF-SCRIPTS API
+"""
+
+import json
+import sys
+
+sys.path.insert(0, sys.argv[1])
+
+import numpy
+from bnyesno.training import framework, observe
+
+tensorflow, keras = framework.load_framework(sys.argv[2])
+L = keras.layers
+INPUTS = numpy.random.RandomState(0).normal(size=(6, 4)).astype("float32")
+
+
+def functional():
+    """A Dense layer behind an Input."""
+    source = L.Input((4,))
+    return keras.models.Model(source, L.Dense(2, name="only")(source))
+
+
+def branch():
+    """Two paths from one layer: `copy` repeats `base`, which is not the layer before it."""
+    source = L.Input((4,))
+    base = L.Dense(4, name="base")(source)
+    side = L.Dense(4, name="side")(source)
+    copy = L.Activation("linear", name="copy")(base)
+    other = L.Activation("tanh", name="other")(side)
+    return keras.models.Model(source, L.Add(name="sum")([copy, other]))
+
+
+def constants():
+    """What its values do not tell: one drawn number, and a constant matrix of several."""
+    return keras.models.Sequential(
+        [
+            L.Dense(4, input_shape=(4,), kernel_initializer="identity", name="constant"),
+            L.Dense(1, name="narrow"),
+            L.Dense(1, name="single"),
+            L.BatchNormalization(name="bn"),
+        ]
+    )
+
+
+found = {}
+for make in (functional, branch, constants):
+    model = make()
+    found[make.__name__] = {
+        "draws": observe.drawing_layers(model, observe.weights_of(model)),
+        "identities": observe.find_identities(keras, model, INPUTS),
+        "names": sorted(observe.output_names(model)),
+    }
+print(json.dumps(found))
