@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import numpy
 from bnyesno.config import fill_defaults
-from bnyesno.controls import control_files, control_jobs, plan_controls
+from bnyesno.controls import PORTABLE, control_files, control_jobs, plan_controls
 from bnyesno.records import Records
 from bnyesno.runs import plan_runs, run_files, training_jobs
 from bnyesno.training.run import RECORD_FORMAT
@@ -33,6 +33,9 @@ class Variant:
     noise: float = 0.0  # the part of the weights that is another one in every process
     stubborn: bool = False  # keeps its own start, whatever a control gives it
     weights: int = 6
+    kernel: float = 0.0  # noise under the portable matrix kernel alone
+    repeats: dict = field(default_factory=dict)  # repeat: factor of the loss
+    drawn: bool = True  # whether the layer is one that draws
 
 
 def make_config(folder, rows=(ROWS[1], ROWS[1]), **more):
@@ -82,12 +85,18 @@ def write(path, plan, variants, losses=None):
         given = Path(donor["file"]).read_text().splitlines() if donor else []
         records = map(json.loads, given)
         donors = [one for one in records if one["cell"]["variant"] == donor["variant"]]
-        record = train(variants[run["variant"]], run, *donors[:1])
-        if losses:
-            record["evaluations"] = dict.fromkeys(record["evaluations"], losses[run["variant"]])
-        cell = {"environment": plan["environment"], "api": plan["api"], "repeat": 1}
-        record["cell"] |= {key: run[key] for key in ("change", "variant", "protocol")} | cell
-        lines.append(json.dumps(record) + "\n")
+        variant = variants[run["variant"]]
+        for repeat in range(1, plan["repeats"] + 1):
+            record = train(variant, run, *donors[:1])
+            if losses:
+                record["evaluations"] = dict.fromkeys(record["evaluations"], losses[run["variant"]])
+            factor = variant.repeats.get(repeat, 1.0)
+            record["evaluations"] = {
+                rows: loss * factor for rows, loss in record["evaluations"].items()
+            }
+            cell = {"environment": plan["environment"], "api": plan["api"], "repeat": repeat}
+            record["cell"] |= {key: run[key] for key in ("change", "variant", "protocol")} | cell
+            lines.append(json.dumps(record) + "\n")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text("".join(lines))
 
@@ -99,14 +108,16 @@ def train(variant, run, donor=None):
     for step in range(1, STEPS + 1):
         weights = (weights * numpy.float32(0.9) + numpy.float32(0.1)).astype("<f4")
         weights = variant.edits.get(step, lambda same: same)(weights).astype("<f4")
-        if variant.noise:
-            weights = weights + numpy.float32(variant.noise * zlib.crc32(run["change"].encode()))
+        noise = variant.noise + variant.kernel * (run["change"] == PORTABLE)
+        if noise:
+            weights = weights + numpy.float32(noise * zlib.crc32(run["change"].encode()))
         steps.append(weights)
     total = float(numpy.sum(weights, dtype=float))
     return {
         "format": RECORD_FORMAT,
         "cell": {"seeds": {"graph": 3}},
-        "drawing_layers": ["layer"],
+        "layers": ["layer"],
+        "drawing_layers": ["layer"] if variant.drawn else [],
         "op_level_seeds": {},
         "machine": {"threads": 1, "cpu_instructions": "avx"},
         "initial_weights": {

@@ -43,12 +43,35 @@ def judge(tmp_path_factory):
 
 
 OTHER_ROWS = (ROWS[1], ROWS[0])
-LAST_WEIGHT = edit(5, next_number)
+LAST_WEIGHT = edit(5, lambda value: value + numpy.float32(0.01))
+LAST_BIT = edit(5, next_number)
+PREDICTS = {"computation": "differ", "draws": "differ", "evaluation": "equal"}
+ONLY_STARTS = {
+    "published": {"observable": "trajectory", "predicts": PREDICTS},
+    "initial_weights": {"observable": "initial_weights", "predicts": PREDICTS},
+    "start_of_first": {
+        "observable": "trajectory",
+        "change": {"initial_weights": "first"},
+        "predicts": PREDICTS | {"draws": "equal"},
+    },
+}
 CASES = {
     "nothing differs": (Variant(), Variant(), {}, "no difference"),
     "another computation": (Variant(), Variant(edits={3: LAST_WEIGHT}), {}, "computation"),
     "another computation in the evaluation alone": (
-        Variant(), Variant(evaluation=1e-13), {}, "computation"
+        Variant(), Variant(evaluation=1e-3), {}, "computation"
+    ),
+    "the last bit of a weight": (Variant(), Variant(edits={5: LAST_BIT}), {}, "rounding"),
+    "rounding in the evaluation alone": (Variant(), Variant(evaluation=1e-13), {}, "rounding"),
+    "draws and rounding": (Variant(), Variant(draws=1, edits={5: LAST_BIT}), {}, "draws"),
+    "rounding and other rows": (
+        Variant(), Variant(edits={5: LAST_BIT}), {"rows": OTHER_ROWS}, "evaluation"
+    ),
+    "more than other processes change": (
+        Variant(noise=1e-12), Variant(edits={3: edit(5, 9.0)}), {}, "computation"
+    ),
+    "more than other processes change, by the draws": (
+        Variant(noise=1e-12), Variant(draws=1, noise=1e-12), {}, "draws"
     ),
     "other draws": (Variant(), Variant(draws=1), {}, "draws"),
     "other rows": (Variant(), Variant(), {"rows": OTHER_ROWS}, "evaluation"),
@@ -145,8 +168,9 @@ def test_a_difference_that_is_gone_later_is_seen(judge):
 
     first, second = Variant(edits={4: forget}), Variant(edits={2: add, 4: forget})
     verdict, controls = judge(first, second)
-    assert verdict["difference"] == 0
-    assert verdict["causes"] == "computation"
+    assert verdict["difference"] == verdict["computation_size"] == 0
+    assert verdict["causes"] == "no difference"  # in the result
+    assert "the weights differ from step 2 on" in verdict["reason"]
     assert controls["published"]["first_difference_step"] == 2
     assert controls["same_rows"]["observed"] == "equal"
 
@@ -168,7 +192,7 @@ def test_evaluation_alone_differs_in_no_step(judge):
 
 
 def test_one_bit_is_a_difference(judge):
-    _, controls = judge(Variant(), Variant(edits={STEPS: LAST_WEIGHT}))
+    _, controls = judge(Variant(), Variant(edits={STEPS: LAST_BIT}))
     assert controls["published"]["observed"] == "differ"
     assert 0 < controls["published"]["largest_difference"] < 1e-6
 
@@ -179,7 +203,7 @@ def test_minus_zero_is_not_zero(judge):
     assert controls["published"]["first_difference_step"] == 1
     assert controls["published"]["largest_difference"] == 0
     assert controls["same_rows"]["observed"] == "equal"
-    assert verdict["causes"] == "computation"
+    assert verdict["causes"] == "no difference"  # of the loss
 
 
 def test_a_loss_of_minus_zero_is_not_zero(tmp_path):
@@ -189,17 +213,20 @@ def test_a_loss_of_minus_zero_is_not_zero(tmp_path):
     assert controls.loc["same_rows", "observed"] == "differ"
 
 
-def test_the_same_nan_is_no_difference(judge):
+NO_NUMBER = "undecided: a loss is no finite number"
+
+
+def test_the_same_nan_is_equal_and_no_verdict(judge):
     broken = Variant(edits={2: edit(0, numpy.float32("nan"))})
     verdict, controls = judge(broken, broken)
-    assert verdict["causes"] == "no difference"
+    assert verdict["causes"] == NO_NUMBER
     assert {row["observed"] for row in controls.values()} == {"equal"}
     assert controls["published"]["largest_difference"] == 0
 
 
-def test_nan_against_a_number_is_computation(judge):
+def test_nan_against_a_number_is_no_verdict(judge):
     verdict, controls = judge(Variant(), Variant(edits={2: edit(0, numpy.float32("nan"))}))
-    assert verdict["causes"] == "computation"
+    assert verdict["causes"] == NO_NUMBER
     assert controls["published"]["first_difference_step"] == 2
     assert controls["same_rows"]["observed"] == "differ"
 
@@ -207,8 +234,53 @@ def test_nan_against_a_number_is_computation(judge):
 def test_infinity_is_compared_without_nan(judge):
     broken = Variant(edits={2: edit(0, numpy.float32("inf"))})
     verdict, controls = judge(broken, broken)
-    assert verdict["causes"] == "no difference"
+    assert verdict["causes"] == NO_NUMBER
     assert controls["published"]["largest_difference"] == 0
+
+
+def test_rounding_is_judged_by_what_the_kernel_of_the_processor_contributes(tmp_path):
+    """What another kernel changes as well is no other computation, on any processor."""
+    entry = {"api": "tf.keras", "protocol": "loop", "variants": ["first"]}
+    causes = {}
+    for noise in (0.0, 1e-12):
+        config = make_config(
+            tmp_path / str(noise),
+            control_runs={"seed": 3, "variants": {}, "processor": entry},
+            controls=ONLY_STARTS,
+        )
+        records = plant(
+            config,
+            Variant(kernel=noise),
+            Variant(edits={3: edit(5, lambda v: v + numpy.float32(1e-4))}),
+        )
+        (verdict,) = make_tables(config, records)["verdicts"].to_dict("records")
+        causes[noise] = verdict["causes"]
+    assert causes == {0.0: "computation", 1e-12: "rounding"}
+
+
+@pytest.mark.parametrize(
+    ("losses", "deterministic", "causes"),
+    [
+        ({1: 1.0, 2: 1.0}, "yes", "draws"),
+        ({1: 1.0, 2: 1.001}, "no", "draws"),  # the pair differs by far more
+        ({1: 1.0, 2: 100.0}, "no", "undecided: repeats differ"),
+    ],
+)
+def test_repeats_take_part_in_the_verdict(tmp_path, losses, deterministic, causes):
+    config = make_config(tmp_path, repeats={"tf.keras": 2, "keras": 1})
+    records = plant(config, Variant(repeats=losses), Variant(draws=1))
+    (verdict,) = make_tables(config, records)["verdicts"].to_dict("records")
+    assert verdict["deterministic"] == deterministic
+    assert verdict["causes"] == causes
+
+
+def test_layers_that_draw_nothing_are_compared(tmp_path):
+    """Constant initializers alone: the weights of all layers are looked at."""
+    config = make_config(tmp_path)
+    records = plant(config, Variant(drawn=False), Variant(drawn=False, edits={2: LAST_WEIGHT}))
+    (verdict,) = make_tables(config, records)["verdicts"].to_dict("records")
+    assert verdict["causes"] == "computation"
+    assert "the weights differ from step 2 on" in verdict["reason"]
 
 
 def test_hashes_are_those_of_the_float32_bytes(judge):
@@ -243,18 +315,7 @@ def test_repeats_are_looked_at_in_both_runs(judge):
 
 
 def test_without_repeats_determinism_is_not_tested(judge):
-    predicts = {"computation": "differ", "draws": "differ", "evaluation": "equal"}
-    equal = {"computation": "differ", "draws": "equal", "evaluation": "equal"}
-    controls = {
-        "published": {"observable": "trajectory", "predicts": predicts},
-        "initial_weights": {"observable": "initial_weights", "predicts": predicts},
-        "start_of_first": {
-            "observable": "trajectory",
-            "change": {"initial_weights": "first"},
-            "predicts": equal,
-        },
-    }
-    verdict, _ = judge(Variant(), Variant(draws=1), controls=controls)
+    verdict, _ = judge(Variant(), Variant(draws=1), controls=ONLY_STARTS)
     assert (verdict["deterministic"], verdict["causes"]) == ("not tested", "draws")
 
 

@@ -17,7 +17,7 @@ from bnyesno.runs import PUBLISHED
 from bnyesno.tables import COLUMNS
 
 EQUAL, DIFFER, NO_STATEMENT = "equal", "differ", "no statement"
-NO_DIFFERENCE = "no difference"
+NO_DIFFERENCE, ROUNDING = "no difference", "rounding"
 HYPOTHESES = ("computation", "draws", "evaluation")
 
 
@@ -160,7 +160,14 @@ def observe(config, records, control, comparison):
         "first_loss": losses[0],
         "second_loss": losses[1],
         "loss_difference": losses[1] - losses[0],
+        "same_rows_difference": difference_on(rows, *runs),
     }
+
+
+def difference_on(rows, first, second):
+    """Return the second run's loss minus the first's on the same rows, None if one has none."""
+    losses = [record["evaluations"].get(rows) for record in (first, second)]
+    return None if None in losses else losses[1] - losses[0]
 
 
 def join_sides(pair, key):
@@ -208,22 +215,57 @@ def resolve(prediction, published):
     )
 
 
-def judge_comparisons(config, controls):
-    """Return verdicts.csv from controls.csv: what causes the difference in each comparison."""
+def judge_comparisons(config, controls, records, kernel_differences=()):
+    """Return verdicts.csv from controls.csv: what causes the difference in each comparison.
+
+    `kernel_differences` are the losses' differences in processor.csv: what the matrix kernel made
+    for this processor contributes.
+    """
+    kernel = numpy.abs(numpy.asarray(kernel_differences, dtype=float)).max(initial=0)
     rows = [
-        judge_comparison(comparison, entry, controls[controls["comparison"] == comparison])
+        judge_comparison(
+            comparison,
+            entry,
+            controls[controls["comparison"] == comparison],
+            repeat_differences(config, records, entry),
+            kernel,
+        )
         for comparison, entry in config["comparisons"].items()
     ]
     return make_frame("verdicts", rows)
 
 
-def judge_comparison(comparison, entry, controls):
-    """Return the row of verdicts.csv for one comparison; `controls` has its rows only."""
+def repeat_differences(config, records, entry):
+    """Return the differences in loss of each further repeat of both cells from the first one.
+
+    A repeat that differs in a weight alone gives 0.0; one with the same bits gives nothing.
+    """
+    found = []
+    for side in ("first", "second"):
+        cell = entry[side]
+        first = records.find(PUBLISHED, cell)
+        for repeat in range(2, config["repeats"][cell["api"]] + 1):
+            other = records.find(PUBLISHED, cell, repeat)
+            if compare_runs(first, other, cell["rows"])["observed"] != EQUAL:
+                found.append(abs(difference_on(cell["rows"], first, other)))
+    return found
+
+
+def judge_comparison(comparison, entry, controls, repeated, kernel):
+    """Return the row of verdicts.csv for one comparison; `controls` has its rows only.
+
+    `repeated` and `kernel` are as `repeat_differences` and `judge_comparisons` give them.
+    """
     by_name = {row.control: row for row in controls.itertuples()}
     published = by_name[PUBLISHED]
     starts = equal_starts(by_name)
-    deterministic = is_deterministic(controls)
-    conclusion = conclude(entry, by_name, starts, deterministic)
+    deterministic = is_deterministic(controls, repeated)
+    spread = max([*repeated, *again_differences(controls, published)], default=0.0)
+    rounding = rounding_limit(kernel, published)
+    computation = computation_size(starts)
+    # Each of the two runs may be off by the spread.
+    causes = find_causes(entry, by_name, computation, max(rounding, 2 * spread))
+    conclusion = conclude(published, starts, spread, causes)
     at_equal_start = max((abs(row.loss_difference) for row in starts), default=None)
     return {
         "comparison": comparison,
@@ -232,6 +274,9 @@ def judge_comparison(comparison, entry, controls):
         "second_loss": published.second_loss,
         "difference": published.loss_difference,
         "difference_at_equal_start": at_equal_start,
+        "computation_size": computation,
+        "rounding_limit": rounding,
+        "repeat_spread": spread,
         "deterministic": deterministic,
         **{
             f"{name}_alone": "nothing to explain"
@@ -252,22 +297,45 @@ def equal_starts(by_name):
     return [by_name[name] for name in names if by_name[name].observed != NO_STATEMENT]
 
 
-def conclude(entry, by_name, starts, deterministic):
+def rounding_limit(kernel, published):
+    """Return how far two runs of the same computation may differ in their loss by rounding.
+
+    Each of them may be off by what the matrix kernel contributes (`kernel`), so twice that, and at
+    least one unit in the last place of a float32 loss, which every release reports.
+    """
+    loss = max(abs(published.first_loss), abs(published.second_loss))
+    return max(2 * kernel, float(numpy.spacing(numpy.float32(loss))))
+
+
+def computation_size(starts):
+    """Return the largest difference in loss, on the same rows, from equal initial weights."""
+    sizes = [abs(row.same_rows_difference) for row in starts]
+    return max((size for size in sizes if not pandas.isna(size)), default=None)
+
+
+def conclude(published, starts, spread, causes):
     """Return the causes of a difference as text, or why none can be named."""
-    published = by_name[PUBLISHED]
-    if deterministic == "no":
+    losses = [published.first_loss, published.second_loss]
+    losses += [loss for row in starts for loss in (row.first_loss, row.second_loss)]
+    if not numpy.isfinite(losses).all():
+        return "undecided: a loss is no finite number"
+    if spread and abs(published.loss_difference) <= 2 * spread:
         return "undecided: repeats differ"
-    if published.observed == EQUAL and equal_losses(published.first_loss, published.second_loss):
-        return NO_DIFFERENCE
+    if equal_losses(*losses[:2]):
+        return NO_DIFFERENCE  # in the result; `reason` says whether the weights differ on the way
     if not starts:
         return "undecided: no equal start"
-    return " and ".join(find_causes(entry, by_name, starts))
+    return " and ".join(causes) or ROUNDING
 
 
-def find_causes(entry, by_name, starts):
-    """Return the list of what contributes to a difference, by intervention."""
+def find_causes(entry, by_name, computation, limit):
+    """Return the list of what contributes to a difference, by intervention.
+
+    The computation is named only if it makes more than rounding and repeats do (`limit`): a cause
+    without a size is none, and last bits differ between processors.
+    """
     causes = []
-    if any(row.observed == DIFFER for row in starts):
+    if computation is not None and computation > limit:
         causes.append("computation")
     if by_name["initial_weights"].observed == DIFFER:
         causes.append("draws")
@@ -283,12 +351,26 @@ def judge_hypothesis(name, controls):
     return "refuted by " + ", ".join(against["control"]) if len(against) else "holds"
 
 
-def is_deterministic(controls):
-    """Return yes or no by the controls that train the same again, "not tested" without any."""
-    again = controls[controls["observable"] == "trajectory_and_published_one"]
-    if again.empty:
-        return "not tested"
-    return "yes" if (again["observed"] == EQUAL).all() else "no"
+def trained_again(controls):
+    """Return the rows of controls.csv about training the same again."""
+    return controls[controls["observable"] == "trajectory_and_published_one"]
+
+
+def is_deterministic(controls, repeated):
+    """Return yes or no by repeats and controls that train the same again, "not tested" without."""
+    again = trained_again(controls)
+    if repeated or (again["observed"] == DIFFER).any():
+        return "no"
+    return "not tested" if again.empty else "yes"
+
+
+def again_differences(controls, published):
+    """Return the differences in loss between the published runs and the same trained again."""
+    return [
+        abs(getattr(row, loss) - getattr(published, loss))
+        for row in trained_again(controls).itertuples()
+        for loss in ("first_loss", "second_loss")
+    ]
 
 
 def explain(published, starts, at_equal_start):

@@ -147,6 +147,7 @@ COLUMNS = {
         "first_loss": "loss of the first run on its own rows",
         "second_loss": "loss of the second run on its own rows",
         "loss_difference": "second minus first",
+        "same_rows_difference": "second minus first, both on the first run's rows",
     },
     "verdicts": {
         "comparison": "name of the pair of cells, as in config.yaml",
@@ -155,6 +156,9 @@ COLUMNS = {
         "second_loss": "loss of the second cell as published",
         "difference": "second minus first",
         "difference_at_equal_start": "largest absolute difference from equal initial weights",
+        "computation_size": "largest difference on the same rows from equal initial weights",
+        "rounding_limit": "how far rounding alone may move the loss (compare.rounding_limit)",
+        "repeat_spread": "how far repeats, and other threads, moved the loss of one run",
         "deterministic": "whether training the same again gives the same bits",
         "computation_alone": "holds or refuted by these controls, as the only cause",
         "draws_alone": "holds or refuted by these controls, as the only cause",

@@ -32,10 +32,14 @@ from bnyesno.tables import role_of
 def make_tables(config, records):
     """Return {name: table} for every table that the configuration asks of the controls."""
     controls = compare_controls(config, records)
-    tables = {"controls": controls, "verdicts": judge_comparisons(config, controls)}
-    for name in control_tables(config)[len(tables) :]:
-        tables[name] = TABULATE[name](config, records)
-    return tables
+    asked = control_tables(config)
+    tables = {name: TABULATE[name](config, records) for name in asked if name in TABULATE}
+    kernel = tables["processor"]["difference"] if "processor" in tables else ()
+    tables |= {
+        "controls": controls,
+        "verdicts": judge_comparisons(config, controls, records, kernel),
+    }
+    return {name: tables[name] for name in asked}
 
 
 def tabulate_identity_layers(config, records):
