@@ -24,6 +24,7 @@ PROTOCOLS = {
         **{"learning_rate": 0.001, "epochs": 20},
     }
 }
+KEY = effects.KERNEL_KEY
 BASE = 1 + 0.001 * (39 - (SEEDS - 3) % 40)
 PLANTED = {
     ("plain", "own"): BASE,
@@ -38,7 +39,8 @@ def rows(variant, start, losses):
     cell = complete(
         {"variant": variant, "protocol": "question", "start": start}, EXPERIMENT, PROTOCOLS
     )
-    columns = {"part": "protocols", "environment": "x", **cell, "epoch": 20, "seed": SEEDS}
+    place = {"part": "any name", "question": "page", "environment": "x"}
+    columns = {**place, **cell, "epoch": 20, "seed": SEEDS}
     return pandas.DataFrame({**columns, **dict.fromkeys(effects.LOSSES, losses)})
 
 
@@ -47,12 +49,21 @@ def main():
     folder = Path(sys.argv[1])
     table = pandas.concat([rows(*key, losses) for key, losses in PLANTED.items()])
     cells = effects.cells_of(table[list(COLUMNS["study"])])
-    statistics = effects.Statistics({"resamples": 500, "confidence": 0.95, "seed": 1}, 3)
-    key = next(iter(cells))[:-1]
+    # What starts from plain's kernels has them; what draws its own has others.
+    kernels = {
+        tuple(
+            value for name, value in zip(effects.RUN, key, strict=True) if name in KEY
+        ): dict.fromkeys(SEEDS.tolist(), b"plain" if {"plain"} & set(key) else b"own")
+        for key in cells
+    }
+    bootstrap = {"resamples": 500, "confidence": 0.95, "family_confidence": 0.95, "seed": 1}
+    statistics = effects.Statistics(bootstrap, 3, kernels)
+    first = dict(zip(effects.RUN, next(iter(cells)), strict=True))
+    key = tuple(first[name] for name in effects.COMPARED_KEY)
     made = {
         "cells": effects.summarize_cells(cells, {key: (2, 0.0)}, 3),
         "effects": effects.measure_effects(cells, statistics),
-        "percentiles": effects.percentiles(cells),
+        "percentiles": effects.percentiles(cells, kernels),
         "yardsticks": effects.yardsticks(cells),
     }
     for name, frame in made.items():

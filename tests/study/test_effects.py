@@ -35,6 +35,7 @@ def made(framework_pythons, tmp_path_factory):
 def test_bn_from_its_own_draws(made):
     (effect,) = made("effects", kind="bn", start="own", rows="held_out").itertuples()
     assert (effect.first, effect.second, effect.seeds) == ("plain", "bn", 40)
+    assert str(effect.equal_start) == "False"  # its kernels are others, whatever the release
     assert effect.mean_difference == pytest.approx(-0.1 + 0.4 / 40)
     assert effect.low < effect.mean_difference < effect.high < 0
     assert effect.share_second_lower == 39 / 40
@@ -46,6 +47,7 @@ def test_bn_from_equal_initial_weights(made):
     assert effect.mean_difference == pytest.approx(-0.1)
     assert effect.low == pytest.approx(-0.1) and effect.high == pytest.approx(-0.1)
     assert effect.share_second_lower == 1
+    assert str(effect.equal_start) == "True"
 
 
 def test_identity_layer_is_centred_on_zero(made):
@@ -56,12 +58,26 @@ def test_identity_layer_is_centred_on_zero(made):
 
 
 def test_chance_asks_how_often_seeds_differ_as_much_as_published(made):
-    (effect,) = made("effects", kind="chance", first="a seed", rows="held_out", variant="plain")[
-        ["mean_difference", "published_difference", "share_as_extreme"]
-    ].itertuples(index=False)
-    assert effect.mean_difference == pytest.approx(0)
+    found = made("effects", kind="chance", first="a seed", rows="held_out", variant="plain")
+    (effect,) = found.itertuples(index=False)
     assert effect.published_difference == pytest.approx(-0.1)
-    assert effect.share_as_extreme == 0  # neighbours differ by 0.039 at most
+    assert effect.share_as_extreme == effect.share_low == 0  # neighbours differ by 0.039 at most
+    # Wilson: z² / (n + z²), with half of the pairs.
+    assert effect.share_high == pytest.approx(1.96**2 / (20 + 1.96**2), abs=1e-4)
+    # The mean of these differences is zero whatever is true.
+    meaningless = ["mean_difference", "low", "high", "low_of_family", "share_second_lower"]
+    assert found[meaningless].isna().all(axis=None)
+
+
+def test_intervals_of_a_family_hold_together(made):
+    """Bonferroni: each of m intervals has the level 1 - 0.05 / m of Student's t."""
+    family = made("effects", kind="bn", rows="held_out")
+    assert list(family["family"]) == [2, 2]
+    assert set(family["family_confidence"]) == {0.95}
+    (own,) = family[family["start"] == "own"].itertuples()
+    half = 2.3313 * own.standard_deviation / 40**0.5  # t of 39 degrees at 0.9875
+    assert own.high_of_family - own.mean_difference == pytest.approx(half, rel=1e-3)
+    assert own.mean_difference - own.low_of_family == pytest.approx(half, rel=1e-3)
 
 
 def test_cells_have_the_published_seed_and_the_runs_of_stock_keras(made):

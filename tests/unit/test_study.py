@@ -98,7 +98,14 @@ def write_chunks(config, part, environment):
 def test_rows_do_not_depend_on_the_size_of_the_chunks(config, size, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     runs = [{"variant": ["plain", "bn"], "protocol": "question"}]
-    part = {"environments": ["x"], "seeds": 7, "chunk": size, "noted": [5], "runs": runs}
+    part = {
+        "question": "page",
+        "environments": ["x"],
+        "seeds": 7,
+        "chunk": size,
+        "noted": [5],
+        "runs": runs,
+    }
     config["study"]["parts"] = {"p": part}
     files = write_chunks(config, "p", "x")
     table = read_chunks(files, config["study"]["parts"], "study")
@@ -140,6 +147,8 @@ def effects(*rows):
     """Return sensitivity_effects.csv with these rows, the rest of each as on the page."""
     page = {
         **{"part": "x", "variant": "bn", "rows": "held_out", "learning_rate": 0.001},
+        **{"question": "learning_rate", "data_seed": 1, "diverged": 0, "family_confidence": 0.95},
+        "equal_start": True,
         **{"batch_size": 32, "training_rows": 90, "steps": 60, "epoch": 20, "mean_first": 1.0},
         **{"hidden": "linear", "output": "linear"},
     }
@@ -148,7 +157,10 @@ def effects(*rows):
 
 
 def interval(low, high):
-    return {"low": low, "mean_difference": (low + high) / 2, "high": high}
+    middle = (low + high) / 2
+    family = {"low_of_family": low, "high_of_family": high}
+    # Each alone is surer than all together: no verdict may rest on these.
+    return {"low": middle, "high": middle, "mean_difference": middle, **family}
 
 
 def verdict(claim, *rows):
@@ -189,7 +201,7 @@ def test_small_batches(epochs, steps, expected):
 )
 def test_rows_needed(few, many, expected):
     rows = [
-        {"part": "rows", "kind": "bn", "training_rows": n, "steps": steps, **found}
+        {"question": "rows", "kind": "bn", "training_rows": n, "steps": steps, **found}
         for n, steps, found in ((100, 3128, few), (10000, 3130, many), (100, 80, WORSE))
     ]
     assert verdict("data_set_must_be_large", *rows) == expected
@@ -200,6 +212,7 @@ def test_rows_needed(few, many, expected):
 )
 def test_linear_pair(late, expected):
     common = {"kind": "linear_linear", "variant": "activations", "hidden": "relu"}
+    common |= {"question": "activations"}
     rows = [{**common, "epoch": 20, **WORSE}, {**common, "epoch": 2000, **late}]
     assert verdict("linear_pair_is_best", *rows) == expected
 
@@ -217,9 +230,38 @@ def test_near_pca(late, expected):
     "other, expected", [(BETTER, REPRODUCED), (UNCLEAR, REFUTED), (WORSE, REFUTED)]
 )
 def test_what_helps(other, expected):
-    common = {"part": "learning_rate", "kind": "bn"}
+    common = {"kind": "bn"}
     rows = [{**common, **UNCLEAR}, {**common, "learning_rate": 0.1, **other}]
     assert verdict("what_makes_bn_help", *rows) == expected
+
+
+def judged(claim, *rows):
+    return judge(CLAIMS[claim], {"sensitivity_effects": effects(*rows)}, study_claims.TESTS)
+
+
+def test_a_cell_that_has_diverged_decides_nothing():
+    helps = {"kind": "bn", "learning_rate": 0.1, **BETTER, "diverged": 3}
+    row = judged("what_makes_bn_help", {"kind": "bn", **UNCLEAR}, helps)
+    assert row["verdict"] == REFUTED
+    assert "1 cells are left out, since a training has diverged" in row["reason"]
+    only = judged("what_makes_bn_help", {"kind": "bn", **BETTER, "diverged": 1})
+    assert (only["verdict"], "has diverged" in only["reason"]) == (NOT_TESTED, True)
+
+
+def test_always_is_not_reproduced_without_the_cells_that_have_diverged():
+    common = {"kind": "linear_linear", "variant": "activations", "question": "activations"}
+    rows = [{**common, **WORSE}, {**common, "epoch": 200, **WORSE, "diverged": 1}]
+    assert judged("linear_pair_is_best", *rows)["verdict"] == NOT_REPRODUCED
+
+
+@pytest.mark.parametrize("claim", ["what_makes_bn_help", "linear_autoencoder_is_pca"])
+def test_what_is_as_on_the_page_is_one_cell(claim):
+    """The first of several rows, or that of the least learning rate, may be another one."""
+    kind = {"kind": "bn"} if claim == "what_makes_bn_help" else {"kind": "pca", "rows": "training"}
+    other = {**kind, **BETTER, "data_seed": 2}
+    assert judged(claim, other)["verdict"] == NOT_TESTED
+    page = {**kind, **BETTER}
+    assert judged(claim, page, {**page, "bn_momentum": 0.5})["reason"].startswith("2 cells are ")
 
 
 @pytest.mark.parametrize("claim", CLAIMS)

@@ -26,7 +26,8 @@ def main():
     write_table(table, folder / f"{name}.csv")
     cells = effects.cells_of(table)
     compared = chunks.read_compared(options.compared)
-    statistics = effects.Statistics(settings["bootstrap"], settings["published_seed"])
+    kernels = chunks.read_kernels(options.chunks)
+    statistics = effects.Statistics(settings["bootstrap"], settings["published_seed"], kernels)
     prefix = "" if name == "study" else f"{name}_"
     tables = {
         f"{name}_cells": effects.summarize_cells(cells, compared, settings["published_seed"]),
@@ -34,7 +35,7 @@ def main():
         f"{prefix}yardsticks": effects.yardsticks(cells),
     }
     if name == "study":
-        tables["percentiles"] = effects.percentiles(cells)
+        tables["percentiles"] = effects.percentiles(cells, kernels)
     for stem, made in tables.items():
         write_table(made, folder / f"{stem}.csv")
 

@@ -15,7 +15,7 @@ LABELS = {"activations": "without BN", "bn_activations": "with BN"}
 
 def draw(config, cells, effects):
     """Return the figure; the tables are sensitivity_cells.csv and sensitivity_effects.csv."""
-    chosen = cells[(cells["part"] == "activations") & (cells["rows"] == "held_out")]
+    chosen = cells[(cells["question"] == "activations") & (cells["rows"] == "held_out")]
     against = effects[(effects["kind"] == "linear_linear") & (effects["rows"] == "held_out")]
     epochs = [epoch for epoch in EPOCHS if (chosen["epoch"] == epoch).any()]
     figure, axes = figures.new_figure(len(LABELS), len(epochs), 4.2, sharex=True, sharey=True)

@@ -6,6 +6,7 @@ helps. Between the ticks next to zero the axis is linear, beyond them logarithmi
 
 import matplotlib.pyplot as plt
 from bnyesno import figures
+from bnyesno.tables import SAME_STEPS
 from matplotlib.lines import Line2D
 
 TWO = [figures.COLOURS[2], figures.COLOURS[3], figures.COLOURS[4], figures.COLOURS[5]]
@@ -18,11 +19,11 @@ def draw(config, effects):
     chosen = effects[(effects["kind"] == "bn") & (effects["rows"] == "held_out")]
     chosen = chosen[chosen["protocol"] == "question"]
     figure, axes = figures.new_figure(4, 1, 6.8)
-    draw_epochs(axes[0, 0], chosen[chosen["part"] == "learning_rate"])
-    draw_learning_rates(axes[1, 0], chosen[chosen["part"] == "learning_rate"])
-    draw_sizes(axes[2, 0], chosen[chosen["part"] == "batch_size"], "batch_size", 0.04)
+    draw_epochs(axes[0, 0], chosen[chosen["question"] == "learning_rate"])
+    draw_learning_rates(axes[1, 0], chosen[chosen["question"] == "learning_rate"])
+    draw_sizes(axes[2, 0], chosen[chosen["question"] == "batch_size"], "batch_size")
     axes[2, 0].set_xlabel("batch size")
-    draw_sizes(axes[3, 0], chosen[chosen["part"] == "rows"], "training_rows", 0.04)
+    draw_sizes(axes[3, 0], chosen[chosen["question"] == "rows"], "training_rows")
     axes[3, 0].set_xlabel("training rows")
     for axis in axes[:, 0]:
         axis.axhline(0, color="black", linewidth=0.6)
@@ -75,23 +76,23 @@ def draw_learning_rates(axis, effects):
     axis.legend(ncols=2, loc="upper right")
 
 
-def draw_sizes(axis, effects, x, tolerance):
+def draw_sizes(axis, effects, x):
     """Draw the effect against a size, solid at fixed epochs and dashed at fixed steps."""
-    for colour, (label, style, chosen) in zip(TWO, fixed(effects, x, tolerance), strict=False):
+    for colour, (label, style, chosen) in zip(TWO, fixed(effects, x), strict=False):
         draw_line(axis, x, chosen, colour, label, style)
     if x != "training_rows":  # there none has the page's 90 rows
         mark_page(axis, x, effects)
     axis.legend(ncols=2, loc="upper right")
 
 
-def fixed(effects, x, tolerance):
+def fixed(effects, x):
     """Yield (label, line style, effects) of those at equal epochs, then at about equal steps."""
     wanted = effects[x].nunique()
     for epochs, chosen in effects.groupby("epoch"):
         if chosen[x].nunique() == wanted:
             yield f"{epochs} epochs", "o-", chosen.drop_duplicates(x).sort_values(x)
     for steps in sorted(effects["steps"].unique()):
-        close = effects[(effects["steps"] - steps).abs() <= tolerance * steps]
+        close = effects[(effects["steps"] - steps).abs() <= SAME_STEPS * steps]
         if close[x].nunique() == wanted and (close["steps"] == steps).sum() > 1:
             yield f"about {steps} steps", "s--", close.drop_duplicates(x).sort_values(x)
             effects = effects[~effects.index.isin(close.index)]

@@ -62,7 +62,12 @@ def train_cell(cell, part, protocols, seeds):
     kept["evaluations"] = trained["noted_evaluations"]
     for name in ("initial_weights", "final_weights"):
         networks = zip(*trained[name])
+        networks = list(networks)
         kept[name + "_sha256"] = numpy.array([digest(arrays) for arrays in networks], dtype="S64")
+        if name == "initial_weights":  # those of Dense, which variants with and without BN share
+            kernels_alone = [[a for a in arrays if a.ndim == 2] for arrays in networks]
+            hashes = [digest(arrays) for arrays in kernels_alone]
+            kept["initial_kernels_sha256"] = numpy.array(hashes, dtype="S64")
     return kept
 
 

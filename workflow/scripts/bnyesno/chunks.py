@@ -13,11 +13,19 @@ from bnyesno.tables import COLUMNS
 from bnyesno.training.study import CELL, noted_epochs
 
 LOSSES = ("training_loss", "answer_rows_loss", "held_out_loss")  # as evaluated_rows has them
-RUN = ["part", "environment", *CELL, "epoch"]  # what a row of the table is about, but for its seed
+RUN = [
+    "part",
+    "question",
+    "environment",
+    *CELL,
+    "epoch",
+]  # what a row of the table is about, but for its seed
 
 
 def read_chunks(paths, parts, name):
     """Return the table `name` (study or sensitivity) of these chunks, in their order.
+
+    Each row has the question that its part answers, besides the part's name, which is free.
 
     Within a cell and epoch by seed, however the seeds were shared out among the chunks of a part
     and environment, which follow each other. `parts` is that section of the configuration. Every
@@ -51,9 +59,28 @@ def read_chunk(path, parts):
             for place, epoch in enumerate(noted_epochs(parts[part], cell)):
                 values = dict(zip(LOSSES, evaluations[:, place].T, strict=True))
                 described = {**cell, "steps": steps * epoch}
-                frame = {"part": part, "environment": environment, **described, "epoch": epoch}
+                place_of = {"part": part, "question": parts[part]["question"]}
+                frame = {**place_of, "environment": environment, **described, "epoch": epoch}
                 frames.append(pandas.DataFrame({**frame, "seed": seeds, **values}))
     return (part, environment), frames
+
+
+def read_kernels(paths):
+    """Return {(part, environment, *cell): SHA-256 of the initial kernels, by seed} of chunks.
+
+    The hashes tell which cells really started from equal weights.
+    """
+    kernels = {}
+    for path in paths:
+        with numpy.load(path) as chunk:
+            place = (str(chunk["part"]), str(chunk["environment"]))
+            for position, cell in enumerate(json.loads(str(chunk["cells"]))):
+                key = (*place, *(cell[name] for name in CELL if name != "steps"))
+                hashes = chunk[f"{position}/initial_kernels_sha256"].tolist()
+                kernels.setdefault(key, {}).update(
+                    zip(chunk["seeds"].tolist(), hashes, strict=True)
+                )
+    return kernels
 
 
 def read_compared(paths):

@@ -11,8 +11,13 @@ import pandas
 
 CSV = {"index": False, "float_format": "%.17g", "lineterminator": "\n"}
 
+# Numbers of training steps that differ by less, relatively, count as "about as many": whole epochs
+# of other batch sizes seldom have the same number.
+SAME_STEPS = 0.03
+
 STUDY_COLUMNS = {
     "part": "part of the seed study, as in config.yaml",
+    "question": "the question that the part answers: what its cells differ in",
     "environment": "name of the environment, as in config.yaml",
     "variant": "name of the variant, as in config.yaml",
     "protocol": "name of the protocol, as in config.yaml",
@@ -56,16 +61,24 @@ STUDY_EFFECTS = {
     "first": "the first cell of the pair",
     "second": "the second, to which the columns before `kind` belong",
     "rows": "training, answer_rows (the last ten training rows) or held_out",
+    "equal_start": "whether both started from the same kernels in each pair, by their hashes",
     "seeds": "number of pairs: seeds, or data seeds for bn_over_data",
     "mean_first": "mean loss of the first",
     "mean_second": "mean loss of the second",
     "mean_difference": "mean of second minus first, seed by seed",
     "low": "lower end of its bootstrap interval (config.yaml: study/bootstrap)",
     "high": "upper end",
+    "low_of_family": "lower end of the interval that holds with all others of its family",
+    "high_of_family": "upper end",
+    "family": "number of contrasts in the family: those of this kind and these rows",
+    "family_confidence": "probability that all intervals of the family hold",
+    "diverged": "number of pairs with an infinite loss, or one that is no number; left out",
     "standard_deviation": "sample standard deviation of the differences",
     "share_second_lower": "share of seeds for which the second is lower",
     "published_difference": "that of the page's seed; for chance: of BN for the page's seed",
     "share_as_extreme": "share of differences at least as large as that, in its direction",
+    "share_low": "lower end of that share's interval (Wilson)",
+    "share_high": "upper end",
 }
 
 YARDSTICKS = {
