@@ -145,8 +145,8 @@ def tables_page():
     lines = [
         "# Tables",
         "",
-        "All tables under `results/tables/` and their columns, generated from `COLUMNS` in "
-        "`workflow/scripts/bnyesno/tables.py`. One row per observation, stable order, 17 "
+        "All tables under `results/tables/` and their columns, generated from "
+        "`workflow/schemas/tables.yaml`. One row per observation, stable order, 17 "
         "significant digits: two runs can be compared with `diff`.",
         "",
     ]

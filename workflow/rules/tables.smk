@@ -1,4 +1,4 @@
-"""Tables: every record becomes rows of tidy CSV files (columns: bnyesno/tables.py).
+"""Tables: every record becomes rows of tidy CSV files (columns: workflow/schemas/tables.yaml).
 
 In:  the records of the training jobs
 Out: results/tables/{runs,epochs,steps,layers}.csv
