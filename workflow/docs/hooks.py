@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path, PurePosixPath
 
 import yaml
-from bnyesno.tables import COLUMNS  # workflow/scripts is in $PYTHONPATH
+from bnyesno.tables import DESCRIBED, SCHEMA  # workflow/scripts is in $PYTHONPATH
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,7 +141,8 @@ def escape(text):
 
 
 def tables_page():
-    """Return the reference of the tables, from COLUMNS."""
+    """Return the reference of the tables, from the file that lists their columns."""
+    kinds = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["kinds"]
     lines = [
         "# Tables",
         "",
@@ -149,12 +150,24 @@ def tables_page():
         "`workflow/schemas/tables.yaml`. One row per observation, stable order, 17 "
         "significant digits: two runs can be compared with `diff`.",
         "",
+        "## What may differ between two runs",
+        "",
+        "`make check` judges each column by its kind.",
+        "",
+        "| kind | what it is; when it may differ |",
+        "|---|---|",
+        *(f"| {kind} | {escape(meaning)} |" for kind, meaning in kinds.items()),
+        "",
     ]
-    for table, columns in COLUMNS.items():
+    for table, columns in DESCRIBED.items():
         link = f"results/tables/{table}.csv"
         title = f"[{table}.csv](../../{link})" if (ROOT / link).is_file() else f"{table}.csv"
-        lines += [f"## {table}", "", title, "", "| column | meaning |", "|---|---|"]
-        lines += [f"| `{name}` | {escape(meaning)} |" for name, meaning in columns.items()] + [""]
+        lines += [f"## {table}", "", title, ""]
+        lines += ["| column | type | unit | kind | meaning |", "|---|---|---|---|---|"]
+        for name, entry in columns.items():
+            cells = [entry["type"], entry.get("unit", ""), entry["kind"], escape(entry["meaning"])]
+            lines.append(f"| `{name}` | {' | '.join(cells)} |")
+        lines.append("")
     return "\n".join(lines)
 
 

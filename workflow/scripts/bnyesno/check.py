@@ -1,32 +1,31 @@
 """How far the tables of a run are from those of another one, and how far they may be.
 
-The rule, derived from what the workflow itself measures:
+The kind of a column (workflow/schemas/tables.yaml) says what may differ. How far follows from what
+the workflow itself measures:
 
 - On one kind of processor (`cpu_model` and `cpu_instructions` of the table, or else of runs.csv) a
   run of tf.keras gives the same bits every time: nothing may differ.
 - On another kind the matrix kernel is another one. A loss may differ by MARGIN times the largest
   difference that the kernel makes in processor.csv, a weight by MARGIN times the largest of one.
-- Standalone keras is not reproducible: by MARGIN times the largest range of repeats in spread.csv.
-- What is said of single bits (BITS) may differ wherever numbers may. Everything else, the verdicts
-  of the claims first, may not differ at all.
+- Standalone keras is not reproducible in every environment: a number may differ by MARGIN times the
+  largest range of its repeats there. Where all repeats are equal, nothing may differ.
+- A share of seeds may differ by the seeds whose loss lies within the limit of the threshold.
 """
 
+import re
 from typing import NamedTuple
 
 import numpy
 import pandas
 
+from bnyesno.tables import DESCRIBED
+
 # Two processors, without and with AVX-512, differed by 2.4 times what the kernels of one did.
 MARGIN = 10
-WEIGHTS = ("weight_sum", "largest_difference", "value")
-BITS = (
-    *("cpu_model", "cpu_instructions", "first_difference_step", "distinct_trajectories"),
-    *("observed", "causes", "reason", "measured", "same_trajectory", "same_val_loss"),
-    *("computation_alone", "draws_alone", "evaluation_alone", "equals_first_variant"),
-)
-DRAWN = ("initial", "start")  # hashes of what is drawn, on every processor the same
-# Numbers and bits of one kind of processor only; of standalone keras; equal for everyone.
-PROCESSOR, REPEATS, EXACT = "processor", "repeats", "exact"
+NEVER = ("setting", "count", "verdict", "drawn")
+LAST_BITS = ("bit", "hash", "words")
+NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?%?")
+Tables = dict[str, pandas.DataFrame]
 
 
 class Difference(NamedTuple):
@@ -40,88 +39,154 @@ class Difference(NamedTuple):
     within: bool
 
 
-def compare(reference, fresh):
+def compare(reference: Tables, fresh: Tables) -> list[Difference]:
     """Return a Difference for each column that differs between two sets of tables.
 
     Both are {name: data frame}; a table that one of them lacks is not compared.
     """
-    spread = spread_of(reference, fresh)
-    one_processor = {(PROCESSOR, kind): 0.0 for kind in ("loss", "weight")}
     differences = []
     for name in reference:
         if name in fresh:
             same = processors_of(reference, name) == processors_of(fresh, name)
-            allowed = {**spread, **one_processor} if same else spread
-            differences += compare_table(name, reference[name], fresh[name], allowed)
+            kernel = {"loss": 0.0, "weight": 0.0} if same else kernel_limits(reference, fresh)
+            differences += compare_table(name, reference, fresh, kernel)
     return differences
 
 
-def spread_of(*runs):
-    """Return {(source, kind): largest allowed difference}; kind is "loss" or "weight".
-
-    The spread is the larger one measured in any of the runs, each {name: data frame}.
-    """
-    allowed = {(EXACT, kind): 0.0 for kind in ("loss", "weight")}
-    for source, kind, measure in (
-        (PROCESSOR, "loss", lambda run: run["processor"]["difference"].abs()),
-        (PROCESSOR, "weight", lambda run: run["processor"]["largest_difference"]),
-        (REPEATS, "loss", lambda run: run["spread"]["maximum"] - run["spread"]["minimum"]),
-        (REPEATS, "weight", lambda run: run["spread"]["maximum"] - run["spread"]["minimum"]),
-    ):
-        table = "spread" if source == REPEATS else "processor"
-        measured = [measure(run).max() for run in runs if table in run]
-        allowed[source, kind] = MARGIN * max(measured, default=0.0)
-    return allowed
-
-
-def processors_of(run, name):
+def processors_of(run: Tables, name: str) -> frozenset:
     """Return the kinds of processor that a table was made on: its own word, or else runs.csv's."""
     table = run[name] if "cpu_instructions" in run[name] else run["runs"]
     table = table.reindex(columns=["cpu_model", "cpu_instructions"])
     return frozenset(table.fillna("unknown").itertuples(index=False, name=None))
 
 
-def compare_table(name, reference, fresh, allowed):
-    """Yield a Difference for each column of one table; rows are compared in their order."""
-    for column in sorted(set(reference) ^ set(fresh)):
-        yield Difference(name, column, len(fresh), numpy.nan, numpy.nan, False)
-    if len(reference) != len(fresh):
-        counts = abs(len(reference) - len(fresh))
-        yield Difference(name, "number of rows", counts, numpy.nan, numpy.nan, False)
-        return
-    sources = sources_of(reference)
-    for column in reference.columns.intersection(fresh.columns, sort=False):
-        first, second = reference[column], fresh[column]
-        differing = ~((first == second) | (first.isna() & second.isna()))
-        if differing.any():
-            yield judge(name, column, first[differing], second[differing], sources, allowed)
+def kernel_limits(*runs: Tables) -> dict[str, float]:
+    """Return how far another matrix kernel may move a loss and a weight."""
+    tables = [run["processor"] for run in runs if "processor" in run]
+    return {
+        kind: MARGIN * max((table[column].abs().max() for table in tables), default=0.0)
+        for kind, column in (("loss", "difference"), ("weight", "largest_difference"))
+    }
 
 
-def sources_of(table):
-    """Return for each row what its numbers may depend on: PROCESSOR or REPEATS."""
-    keras = table["api"] == "keras" if "api" in table else False
-    if "cells" in table:
-        keras = table["cells"].fillna("").str.contains("/keras/", regex=False)
-    return pandas.Series(numpy.where(keras, REPEATS, PROCESSOR), index=table.index)
+def repeat_limits(name: str, column: str, *runs: Tables) -> dict[tuple[str, str], float]:
+    """Return {(environment, threads): how far repeats may move a column of a table}.
+
+    From the repeats in the table itself, where it has them, else from spread.csv.
+    """
+    ranges: dict[tuple[str, str], float] = {}
+    for run in runs:
+        table = run[name]
+        if {"api", "repeat"} <= set(table) and pandas.api.types.is_numeric_dtype(table[column]):
+            found = ranges_of_repeats(name, table[table["api"] == "keras"], column)
+        else:
+            found = ranges_in_spread(run.get("spread"))
+        for key, value in found.items():
+            ranges[key] = max(ranges.get(key, 0.0), MARGIN * value)
+    return ranges
 
 
-def judge(name, column, first, second, sources, allowed):
-    """Return the Difference of the differing rows of a column."""
-    sources = sources[first.index]
-    if column in BITS or (column.endswith("sha256") and not column.startswith(DRAWN)):
-        within = all(allowed[source, "loss"] > 0 for source in sources.unique())
-        return Difference(name, column, len(first), numpy.nan, numpy.nan, within)
-    if not all(pandas.api.types.is_float_dtype(values) for values in (first, second)):
-        return Difference(name, column, len(first), numpy.nan, numpy.nan, False)
-    kind = "weight" if column in WEIGHTS else "loss"
-    limits = sources.map({source: allowed[source, kind] for source in (PROCESSOR, REPEATS)})
-    distance = (first - second).abs().fillna(numpy.inf)
-    return Difference(
-        *(name, column, len(first), distance.max(), limits.max()), bool((distance <= limits).all())
+def ranges_of_repeats(name: str, table: pandas.DataFrame, column: str) -> dict:
+    """Return {(environment, "1"): largest range of a column over the repeats of a cell}."""
+    kinds = {other: entry["kind"] for other, entry in DESCRIBED[name].items()}
+    cell = [
+        other
+        for other in table
+        if kinds.get(other) == "setting" and other not in ("repeat", column)
+    ]
+    grouped = table.groupby(cell, dropna=False, observed=True)[column]
+    ranges = (grouped.max() - grouped.min()).groupby("environment").max()
+    return {(environment, "1"): value for environment, value in ranges.fillna(0.0).items()}
+
+
+def ranges_in_spread(spread: pandas.DataFrame | None) -> dict:
+    """Return {(environment, threads): largest range of the repeats in spread.csv}."""
+    if spread is None:
+        return {}
+    ranges = (spread["maximum"] - spread["minimum"]).groupby(
+        [spread["environment"], spread["threads"].astype(str)]
     )
+    return ranges.max().to_dict()
 
 
-def describe(differences):
+def compare_table(name: str, reference: Tables, fresh: Tables, kernel: dict) -> list[Difference]:
+    """Return a Difference for each column of one table; rows are compared in their order."""
+    old, new = reference[name], fresh[name]
+    found = [
+        Difference(name, column, len(new), numpy.nan, numpy.nan, False)
+        for column in sorted(set(old) ^ set(new))
+    ]
+    if len(old) != len(new):
+        counts = abs(len(old) - len(new))
+        return [*found, Difference(name, "number of rows", counts, numpy.nan, numpy.nan, False)]
+    for column in old.columns.intersection(new.columns, sort=False):
+        kind = DESCRIBED[name][column]["kind"]
+        differing = ~((old[column] == new[column]) | (old[column].isna() & new[column].isna()))
+        if kind != "machine" and differing.any():
+            repeats = repeat_limits(name, column, reference, fresh)
+            pairs = old[differing], new[differing]
+            limits = [limit_of(row, kind, kernel, repeats) for _, row in pairs[0].iterrows()]
+            found.append(judge(name, column, kind, *pairs, numpy.array(limits)))
+    return found
+
+
+def limit_of(row: pandas.Series, kind: str, kernel: dict, repeats: dict) -> float:
+    """Return how far the numbers of a row may be off, weights or losses."""
+    limit = kernel["weight" if kind == "weight" else "loss"]
+    threads = str(row["threads"]) if "threads" in row else "1"
+    for environment in keras_environments(row):
+        limit += repeats.get((environment, threads), 0.0)
+    return limit
+
+
+def keras_environments(row: pandas.Series) -> set[str]:
+    """Return the environments whose standalone keras a row is about."""
+    if "cells" in row:
+        cells = [cell.split("/") for cell in str(row["cells"]).split("; ")]
+        return {cell[0] for cell in cells if len(cell) > 1 and cell[1] == "keras"}
+    return {row["environment"]} if row.get("api") == "keras" else set()
+
+
+def judge(
+    name: str,
+    column: str,
+    kind: str,
+    old: pandas.DataFrame,
+    new: pandas.DataFrame,
+    limits: numpy.ndarray,
+) -> Difference:
+    """Return the Difference of the differing rows of a column."""
+    if kind in NEVER:
+        return Difference(name, column, len(old), numpy.nan, numpy.nan, False)
+    if kind in LAST_BITS:
+        within = bool((limits > 0).all())
+        if kind == "words":
+            within = within and list(map(mask, old[column])) == list(map(mask, new[column]))
+        return Difference(name, column, len(old), numpy.nan, numpy.nan, within)
+    if kind in ("share", "percentile"):
+        limits = share_limits(old, limits) * (100 if kind == "percentile" else 1)
+    distance = (old[column].astype(float) - new[column].astype(float)).abs().fillna(numpy.inf)
+    within = bool((distance.to_numpy() <= limits).all())
+    return Difference(name, column, len(old), distance.max(), limits.max(), within)
+
+
+def mask(text: object) -> str:
+    """Return a sentence without its numbers."""
+    return NUMBER.sub("#", str(text))
+
+
+def share_limits(rows: pandas.DataFrame, limits: numpy.ndarray) -> numpy.ndarray:
+    """Return by how much a share of seeds may differ where each of their losses may by `limits`.
+
+    At most as many seeds change sides as lie within the limit of the threshold: those below the
+    peak of a normal density with the row's standard deviation, and one.
+    """
+    deviation = rows["standard_deviation"].to_numpy(dtype=float)
+    near = 2 * limits / (deviation * numpy.sqrt(2 * numpy.pi))
+    return numpy.where(limits > 0, near + 1 / rows["seeds"].to_numpy(dtype=float), 0.0)
+
+
+def describe(differences: list[Difference]) -> list[str]:
     """Return the differences as lines of text, a heading first."""
     lines = [f"{'table':<16} {'column':<26} {'rows':>6} {'largest':>9} {'allowed':>9}"]
     for one in differences:

@@ -39,6 +39,10 @@ COLUMNS = {
 }
 
 
+# What a record says of the machine that stands in runs.csv.
+MACHINE = ("tensorflow", "keras", "numpy", "python", "cpu_model", "cpu_instructions")
+
+
 def cell_of(record):
     """Return what tells a record from all others: its cell, graph-level seed and repeat."""
     cell = {name: record["cell"][name] for name in ("environment", "api", "variant", "protocol")}
@@ -51,7 +55,7 @@ def run_rows(record):
     for rows, val_loss in record["evaluations"].items():
         yield {
             **cell_of(record),
-            **{name: machine[name] for name in MACHINE_COLUMNS},
+            **{name: machine[name] for name in MACHINE},
             **{name: settings[name] for name in ("epochs", "batch_size", "learning_rate")},
             "steps": len(record["step_losses"]),
             "rows": rows,
