@@ -1,5 +1,5 @@
 # make reproduce   the main job: train everything, judge the claims, draw the figures
-# make claim       NAME=one of claims.yaml: trains what it rests on and prints what it comes to
+# make claim       NAME=one of claims.yaml: trains what it rests on, and prints its verdict
 # make sweep       the same cells in further releases, from 1.13 to the current one
 # make study       what makes BN help: thousands of seeds, settings, activations (docs/study.md)
 # make figures     every figure again from the tables, nothing trained; NAME=one of them
@@ -14,7 +14,7 @@
 # make test        every test
 # make benchmark   how long set-up and the main job take; options='--cases ...' for some
 # make setup       driver environment in .driver/, and a conda command (says which)
-# make commands    docs/claims-to-commands.csv again, with the minutes of the last run
+# make commands    every `make claim`, then docs/claims-to-commands.csv with the minutes of each
 # make lock        hashes of envs/*.in again; NAME=one of them, UPGRADE=1 for newer versions
 # make clean-envs  remove the environments of the rules; NAME=one of them, PREFIX=--conda-prefix
 
@@ -34,9 +34,9 @@ reproduce: setup
 	@$(driver) snakemake --use-conda --cores $(cores) --forcerun all
 
 claim: setup
-	@$(driver) tables="$$(python workflow/scripts/list_commands.py --tables-of '$(NAME)')" && \
-	snakemake --use-conda --cores $(cores) -- $$tables && \
-	python workflow/scripts/judge_claims.py --claims claims.yaml --tables $$tables --only '$(NAME)'
+	@$(driver) configuration="$$(python workflow/scripts/write_claim_config.py '$(NAME)')" && \
+	tables="$$(dirname "$$configuration")/tables" && \
+	snakemake --use-conda --cores $(cores) --configfile "$$configuration" -- "$$tables/claims.csv"
 
 sweep: setup
 	@$(driver) snakemake --use-conda --cores $(cores) sweep
@@ -90,7 +90,9 @@ setup:
 	@sh workflow/deploy/setup.sh
 
 commands: setup
-	$(call build,--forcerun write_provenance -- write_provenance study)
+	@$(driver) for claim in $$(python workflow/scripts/list_commands.py --trained-alone); do \
+		$(MAKE) --no-print-directory claim "NAME=$$claim" || exit; \
+	done
 	@$(driver) python workflow/scripts/list_commands.py
 
 lock: setup

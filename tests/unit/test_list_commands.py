@@ -1,78 +1,72 @@
-"""The list of claims and commands agrees with claims.yaml, and its commands exist."""
+"""Every claim has a command of its own, which trains what it rests on and no more."""
 
 import csv
 import sys
 
 import pytest
-from repository import ROOT, read_yaml, run_driver
+from bnyesno import study_claims
+from bnyesno.reduce import reduce_config
+from repository import ROOT, read_yaml
 
 sys.path.insert(0, str(ROOT / "workflow/scripts"))
 import list_commands
 
-LIST = ROOT / "docs/claims-to-commands.csv"
+CLAIMS = {claim["id"]: claim for claim in read_yaml(ROOT / "claims.yaml")["claims"]}
+ALONE = [name for name, claim in CLAIMS.items() if claim["test"] not in study_claims.TESTS]
 
 
-@pytest.fixture(scope="module")
-def rows():
-    with LIST.open(newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def test_list_is_that_of_the_claims(rows, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    claims = read_yaml(ROOT / "claims.yaml")["claims"]
-    targets = list_commands.find_targets(claims, list_commands.Path("results/tables"))
+def test_list_is_that_of_the_claims():
+    with (ROOT / "docs/claims-to-commands.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == list_commands.COLUMNS
+    expected = [
+        list_commands.list_row(claim, ROOT.__class__("results")) for claim in CLAIMS.values()
+    ]
     # The minutes are measured, so not to be known here; all else is.
-    minutes = dict.fromkeys(list_commands.rules_behind(read_yaml(ROOT / "config.yaml")), 1)
-    expected = [list_commands.list_row(claim, targets[claim["id"]], minutes) for claim in claims]
     kept = [name for name in list_commands.COLUMNS if name != "minutes"]
     listed = [dict(zip(list_commands.COLUMNS, row, strict=True)) for row in expected]
     assert [{name: row[name] for name in kept} for row in rows] == [
         {name: row[name] for name in kept} for row in listed
     ], "run: make commands"
-    untested = {claim["id"] for claim in claims if claim["test"] == "none_yet"}
-    assert {row["claim"] for row in rows if not row["target"]} == untested
+    assert all(float(row["minutes"]) > 0 for row in rows)
 
 
-def test_minutes_are_given_where_there_is_a_command(rows):
-    for row in rows:
-        assert bool(row["minutes"]) == bool(row["command"])
-        assert not row["minutes"] or float(row["minutes"]) > 0
-    controls = {float(r["minutes"]) for r in rows if "verdicts.csv" in r["target"]}
-    runs = {float(r["minutes"]) for r in rows if r["target"].endswith("runs.csv")}
-    assert max(runs) < min(controls)  # controls start from the runs
+def test_minutes_are_those_of_all_jobs(tmp_path):
+    folder = tmp_path / "claims/x/benchmarks/train_runs"
+    folder.mkdir(parents=True)
+    for name in ("one", "two"):
+        (folder / f"{name}.tsv").write_text("s\th:m:s\n30.0\t0:00:30\n")
+    row = list_commands.list_row({"id": "x", "test": "lower_loss"}, tmp_path)
+    assert row[1:3] == ["make claim NAME=x", "1.0"]
 
 
-def test_minutes_are_those_of_all_jobs_before(tmp_path, config):
-    (tmp_path / "resources.csv").write_text(
-        "rule,environment,part,jobs,wall_seconds,cpu_seconds,peak_memory_mb\n"
-        "train_runs,tf1.14,,2,40.00,,\ntrain_runs,tf2.0,,2,20.00,,\n"
-        "train_releases,tf1.13,,1,600.00,,\ntrain_controls,tf2.0,,1,30.00,,\n"
-        "collect_tables,,,1,6.00,,\ncompare_controls,,,1,3.00,,\n"
-        "train_study,tf2.0,learning_rate,1,12.00,,\ntrain_study,tf2.0,protocols,1,24.00,,\n"
-        "collect_study,,,1,3.00,,\ncollect_sensitivity,,,1,6.00,,\n"
-    )
-    behind = list_commands.rules_behind(config)
-    minutes = list_commands.read_minutes(tmp_path / "resources.csv", behind)
-    assert minutes["collect_tables"] == pytest.approx(1.1)
-    assert minutes["compare_controls"] == pytest.approx(1.55)
-    assert minutes["collect_sensitivity"] == pytest.approx(0.3)
-    (tmp_path / "resources.csv").write_text("rule,part,wall_seconds\ncollect_tables,,1\n")
-    with pytest.raises(SystemExit, match=r"Not measured: compare_controls, .*make reproduce study"):
-        list_commands.read_minutes(tmp_path / "resources.csv", behind)
+def test_one_number_needs_one_cell(config):
+    reduced = reduce_config(config, CLAIMS["question_loss_without_bn"])
+    assert list(reduced["environments"]) == ["tf1.14-keras2.2.4"]
+    assert reduced["environments"]["tf1.14-keras2.2.4"]["apis"] == ["tf.keras"]
+    assert list(reduced["variants"]) == ["activations"]
+    assert list(reduced["protocols"]) == ["question"]
+    assert reduced["comparisons"] == {}
 
 
-def test_claim_is_judged_alone(rows):
-    row = next(row for row in rows if row["claim"] == "question_loss_without_bn")
-    script = ["python", "workflow/scripts/judge_claims.py", "--claims", "claims.yaml"]
-    done = run_driver(*script, "--tables", row["target"], "--only", row["claim"])
-    assert done.returncode == 0, done.stdout
-    assert done.stdout.startswith("reproduced  Without BN the question's script ends")
-    assert "published 0.7751, measured 0.775" in done.stdout
+@pytest.mark.parametrize("name", ALONE)
+def test_what_a_claim_names_is_there(config, name):
+    claim = CLAIMS[name]
+    reduced = reduce_config(config, claim)
+    cells = claim.get("cells", [])
+    if "comparison" in claim:
+        pair = reduced["comparisons"][claim["comparison"]]
+        cells = [pair["first"], pair["second"]]
+        assert claim.get("control", "published") in reduced["controls"]
+    for cell in cells:
+        assert cell["api"] in reduced["environments"][cell["environment"]]["apis"]
+        assert cell["variant"] in reduced["variants"]
+        assert cell["protocol"] in reduced["protocols"]
+    if "architecture" in claim:
+        assert claim["architecture"] in reduced["control_runs"]["crossed"]["architectures"]
 
 
-def test_unknown_claim_is_told(capsys):
-    with pytest.raises(
-        SystemExit, match=r"no claim 'x' that is tested; NAME is one of\n  question_"
-    ):
-        list_commands.tables_of("x", LIST)
+@pytest.mark.parametrize("name", sorted(CLAIMS.keys() - set(ALONE)))
+def test_a_claim_that_needs_the_study_is_told(config, name):
+    with pytest.raises(ValueError, match="it rests on the whole study; run `make study`"):
+        reduce_config(config, CLAIMS[name])

@@ -8,11 +8,10 @@ TABLES_OF_NOTE = ["claims", "verdicts", "identity_layers", "crossed", "spread", 
 FIGURES_OF_NOTE = ["weight_sums", "initial_kernels", "releases"]
 NOTE_INPUTS = []
 if "study" in config:
-    TABLES_OF_NOTE += ["effects", "study_claims"]
+    TABLES_OF_NOTE.append("effects")
     NOTE_INPUTS.append("study=yes")
 if "seeds" in config["figures"]:
     FIGURES_OF_NOTE.append("seeds")
-NOTE_COMMANDS = [path for path in ["docs/claims-to-commands.csv"] if Path(path).is_file()]
 
 
 rule set_paper:
@@ -20,7 +19,6 @@ rule set_paper:
         script="workflow/scripts/set_paper.py",
         source="paper/note.typ",
         parts=["paper/tables.typ", "paper/study.typ", "CITATION.cff"],
-        commands=NOTE_COMMANDS,
         config=MERGED_CONFIG,
         tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES_OF_NOTE),
         figures=expand(f"{RESULTS}/figures/{{figure}}.svg", figure=FIGURES_OF_NOTE),
@@ -39,7 +37,7 @@ rule set_paper:
         runtime=grow(5),
     params:
         results=subpath(input.config, ancestor=2),
-        inputs=[*NOTE_INPUTS, *(f"commands={path}" for path in NOTE_COMMANDS)],
+        inputs=NOTE_INPUTS,
     message:
         "Setting the reproduction note"
     shell:

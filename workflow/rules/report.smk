@@ -4,6 +4,7 @@ In:  results/tables/{claims,verdicts}.csv, envs/*.yaml
 Out: results/report/{claims,verdicts,environments}.html
 """
 
+AS_COMMITTED = "The tables came with the repository; no run here has made them."
 PAGES = {
     "verdicts": {
         "title": "Why two results differ",
@@ -21,13 +22,6 @@ if "claims" in config:
         "title": "The claims of the page",
         "option": "--table",
         "files": f"{RESULTS}/tables/claims.csv",
-    }
-STUDY_CLAIMS = f"{RESULTS}/tables/study_claims.csv"
-if Path(STUDY_CLAIMS).is_file():  # only where the whole study has run
-    PAGES["study_claims"] = {
-        "title": "The claims that need many seeds",
-        "option": "--table",
-        "files": STUDY_CLAIMS,
     }
 
 
@@ -58,11 +52,14 @@ rule write_page:
     params:
         title=lookup(dpath="{page}/title", within=PAGES),
         option=lookup(dpath="{page}/option", within=PAGES),
+        # Right after cloning, the tables are those of the repository.
+        whose=branch(exists(f"{RESULTS}/logs/judge_claims.log"), then="", otherwise=AS_COMMITTED),
     message:
         "Writing the page of {wildcards.page}"
     shell:
         "python -s {input.script:q} --template {input.template:q} --title {params.title:q}"
-        " {params.option} {input.files:q} --output {output:q} > {log:q} 2>&1"
+        " {params.option} {input.files:q} --whose {params.whose:q} --output {output:q}"
+        " > {log:q} 2>&1"
 
 
 rule write_pages:

@@ -4,7 +4,7 @@ In:  config.yaml (study), the chunks that it asks for
 Out: results/study/{part}/{environment}/seeds{first}-{last}.npz, one chunk of seeds each,
      results/study/{part}/{environment}/compared.jsonl, the sample that stock Keras trained again,
      for the default run results/tables/{study,percentiles,effects,yardsticks}, for the target
-     `study` the same of all other parts, the claims that need them, and their figures
+     `study` the same of all other parts, and their figures
 """
 
 COMPARED = f"{RESULTS}/study/{{part}}/{{environment}}/compared.jsonl"
@@ -119,31 +119,6 @@ use rule collect_study as collect_sensitivity with:
         name="sensitivity",
 
 
-rule judge_study_claims:
-    input:
-        script="workflow/scripts/judge_claims.py",
-        code=code_of("workflow/scripts/judge_claims.py"),
-        claims=config.get("claims", []),
-        tables=f"{RESULTS}/tables/sensitivity_effects.csv",
-    output:
-        f"{RESULTS}/tables/study_claims.csv",
-    log:
-        f"{RESULTS}/logs/judge_study_claims.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/judge_study_claims.tsv"
-    conda:
-        FIGURES_ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=grow(500),
-        runtime=grow(5),
-    message:
-        "Judging the claims that need the whole study"
-    shell:
-        "python -s {input.script:q} --claims {input.claims:q} --tables {input.tables:q} --study"
-        " --output {output:q} > {log:q} 2>&1"
-
-
 rule study:
     input:
         rules.collect_study.output,
@@ -153,7 +128,7 @@ rule study:
             then=[
                 *rules.collect_sensitivity.output,
                 *expand(FIGURE_FILES, figure=["bn_effect", "activation_pairs"]),
-                *rules.judge_study_claims.output,
+                *collect(f"{RESULTS}/tables/claims.csv" if "claims" in config else []),
             ],
         ),
     message:

@@ -14,22 +14,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--claims", type=Path, required=True, help="claims.yaml")
     parser.add_argument("--tables", type=Path, required=True, nargs="+", help="runs.csv, ...")
-    parser.add_argument(
-        "--study", action="store_true", help="judge the claims that need the whole study instead"
-    )
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--output", type=Path, help="write all to claims.csv")
     where.add_argument("--only", metavar="CLAIM", help="print this one")
     options = parser.parse_args()
     listed = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
     tables = {path.stem: read_table(path) for path in options.tables}
+    table = claims.judge_all(listed, tables, claims.TESTS | study_claims.TESTS)
     if options.only:
-        tests = claims.TESTS | study_claims.TESTS
-        listed = [claim for claim in listed if claim["id"] == options.only]
-        print(format_claims(claims.judge_all(listed, tables, tests).to_dict("records")))
+        print(format_claims(table[table["claim"] == options.only].to_dict("records")))
     else:
-        tests = study_claims.TESTS if options.study else claims.TESTS
-        write_table(claims.judge_all(listed, tables, tests), options.output)
+        write_table(table, options.output)
 
 
 if __name__ == "__main__":

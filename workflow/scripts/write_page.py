@@ -10,10 +10,8 @@ import pandas
 from bnyesno.tables import COLUMNS
 
 # Columns to show, where a table has more than a page can hold.
-CLAIMS = ["statement", "published", "measured", "verdict", "reason", "place"]
 SHOWN = {
-    "claims": CLAIMS,
-    "study_claims": [name for name in CLAIMS if name != "published"],
+    "claims": ["claim", "statement", "published", "measured", "verdict", "reason", "place"],
     "verdicts": [
         "label",
         "first_loss",
@@ -61,8 +59,8 @@ def read_locks(paths):
     return pandas.DataFrame(rows, columns=list(LOCK_COLUMNS))
 
 
-def render(template, title, table, meanings):
-    """Return the page; `meanings` explains columns, {name: text}."""
+def render(template, title, table, meanings, whose=""):
+    """Return the page; `meanings` explains columns, {name: text}, `whose` which run it is from."""
     heads = "".join(
         f'<th scope="col" title="{html.escape(meanings.get(name, ""))}">'
         f'<button type="button">{html.escape(name.replace("_", " "))}</button></th>'
@@ -75,7 +73,7 @@ def render(template, title, table, meanings):
     return string.Template(template).substitute(
         title=html.escape(title),
         description=f"{len(table)} rows. Click a column’s head to sort, hover over it to read "
-        "what it means.",
+        f"what it means. {html.escape(whose)}",
         heads=heads,
         rows=rows,
     )
@@ -105,6 +103,7 @@ def main():
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--table", type=Path, help="a CSV file")
     source.add_argument("--locks", type=Path, nargs="+", help="environment files")
+    parser.add_argument("--whose", default="", help="a sentence on which run made the table")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     if options.table:
@@ -112,7 +111,7 @@ def main():
     else:
         table, meanings = read_locks(options.locks), LOCK_COLUMNS
     template = options.template.read_text(encoding="utf-8")
-    page = render(template, options.title, table, meanings)
+    page = render(template, options.title, table, meanings, options.whose)
     options.output.write_text(page, encoding="utf-8")
 
 

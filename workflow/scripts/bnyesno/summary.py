@@ -27,13 +27,10 @@ def summarize(results, colour=False):
     Empty before there are any. With `colour`, verdicts stand in terminal colours.
     """
     parts = []
-    tables = ("claims", "study_claims", "verdicts")
-    claims, study, verdicts = (Path(results, "tables", f"{name}.csv") for name in tables)
-    judged = [path for path in (claims, study) if path.is_file()]
+    claims, verdicts = (Path(results, "tables", f"{name}.csv") for name in ("claims", "verdicts"))
     if claims.is_file():
-        rows = [row for path in judged for row in read_rows(path)]
-        parts.append(format_claims(rows, colour=colour))
-        parts.append(f"Reasons and measured values: {' and '.join(map(str, judged))}")
+        parts.append(format_claims(read_rows(claims), colour=colour))
+        parts.append(f"Reasons and measured values: {claims}\n{whose(results)}")
     elif verdicts.is_file():
         parts += [format_verdict(row) for row in read_rows(verdicts)]
         parts.append(f"The whole table: {verdicts}")
@@ -41,6 +38,13 @@ def summarize(results, colour=False):
     if figures:
         parts.append("Figures:\n" + "\n".join(f"  {figure}" for figure in figures))
     return "\n\n".join(parts)
+
+
+def whose(results):
+    """Return in a sentence whether the claims were judged here, or come with the repository."""
+    if Path(results, "logs/judge_claims.log").is_file():
+        return "These verdicts were computed here."
+    return "These verdicts came with the repository; this workflow has not computed them here."
 
 
 def read_rows(path):
