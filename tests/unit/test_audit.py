@@ -1,5 +1,6 @@
 """Locks as requirements, and what an audit of them says."""
 
+import json
 import sys
 
 import pytest
@@ -45,3 +46,34 @@ def test_audit_says_what_is_known_and_what_could_not_be_looked_up(answers, statu
     found, lines = audit_locks.describe(answers)
     assert found == status
     assert any(line.startswith(said) for line in lines)
+
+
+class Answer:
+    """A finished pip-audit."""
+
+    def __init__(self, stdout="", stderr=""):
+        self.stdout, self.stderr = stdout, stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (Answer(json.dumps({"dependencies": [FLAWED]})), [FLAWED]),
+        (Answer(json.dumps({"dependencies": [CLEAN, SKIPPED]})), [CLEAN, SKIPPED]),
+        (Answer(stderr="requests.exceptions.ConnectionError: no route"), None),
+    ],
+)
+def test_answers_of_pip_audit(monkeypatch, answer, found):
+    asked = []
+    monkeypatch.setattr(
+        audit_locks.subprocess, "run", lambda command, **_: asked.append(command) or answer
+    )
+    assert audit_locks.look_up(ROOT / "envs/figures.yaml") == found
+    assert asked[0][asked[0].index("--vulnerability-service") + 1] == "osv"
+
+
+def test_a_failure_of_pip_audit_is_told(monkeypatch):
+    broken = Answer(stderr="unknown option")
+    monkeypatch.setattr(audit_locks.subprocess, "run", lambda *_, **__: broken)
+    with pytest.raises(SystemExit, match=r"pip-audit failed on .*figures.yaml:\nunknown option"):
+        audit_locks.look_up(ROOT / "envs/figures.yaml")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import yaml
-from bnyesno.tables import COLUMNS
+from bnyesno.tables import COLUMNS, read_table
 from repository import ROOT, copy_repository, copy_results, read_yaml, run_driver, run_make
 
 LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
@@ -37,7 +37,60 @@ def test_documented_targets_are_in_the_makefile():
 def test_versions_agree():
     project = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert str(read_yaml(ROOT / "CITATION.cff")["version"]) == project[1]
-    assert f"## {project[1]}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    citation = read_yaml(ROOT / "CITATION.cff")
+    dated = re.search(rf"^## {re.escape(project[1])} \((.+)\)$", changelog, re.MULTILINE)[1]
+    assert dated == str(citation.get("date-released", "unreleased"))
+
+
+def test_no_page_is_listed_twice():
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = re.findall(r": ([\w/-]+\.md)$", text[text.index("nav:") :], re.MULTILINE)
+    assert len(pages) > 8
+    assert sorted(set(pages)) == sorted(pages)
+
+
+CLAIMED = {
+    row["claim"]: row for row in read_table(ROOT / "results/tables/claims.csv").to_dict("records")
+}
+# In the order of the table in docs/study.md.
+STUDIED = [
+    "linear_pair_is_best",
+    "linear_autoencoder_is_pca",
+    "what_makes_bn_help",
+    "small_batches_are_bad",
+    "data_set_must_be_large",
+]
+
+
+def test_verdicts_in_prose_are_those_of_the_table():
+    text = (ROOT / "docs/study.md").read_text(encoding="utf-8")
+    section = text[text.index("## How the claims came out") : text.index("## The engine")]
+    lines = [line.split("|")[2].strip() for line in section.splitlines() if line.startswith("| ")]
+    assert lines.pop(0) == "verdict"
+    for claim, line in zip(STUDIED, lines, strict=True):
+        assert line.startswith(CLAIMED[claim]["verdict"])
+        # "53 of 114" and the like stand in what was measured, or in the reason.
+        counts = re.findall(r"(\d+) of (\d+)", line)
+        said = f"{CLAIMED[claim]['measured']} {CLAIMED[claim]['reason']}"
+        assert all(one in said for pair in counts for one in pair), (claim, counts)
+
+
+@pytest.mark.parametrize(
+    ("claim", "digits"),
+    [
+        ("question_loss_without_bn", 4),
+        ("question_loss_with_bn", 4),
+        ("answer_loss_without_bn", 3),
+        ("answer_loss_with_bn", 3),
+    ],
+)
+def test_published_numbers_in_the_readme_are_those_of_the_claims(claim, digits):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    published = str(CLAIMED[claim]["published"])
+    assert f"{float(published):.{digits}f}" in text
+    said = {"reproduced": "reproduced, to all printed digits", "within 0.001": "within 0.001"}
+    assert said[CLAIMED[claim]["verdict"]] in text
 
 
 def test_catalog_entry_is_valid():

@@ -139,7 +139,7 @@ def tabulate_evaluation_swap(config, records):
 
 
 def tabulate_spread(config, records):
-    """Return spread.csv: repeats of runs that are not reproducible, by number of threads."""
+    """Return spread.csv: repeats of runs that need not be equal, by number of threads."""
     rows = []
     for environment, spread in requests(config, "spread"):
         for change in (PUBLISHED, "default_threads"):
