@@ -2,15 +2,29 @@
 
 import functools
 import json
+import math
 import operator
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 
 from bnyesno.controls import variants_of
 from bnyesno.interface import read_interface
+from bnyesno.study_check import study_mistakes
 
+# A number is finite, and 2.0 is no integer, here: frameworks take neither for a number of epochs.
+Validator = validators.extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ).redefine(
+        "number",
+        lambda _, value: (
+            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        ),
+    ),
+)
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 
 
@@ -35,11 +49,11 @@ def restore_numbers(config):
 
     Snakemake reads a number inside a list or mapping of --config as text: 'seeds=[3,11]'.
     """
-    for error in [*Draft202012Validator(read_schema("config.schema.yaml")).iter_errors(config)]:
+    for error in [*Validator(read_schema("config.schema.yaml")).iter_errors(config)]:
         if error.validator != "type" or error.validator_value not in ("integer", "number"):
             continue
         number = yaml.safe_load(error.instance) if isinstance(error.instance, str) else None
-        if Draft202012Validator({"type": error.validator_value}).is_valid(number):
+        if Validator({"type": error.validator_value}).is_valid(number):
             *folders, last = error.absolute_path
             functools.reduce(operator.getitem, folders, config)[last] = number
 
@@ -50,7 +64,7 @@ def check_schema(document, schema_name, source):
     Raises ConfigurationError with one line per mistake, each naming `source`, the key, what
     was found and what was expected.
     """
-    errors = Draft202012Validator(read_schema(schema_name)).iter_errors(document)
+    errors = Validator(read_schema(schema_name)).iter_errors(document)
     errors = sorted(errors, key=lambda error: error.json_path)
     if errors:
         # jsonschema reports each missing key by itself, `describe_error` all of an object's.
@@ -117,7 +131,12 @@ def check_config(config, base, source="config"):
     fill_defaults(config, Path(base) / "config.yaml")
     mistakes = [*missing_files(config, base, source)]
     if not mistakes:
-        mistakes = [*unknown_names(config, base, source)]
+        mistakes = [*unknown_names(config, base, source), *unknown_keys(config, base, source)]
+    if not mistakes:
+        mistakes = [
+            f"{source}: {key}: found {shorten(found)}, expected {expected}"
+            for key, found, expected in [*row_mistakes(config), *study_mistakes(config)]
+        ]
     if mistakes:
         raise ConfigurationError("\n".join(mistakes))
 
@@ -157,6 +176,40 @@ def missing_files(config, base, source):
     for key, path in named.items():
         if not (Path(base) / path).is_file():
             yield f"{source}: {key}: found {path}, which is no file; expected a path from {base}"
+
+
+def unknown_keys(config, base, source):
+    """Yield a line for each key of a protocol that neither the workflow nor the module knows.
+
+    A module may ask for settings of its own; it does so by their name.
+    """
+    schema = read_schema("config.schema.yaml")["properties"]["protocols"]
+    known = schema["additionalProperties"]["properties"]
+    module = config["experiment"]["module"]
+    text = (Path(base) / module).read_text(encoding="utf-8")
+    for name, protocol in config["protocols"].items():
+        for key in protocol:
+            if key not in known and f'"{key}"' not in text and f"'{key}'" not in text:
+                yield (
+                    f"{source}: protocols/{name}: found unknown {key}, expected only "
+                    f"{', '.join(known)}, or a setting that {module} names"
+                )
+
+
+def row_mistakes(config):
+    """Yield (key, found, expected) for rows that no training can have."""
+    rows = config["experiment"]["data"].get("rows")
+    for name, protocol in config["protocols"].items():
+        first, last = protocol["training_rows"]
+        ranges = [("training_rows", protocol["training_rows"])]
+        ranges += [("evaluation_rows", one) for one in protocol["evaluation_rows"]]
+        for key, (start, stop) in ranges:
+            if start >= stop or (isinstance(rows, int) and stop > rows):
+                within = f" within the {rows} rows of the data" if isinstance(rows, int) else ""
+                yield f"protocols/{name}/{key}", [start, stop], f"a range of rows{within}"
+        if protocol["batch_size"] > last - first > 0:
+            expected = f"at most the {last - first} training rows"
+            yield f"protocols/{name}/batch_size", protocol["batch_size"], expected
 
 
 def unknown_names(config, base, source):
