@@ -406,7 +406,7 @@ REFUSED = [
     ("results", "x" * 101, "expected at most 100 characters"),
     ("protocols/question/epochz", 3, "found unknown epochz, expected only procedure"),
     ("protocols/question/training_rows", [0, 101], "expected a range of rows within the 100"),
-    ("protocols/question/evaluation_rows", [[90, 80]], "expected a range of rows within the 100"),
+    ("protocols/question/evaluation_rows", [[80, 90], [90, 100], [99, 120]], "within the 100 rows"),
     ("protocols/question/batch_size", 91, "found 91, expected at most the 90 training rows"),
 ]
 
