@@ -5,11 +5,13 @@
 FILE... are compiled; records are written whole or not at all, even when the process is killed.
 """
 
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 SCRIPTS, FILES = sys.argv[1], sys.argv[2:]
@@ -130,6 +132,15 @@ class Loads(unittest.TestCase):
             module.flush()
             with self.assertRaisesRegex(ValueError, "make_data, build_model, PROCEDURES"):
                 run.load_experiment(module.name)
+
+    def test_settings_of_the_caller_are_dropped(self):
+        name = "TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL"
+        kept = {"TF_CPP_MIN_LOG_LEVEL": "2", "HOME": "/home"}
+        for kernel, expected in (("processor", {}), ("portable", {name: "false"})):
+            given = dict(kept, TF_XLA_FLAGS="--x", TF_DETERMINISTIC_OPS="1", **{name: "other"})
+            with unittest.mock.patch.dict("os.environ", given, clear=True):
+                framework.choose_matrix_kernel(kernel)
+                self.assertEqual(dict(os.environ), dict(kept, **expected))
 
     def test_processor_is_named(self):
         self.assertTrue(run.cpu_model())

@@ -27,7 +27,13 @@ def choose_matrix_kernel(name):
     TensorFlow 1.14 and 2.0 hand small products to a library that generates its code for the
     instruction sets found; the switch, which the framework's own tests use, leaves them to Eigen,
     as compiled. With it, what a processor contributes to the last bits can be measured.
+
+    Settings of the framework in the caller's environment are dropped: they would change results
+    that say nothing of them.
     """
+    for variable in list(os.environ):
+        if variable.startswith(("TF_", "TENSORFLOW_")) and variable != "TF_CPP_MIN_LOG_LEVEL":
+            del os.environ[variable]
     if name == "portable":
         os.environ["TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL"] = "false"
 
