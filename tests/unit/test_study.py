@@ -119,7 +119,8 @@ def test_rows_do_not_depend_on_the_size_of_the_chunks(config, size, tmp_path, mo
 def test_chunks_of_other_seeds_are_told(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     runs = [{"variant": "bn", "protocol": "question"}]
-    config["study"]["parts"] = {"p": {"environments": ["x"], "seeds": 6, "chunk": 2, "runs": runs}}
+    part = {"question": "page", "environments": ["x"], "seeds": 6, "chunk": 2, "runs": runs}
+    config["study"]["parts"] = {"p": part}
     files = write_chunks(config, "p", "x")
     for given in (files[:2], files[1:], [files[0], *files], files[::-1]):
         with pytest.raises(ValueError, match=r"chunks of p in x: found . seeds .* each of 6 once"):
