@@ -11,7 +11,7 @@ from bnyesno.runs import grow
 from repository import ROOT, ask_snakemake, run_driver
 from rule_graph import PAGE, draw_graph
 
-RULE_FILES = [ROOT / "Snakefile", *sorted(ROOT.glob("workflow/rules/*.smk"))]
+RULE_FILES = [ROOT / "workflow/Snakefile", *sorted(ROOT.glob("workflow/rules/*.smk"))]
 TARGETS = ["all", "study", "sweep", "set_paper", "validate_crate", "write_bills", "audit_locks"]
 
 

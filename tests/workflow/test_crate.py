@@ -50,7 +50,7 @@ def test_every_file_is_there_with_its_hash(crate, entities):
 
 def test_run_has_inputs_environments_claims_and_outputs(entities):
     run = entities["#run"]
-    assert run["instrument"] == {"@id": "Snakefile"}
+    assert run["instrument"] == {"@id": "workflow/Snakefile"}
     inputs, outputs = names(run["object"]), names(run["result"])
     assert {"claims.yaml", "results/provenance/config.yaml", "#seeds"} <= inputs
     assert {"envs/figures.yaml", "envs/tf1.14-keras2.2.4.yaml"} <= inputs

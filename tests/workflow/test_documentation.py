@@ -93,10 +93,30 @@ def test_published_numbers_in_the_readme_are_those_of_the_claims(claim, digits):
     assert said[CLAIMED[claim]["verdict"]] in text
 
 
-def test_catalog_entry_is_valid():
-    usage = read_yaml(ROOT / ".snakemake-workflow-catalog.yml")["usage"]
-    assert usage["software-stack-deployment"]["conda"] is True
-    assert usage["report"] is True
+def test_the_workflow_catalog_takes_this_repository():
+    """What its generator asks of a repository, and of one with standardized usage."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").lower()
+    assert "snakemake" in readme and "workflow" in readme
+    assert (ROOT / "workflow/Snakefile").is_file()  # with workflow/ there, it looks there alone
+    assert list((ROOT / "workflow/rules").glob("*.smk"))
+    assert (ROOT / "config/README.md").is_file()
+    entry = read_yaml(ROOT / ".snakemake-workflow-catalog.yml")
+    assert entry.keys() == {"usage"}
+    usage = entry["usage"]
+    assert usage.keys() <= {"mandatory-flags", "software-stack-deployment", "report"}
+    assert usage["mandatory-flags"].keys() == {"desc", "flags"}
+    deployment = usage["software-stack-deployment"]
+    assert deployment.keys() <= {"conda", "apptainer", "apptainer+conda"}
+    assert set(map(type, deployment.values())) == {bool}
+    assert deployment["conda"] is True and usage["report"] is True
+
+
+def test_the_catalog_s_page_names_keys_that_exist():
+    schema = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
+    page = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    named = {key.split("/")[0] for key in re.findall(r"^\|[^|]*\| `([\w/]+)`", page, re.MULTILINE)}
+    assert len(named) > 5
+    assert named <= schema["properties"].keys()
 
 
 @pytest.fixture(scope="module")

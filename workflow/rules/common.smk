@@ -45,7 +45,7 @@ from bnyesno.summary import summarize
 
 restore_numbers(config)
 try:
-    check_config(config, workflow.basedir)
+    check_config(config, Path.cwd())
     if "claims" in config:
         load_claims(config["claims"], config)
 except ConfigurationError as error:

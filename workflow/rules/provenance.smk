@@ -78,7 +78,7 @@ rule write_crate:
             rules.write_provenance.input.packages,
             TABLES_AND_FIGURES,
         ],
-        workflow=["Snakefile", *WORKFLOW_FILES],
+        workflow=["workflow/Snakefile", *WORKFLOW_FILES],
     output:
         f"{RESULTS}/run.crate.zip",
     log:

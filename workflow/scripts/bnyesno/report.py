@@ -9,7 +9,7 @@ def list_rules(workflow, _wildcards):
     """Return all rules as JSON, {rule file: {rule: its message}}, in their order."""
     files = {}
     for rule in workflow.rules:
-        messages = files.setdefault(os.path.relpath(rule.snakefile, workflow.basedir), {})
+        messages = files.setdefault(os.path.relpath(rule.snakefile), {})
         messages[rule.name] = re.sub(r"\{wildcards\.(\w+)\}", r"*\1*", rule.message or "")
     return json.dumps(files)
 
