@@ -269,3 +269,128 @@ def test_what_is_as_on_the_page_is_one_cell(claim):
 def test_without_the_study_nothing_is_decided(claim):
     row = judge(CLAIMS[claim], {}, study_claims.TESTS)
     assert (row["verdict"], row["measured"]) == (NOT_TESTED, "")
+
+
+SHOWN = "intervals hold together with 95%; this network and data only"
+
+
+def test_what_is_said_of_small_batches():
+    """Every number of the sentence: counts, the extremes, and where BN itself helps."""
+    sizes = {2: interval(0.2, 0.4), 8: BETTER, 16: UNCLEAR, 64: interval(0.8, 0.9)}
+    rows = [
+        {"kind": f"batch_size_32_{kind}", "batch_size": size, "epoch": 10 + size, **found}
+        for kind in ("epochs", "steps")
+        for size, found in sizes.items()
+    ]
+    batch = {"question": "batch_size", "kind": "bn"}
+    rows += [{**batch, "batch_size": size, **found} for size, found in sizes.items()]
+    rows += [
+        {**batch, "batch_size": 4, **BETTER, "rows": "training"},
+        {**batch, "batch_size": 10, **BETTER, "question": "rows"},
+        {**batch, "batch_size": 30, **BETTER, "kind": "chance"},
+        {**batch, "batch_size": 31, **interval(-0.2, 0.0)},
+        {**batch, "batch_size": 30, **interval(0.0, 0.2)},
+    ]
+    row = judged("small_batches_are_bad", *rows)
+    line = (
+        "worse than 32 in 1, better in 1 of 3 cases, from -0.1500 [-0.2000, -0.1000] (batch 8, "
+        "epoch 18) to +0.3000 [+0.2000, +0.4000] (batch 2, epoch 12)"
+    )
+    assert row["reason"] == (
+        f"BN's loss after as many epochs {line}; after as many steps {line}; against no BN it "
+        f"helps somewhere with batches of 8, hurts somewhere with 2; {SHOWN}"
+    )
+    assert row["measured"] == f"after as many steps {line}"
+
+
+def test_an_interval_that_touches_zero_decides_nothing():
+    common = {"kind": "linear_linear", "variant": "activations", "question": "activations"}
+    for touching in (interval(0.0, 0.2), interval(-0.2, 0.0)):
+        assert judged("linear_pair_is_best", {**common, **touching})["verdict"] == NOT_REPRODUCED
+    few, many = interval(0.1, 0.2), interval(0.0, 0.1)
+    rows = [
+        {"question": "rows", "kind": "bn", "training_rows": n, "steps": 3130, **found}
+        for n, found in ((100, few), (10000, many))
+    ]
+    assert judged("data_set_must_be_large", *rows)["verdict"] == NOT_REPRODUCED
+    rows.reverse()
+    swapped = [row | {"training_rows": n} for row, n in zip(rows, (100, 10000), strict=True)]
+    assert judged("data_set_must_be_large", *swapped)["verdict"] == NOT_REPRODUCED
+
+
+def test_what_is_said_of_rows():
+    rows = [
+        {"question": "rows", "kind": "bn", "training_rows": n, "steps": steps, **found}
+        for n, steps, found in (
+            (100, 3128, WORSE), (500, 3130, UNCLEAR), (10000, 3130, BETTER), (50, 3000, BETTER)
+        )
+    ]  # fmt: skip
+    row = judged("data_set_must_be_large", *rows)
+    measured = (
+        "BN - no BN +0.1500 [+0.1000, +0.2000] with 100 training rows, "
+        "-0.1500 [-0.2000, -0.1000] with 10000"
+    )
+    assert row["measured"] == measured
+    assert row["reason"] == f"after 3128 and 3130 steps: {measured}; {SHOWN}"
+
+
+def test_what_is_said_of_pairs_of_activations():
+    common = {"kind": "linear_linear", "variant": "activations", "question": "activations"}
+    rows = [
+        {**common, "epoch": epoch, "hidden": hidden, "output": "tanh", **found}
+        for epoch in (20, 2000)
+        for hidden, found in (("relu", WORSE), ("tanh", UNCLEAR), ("elu", BETTER))
+    ]
+    row = judged("linear_pair_is_best", *rows)
+    line = (
+        "1 of 3 pairs are worse, 1 better; the best other, elu/tanh, by -0.1500 [-0.2000, -0.1000]"
+    )
+    assert row["measured"] == f"after 2000 epochs {line}"
+    assert row["reason"] == (
+        f"without BN, after 20 epochs {line}; after 2000 epochs {line}; {SHOWN}"
+    )
+
+
+def test_what_is_said_of_pca():
+    common = {"kind": "pca", "variant": "plain", "rows": "training", "mean_first": 0.5}
+    rows = [
+        {**common, "epoch": 20, **interval(1.0, 1.1)},
+        {**common, "epoch": 2000, "learning_rate": 0.03, **interval(0.002, 0.004)},
+        {**common, "epoch": 2000, "learning_rate": 0.1, **interval(0.006, 0.008)},
+        {**common, "epoch": 1000, "learning_rate": 0.1, **interval(0.0, 0.0)},
+    ]
+    row = judged("linear_autoencoder_is_pca", *rows)
+    assert row["measured"] == "training loss +0.60% from rank-8 PCA after 2000 epochs"
+    assert row["verdict"] == REPRODUCED
+    assert row["reason"] == (
+        "+0.0030 [+0.0020, +0.0040] above PCA's 0.5000 at learning rate 0.03, 2000 epochs; after "
+        "the page's 20 epochs still +1.0500 [+1.0000, +1.1000] above it, so far from PCA; " + SHOWN
+    )
+    within = [rows[0], {**common, "epoch": 2000, **interval(0.0, 0.005)}]
+    assert judged("linear_autoencoder_is_pca", *within)["verdict"] == REPRODUCED  # 1 % exactly
+    beyond = [rows[0], {**common, "epoch": 2000, **interval(0.0, 0.0051)}]
+    assert judged("linear_autoencoder_is_pca", *beyond)["verdict"] == REFUTED
+
+
+def test_what_is_said_of_settings():
+    common = {"kind": "bn", "bn_momentum": 0.99}
+    rows = [
+        {**common, **UNCLEAR},
+        {**common, "learning_rate": 0.1, **WORSE},
+        {**common, "question": "rows", "epoch": 30, "training_rows": 500, **interval(-0.9, -0.7)},
+        {**common, "question": "batch_size", "batch_size": 4, **BETTER},
+        {**common, "question": "momentum", "learning_rate": 0.2, **interval(0.0, 0.1)},
+        {**common, "question": "momentum", "learning_rate": 0.3, **interval(-0.1, 0.0)},
+        {**common, "question": "activations", **BETTER},
+        {**common, "question": "rows", **BETTER, "equal_start": False},
+        {**common, "question": "rows", **BETTER, "rows": "training"},
+    ]
+    row = judged("what_makes_bn_help", *rows)
+    page = "as on the page +0.0000 [-0.1000, +0.1000]"
+    assert row["measured"] == f"BN helps in 2, hurts in 1 of 6 settings; {page}"
+    assert row["reason"] == (
+        "from equal initial weights, number of settings that help: learning rate 0 of 2, batch "
+        "size 1 of 1, momentum 0 of 2, rows 1 of 1; most at learning rate 0.001, batch 32, "
+        "30 epochs, 500 rows, BN momentum 0.99: -0.8000 [-0.9000, -0.7000]; already "
+        f"{page}; {SHOWN}"
+    )
