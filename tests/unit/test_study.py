@@ -277,6 +277,7 @@ SHOWN = "intervals hold together with 95%; this network and data only"
 def test_what_is_said_of_small_batches():
     """Every number of the sentence: counts, the extremes, and where BN itself helps."""
     sizes = {2: interval(0.2, 0.4), 8: BETTER, 16: UNCLEAR, 64: interval(0.8, 0.9)}
+    sizes |= {1: interval(0.0, 0.1), 3: interval(-0.1, 0.0), 32: interval(0.9, 1.0)}
     rows = [
         {"kind": f"batch_size_32_{kind}", "batch_size": size, "epoch": 10 + size, **found}
         for kind in ("epochs", "steps")
@@ -293,7 +294,7 @@ def test_what_is_said_of_small_batches():
     ]
     row = judged("small_batches_are_bad", *rows)
     line = (
-        "worse than 32 in 1, better in 1 of 3 cases, from -0.1500 [-0.2000, -0.1000] (batch 8, "
+        "worse than 32 in 1, better in 1 of 5 cases, from -0.1500 [-0.2000, -0.1000] (batch 8, "
         "epoch 18) to +0.3000 [+0.2000, +0.4000] (batch 2, epoch 12)"
     )
     assert row["reason"] == (
@@ -339,11 +340,14 @@ def test_what_is_said_of_pairs_of_activations():
     rows = [
         {**common, "epoch": epoch, "hidden": hidden, "output": "tanh", **found}
         for epoch in (20, 2000)
-        for hidden, found in (("relu", WORSE), ("tanh", UNCLEAR), ("elu", BETTER))
+        for hidden, found in (
+            *(("relu", WORSE), ("tanh", UNCLEAR), ("elu", BETTER)),
+            *(("sigmoid", interval(0.0, 0.1)), ("linear", interval(-0.1, 0.0))),
+        )
     ]
     row = judged("linear_pair_is_best", *rows)
     line = (
-        "1 of 3 pairs are worse, 1 better; the best other, elu/tanh, by -0.1500 [-0.2000, -0.1000]"
+        "1 of 5 pairs are worse, 1 better; the best other, elu/tanh, by -0.1500 [-0.2000, -0.1000]"
     )
     assert row["measured"] == f"after 2000 epochs {line}"
     assert row["reason"] == (
