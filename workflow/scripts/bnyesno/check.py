@@ -48,7 +48,7 @@ def compare(reference: Tables, fresh: Tables) -> list[Difference]:
     for name in reference:
         if name in fresh:
             same = processors_of(reference, name) == processors_of(fresh, name)
-            kernel = {"loss": 0.0, "weight": 0.0} if same else kernel_limits(reference, fresh)
+            kernel = {"loss": 0.0, "weight": 0.0} if same else kernel_limits(reference)
             differences += compare_table(name, reference, fresh, kernel)
     return differences
 
@@ -60,30 +60,29 @@ def processors_of(run: Tables, name: str) -> frozenset:
     return frozenset(table.fillna("unknown").itertuples(index=False, name=None))
 
 
-def kernel_limits(*runs: Tables) -> dict[str, float]:
-    """Return how far another matrix kernel may move a loss and a weight."""
-    tables = [run["processor"] for run in runs if "processor" in run]
+def kernel_limits(reference: Tables) -> dict[str, float]:
+    """Return how far another matrix kernel may move a loss and a weight.
+
+    By what the reference measured: a run that is to be checked cannot widen its own limits.
+    """
+    measured = reference.get("processor", pandas.DataFrame())
     return {
-        kind: MARGIN * max((table[column].abs().max() for table in tables), default=0.0)
+        kind: MARGIN * float(measured[column].abs().max()) if column in measured else 0.0
         for kind, column in (("loss", "difference"), ("weight", "largest_difference"))
     }
 
 
-def repeat_limits(name: str, column: str, *runs: Tables) -> dict[tuple[str, str], float]:
+def repeat_limits(name: str, column: str, reference: Tables) -> dict[tuple[str, str], float]:
     """Return {(environment, threads): how far repeats may move a column of a table}.
 
-    From the repeats in the table itself, where it has them, else from spread.csv.
+    From the repeats in the reference's table itself, where it has them, else from its spread.csv.
     """
-    ranges: dict[tuple[str, str], float] = {}
-    for run in runs:
-        table = run[name]
-        if {"api", "repeat"} <= set(table) and pandas.api.types.is_numeric_dtype(table[column]):
-            found = ranges_of_repeats(name, table[table["api"] == "keras"], column)
-        else:
-            found = ranges_in_spread(run.get("spread"))
-        for key, value in found.items():
-            ranges[key] = max(ranges.get(key, 0.0), MARGIN * value)
-    return ranges
+    table = reference[name]
+    if {"api", "repeat"} <= set(table) and DESCRIBED[name][column]["kind"] in ("loss", "weight"):
+        found = ranges_of_repeats(name, table[table["api"] == "keras"], column)
+    else:
+        found = ranges_in_spread(reference.get("spread"))
+    return {key: MARGIN * value for key, value in found.items()}
 
 
 def ranges_of_repeats(name: str, table: pandas.DataFrame, column: str) -> dict:
@@ -123,7 +122,7 @@ def compare_table(name: str, reference: Tables, fresh: Tables, kernel: dict) -> 
         kind = DESCRIBED[name][column]["kind"]
         differing = ~((old[column] == new[column]) | (old[column].isna() & new[column].isna()))
         if kind != "machine" and differing.any():
-            repeats = repeat_limits(name, column, reference, fresh)
+            repeats = repeat_limits(name, column, reference)
             pairs = old[differing], new[differing]
             limits = [limit_of(row, kind, kernel, repeats) for _, row in pairs[0].iterrows()]
             found.append(judge(name, column, kind, *pairs, numpy.array(limits)))
