@@ -1,11 +1,12 @@
 """Pages of the report: cells as they are in the table, safe as HTML, numbers short to read."""
 
+import html
 import re
 
 import pandas
 import pytest
 import write_page
-from repository import ROOT
+from repository import ROOT, read_yaml
 
 TEMPLATE = (ROOT / "workflow/report/page.html").read_text(encoding="utf-8")
 
@@ -60,3 +61,13 @@ def test_every_figure_has_a_caption():
     captions = (ROOT / "workflow/report/figures.rst").read_text(encoding="utf-8")
     assert figures
     assert figures == set(re.findall(r'figure == "(\w+)" %}\n\w', captions))
+
+
+def test_page_of_claims_has_every_claim_and_its_statement():
+    """The page that is made from the committed table has what claims.yaml has, in its order."""
+    table = write_page.read_csv(ROOT / "results/tables/claims.csv")
+    page = html.unescape(write_page.render(TEMPLATE, "Claims", table, {}))
+    claims = read_yaml(ROOT / "claims.yaml")["claims"]
+    for column, key in (("claim", "id"), ("statement", "statement")):
+        cells = re.findall(rf'<td data-column="{column}"[^>]*>(.*?)</td>', page, re.DOTALL)
+        assert cells == [claim[key] for claim in claims]
