@@ -4,6 +4,7 @@ import functools
 import json
 import math
 import operator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import yaml
@@ -26,6 +27,7 @@ Validator = validators.extend(
     ),
 )
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+APIS = ("tf.keras", "keras")
 
 
 class ConfigurationError(Exception):
@@ -219,130 +221,122 @@ def unknown_names(config, base, source):
         interface = read_interface(Path(base) / experiment["module"], experiment["data"])
     except ValueError as error:
         raise ConfigurationError(str(error).removeprefix(f"{base}/")) from None
-    uses = [*experiment_uses(config, *interface), *figure_uses(config), *control_uses(config)]
-    uses += [*sweep_uses(config), *study_uses(config)]
-    for key, name, known, kind in uses:
+    uses = [
+        (key, name, known, kind)
+        for kind, known, paths in references(config, *interface)
+        for path in paths
+        for key, name in find_names(config, path.split("/"))
+    ]
+    for key, name, known, kind in [*uses, *dependent_names(config)]:
         if name not in known:
             known_names = ", ".join(map(str, known))
             yield f"{source}: {key}: found {name}, expected {kind}: {known_names}"
 
 
-def experiment_uses(config, slots, procedures):
-    """Yield (key, name, known names, kind) for what has to be in the experiment module."""
-    module = config["experiment"]["module"]
-    for name, variant in variants_of(config).items():
-        for slot in variant["layers"]:
-            yield f"variants/{name}/layers", slot, slots, f"a slot of {module}"
-    for name, protocol in config["protocols"].items():
-        yield f"protocols/{name}/procedure", protocol["procedure"], procedures, f"one of {module}"
+def references(
+    config: dict, slots: list, procedures: list
+) -> list[tuple[str, Collection, list[str]]]:
+    """Return [(kind, the names that there are, the paths in the configuration that use them)].
+
+    A * in a path is any key; lists on the way are gone through. Where a path ends at a mapping,
+    its keys are the names.
+    """
+    module, environments = config["experiment"]["module"], config["environments"]
+    variants, all_variants = config["variants"], variants_of(config)
+    study = config.get("study", {"default": [], "parts": {}})
+    shown = [study["parts"][name] for name in study["default"] if name in study["parts"]]
+    shown_environments = list(dict.fromkeys(one for part in shown for one in part["environments"]))
+    apis = [name for name in APIS if all(name in one["apis"] for one in environments.values())]
+    cell = "comparisons/*/*"
+    return [
+        ("a seed", config["seeds"], ["figures/seed", "control_runs/seed"]),
+        ("an environment", environments, [f"{cell}/environment", "study/parts/*/environments"]),
+        (
+            "an environment of the study's default parts",
+            shown_environments,
+            ["figures/seeds/panels/environment"],
+        ),
+        ("an API of every environment", apis, ["figures/weight_sums/api", "figures/val_loss/api"]),
+        (
+            "a protocol",
+            config["protocols"],
+            [f"{cell}/protocol", "control_runs/*/protocol", "figures/*/protocol"]
+            + ["figures/seeds/panels/protocol", "study/parts/*/runs/protocol", "sweep/rows"],
+        ),
+        (
+            "a variant",
+            variants,
+            ["control_runs/evaluation_swap/pairs", "figures/weight_sums/variants"]
+            + ["figures/seeds/panels/variants", "study/parts/*/runs/variant", "sweep/pair"],
+        ),
+        (
+            "a variant",
+            all_variants,
+            [f"{cell}/variant", "control_runs/*/variants", "control_runs/crossed/architectures"]
+            + ["control_runs/crossed/starts_of"],
+        ),
+        ("own or a variant", ["own", *variants], ["study/parts/*/runs/start"]),
+        (
+            "a comparison",
+            config["comparisons"],
+            ["controls/*/comparisons", "figures/*/comparisons"],
+        ),
+        ("a control", config["controls"], ["figures/trajectories/controls"]),
+        ("a part", study["parts"], ["study/default"]),
+        (
+            f"a slot of {module}",
+            slots,
+            ["variants/*/layers", "control_runs/variants/*/layers"],
+        ),
+        (f"one of {module}", procedures, ["protocols/*/procedure"]),
+    ]
 
 
-def figure_uses(config):
-    """Yield (key, name, known names, kind) for the names in `figures`."""
-    figures, protocols = config["figures"], config["protocols"]
-    yield "figures/seed", figures["seed"], config["seeds"], "a seed"
-    for figure in ("weight_sums", "val_loss"):
-        if figure in figures:
-            yield f"figures/{figure}/protocol", figures[figure]["protocol"], protocols, "a protocol"
-    for name in figures.get("weight_sums", {}).get("variants", []):
-        yield "figures/weight_sums/variants", name, config["variants"], "a variant"
-    shown = figures.get("val_loss", {})
-    if shown.get("protocol") in protocols:
-        known = evaluation_rows(config, shown["protocol"])
-        yield "figures/val_loss/rows", shown["rows"], known, "evaluation rows of its protocol"
-    for figure in ("initial_kernels", "trajectories"):
-        for name in figures.get(figure, {}).get("comparisons", []):
-            yield f"figures/{figure}/comparisons", name, config["comparisons"], "a comparison"
-    for name in figures.get("trajectories", {}).get("controls", []):
-        yield "figures/trajectories/controls", name, config["controls"], "a control"
-    if "published_and_measured" in figures:
-        yield "figures/published_and_measured", "claims", config, "the key claims among"
+def find_names(document, path: list[str], key: str = "") -> Iterator[tuple[str, object]]:
+    """Yield (key, name) for each name at a path of `references`."""
+    if isinstance(document, list):
+        for item in document:
+            yield from find_names(item, path, key)
+    elif not path:
+        for name in document if isinstance(document, dict) else [document]:
+            yield key, name
+    elif isinstance(document, dict):
+        step, *rest = path
+        for name in document if step == "*" else {step} & document.keys():
+            yield from find_names(document[name], rest, f"{key}/{name}" if key else name)
 
 
-def control_uses(config):
-    """Yield (key, name, known names, kind) for the names in comparisons and controls."""
-    yield "control_runs/seed", config["control_runs"]["seed"], config["seeds"], "a seed"
+def dependent_names(config: dict) -> Iterator[tuple[str, object, Collection, str]]:
+    """Yield (key, name, known names, kind) where what is known depends on other keys."""
+    figures, runs = config["figures"], config["control_runs"]
+    rows = "evaluation rows of its protocol"
     for name, comparison in config["comparisons"].items():
         for side in ("first", "second"):
-            yield from cell_uses(config, f"comparisons/{name}/{side}", comparison[side])
-    for name, control in config["controls"].items():
-        for comparison in control.get("comparisons", []):
-            yield f"controls/{name}/comparisons", comparison, config["comparisons"], "a comparison"
-    yield from table_uses(config)
-
-
-def table_uses(config):
-    """Yield (key, name, known names, kind) for the names in the tables of `control_runs`."""
-    runs = config["control_runs"]
-    for table in ("identity_layers", "crossed", "spread", "processor"):
-        if table in runs:
-            protocol = runs[table]["protocol"]
-            yield f"control_runs/{table}/protocol", protocol, config["protocols"], "a protocol"
-        for key in {"variants", "architectures", "starts_of"} & set(runs.get(table, {})):
-            for name in runs[table][key]:
-                yield f"control_runs/{table}/{key}", name, variants_of(config), "a variant"
-    for pair in runs.get("evaluation_swap", {}).get("pairs", []):
-        for name in pair:
-            yield "control_runs/evaluation_swap/pairs", name, config["variants"], "a variant"
-    if "spread" in runs:
-        yield "control_runs/spread", "default_threads", config["controls"], "a control"
-
-
-def sweep_uses(config):
-    """Yield (key, name, known names, kind) for the names in `sweep`."""
-    sweep = config.get("sweep", {"pair": [], "rows": {}, "releases": {}})
-    for name in sweep["pair"]:
-        yield "sweep/pair", name, config["variants"], "a variant"
-    for protocol, rows in sweep["rows"].items():
-        yield "sweep/rows", protocol, config["protocols"], "a protocol"
-        known = evaluation_rows(config, protocol)
-        yield f"sweep/rows/{protocol}", rows, known, "evaluation rows of its protocol"
+            key, cell = f"comparisons/{name}/{side}", comparison[side]
+            apis = config["environments"].get(cell["environment"], {"apis": []})["apis"]
+            yield f"{key}/api", cell["api"], apis, "an API of that environment"
+            yield f"{key}/rows", cell["rows"], evaluation_rows(config, cell["protocol"]), rows
+    shown = figures.get("val_loss")
+    if shown and shown["protocol"] in config["protocols"]:
+        yield (
+            "figures/val_loss/rows",
+            shown["rows"],
+            evaluation_rows(config, shown["protocol"]),
+            rows,
+        )
+    sweep = config.get("sweep", {"rows": {}, "releases": {}})
+    for protocol, name in sweep["rows"].items():
+        yield f"sweep/rows/{protocol}", name, evaluation_rows(config, protocol), rows
     for name, entry in sweep["releases"].items():
         file = config["environments"].get(name, entry)["file"]
         key = f"sweep/releases/{name}/file"
         yield key, entry["file"], [file], "the file of the environment with that name"
-
-
-def study_uses(config):
-    """Yield (key, name, known names, kind) for the names in `study` and its figure."""
-    if "study" not in config:
-        return
-    parts = config["study"]["parts"]
-    known = {
-        "variant": (config["variants"], "a variant"),
-        "protocol": (config["protocols"], "a protocol"),
-        "start": (["own", *config["variants"]], "own or a variant"),
-    }
-    for name in config["study"]["default"]:
-        yield "study/default", name, parts, "a part"
-    for part, settings in parts.items():
-        for name in settings["environments"]:
-            key = f"study/parts/{part}/environments"
-            yield key, name, config["environments"], "an environment"
-        for run in settings["runs"]:
-            for setting, (names, kind) in known.items():
-                for name in as_list(run.get(setting, [])):
-                    yield f"study/parts/{part}/runs/{setting}", name, names, kind
-    yield "figures", "seeds", config["figures"], "an entry for that figure of the study among"
-    for panel in config["figures"].get("seeds", {}).get("panels", []):
-        for name in panel["variants"]:
-            yield "figures/seeds/panels/variants", name, config["variants"], "a variant"
-
-
-def as_list(value):
-    """Return a list as it is, and anything else as the one item of a list."""
-    return value if isinstance(value, list) else [value]
-
-
-def cell_uses(config, key, cell):
-    """Yield (key, name, known names, kind) for one side of a comparison."""
-    known_environment = config["environments"].get(cell["environment"], {"apis": []})
-    yield f"{key}/environment", cell["environment"], config["environments"], "an environment"
-    yield f"{key}/api", cell["api"], known_environment["apis"], "an API of that environment"
-    yield f"{key}/variant", cell["variant"], variants_of(config), "a variant"
-    yield f"{key}/protocol", cell["protocol"], config["protocols"], "a protocol"
-    known = evaluation_rows(config, cell["protocol"])
-    yield f"{key}/rows", cell["rows"], known, "evaluation rows of its protocol"
+    if "published_and_measured" in figures:
+        yield "figures/published_and_measured", "claims", config, "the key claims among"
+    if "spread" in runs:
+        yield "control_runs/spread", "default_threads", config["controls"], "a control"
+    if "study" in config:
+        yield "figures", "seeds", figures, "an entry for that figure of the study among"
 
 
 def evaluation_rows(config, protocol):
