@@ -1,9 +1,11 @@
 """Each control on a planted case whose answer is known."""
 
 import hashlib
+from types import SimpleNamespace
 
 import numpy
 import pytest
+from bnyesno.compare import computation_size, differences, find_causes, first_difference
 from bnyesno.tables_on_request import make_tables
 from planted_runs import ROWS, STEPS, Variant, make_config, plant
 
@@ -353,3 +355,39 @@ def test_what_the_kernel_of_the_processor_contributes(tmp_path, noise, equal):
     assert table["first_difference_step"].isna().all() == equal
     assert ((table["difference"] == 0) & (table["largest_difference"] == 0)).all() == equal
     assert list(table["portable_val_loss"] - table["val_loss"]) == list(table["difference"])
+
+
+@pytest.mark.parametrize(
+    ("factor", "causes"), [(0.45, "draws"), (0.55, "undecided: repeats differ")]
+)
+def test_a_pair_within_twice_the_spread_is_undecided(tmp_path, factor, causes):
+    """Each of the two runs may be off by the spread."""
+    config = make_config(tmp_path / "once")
+    tables = make_tables(config, plant(config, Variant(), Variant(draws=1)))
+    (verdict,) = tables["verdicts"].to_dict("records")
+    moved = 1 + factor * abs(verdict["difference"]) / verdict["first_loss"]
+    config = make_config(tmp_path / "twice", repeats={"tf.keras": 2, "keras": 1})
+    records = plant(config, Variant(repeats={2: moved}), Variant(draws=1))
+    (verdict,) = make_tables(config, records)["verdicts"].to_dict("records")
+    assert verdict["repeat_spread"] == pytest.approx(factor * abs(verdict["difference"]))
+    assert verdict["causes"] == causes
+
+
+def test_runs_of_other_lengths_and_sizes_are_compared_as_far_as_they_go():
+    long, short = numpy.zeros((4, 2), "<f4"), numpy.zeros((3, 2), "<f4")
+    assert first_difference(long, short) == first_difference(short, long) == 3
+    assert len(differences(long, short)) == len(differences(short, long)) == 3
+    wide = numpy.zeros((4, 3), "<f4")
+    assert first_difference(long, wide) == 0
+    assert len(differences(long, wide)) == 0
+
+
+def test_the_larger_of_two_equal_starts_counts():
+    rows = [SimpleNamespace(same_rows_difference=value) for value in (0.1, -0.3, numpy.nan)]
+    assert computation_size(rows) == 0.3
+    assert computation_size(rows[2:]) is None
+    by_name = {"initial_weights": SimpleNamespace(observed="equal")}
+    entry = {"first": {"rows": "a"}, "second": {"rows": "a"}}
+    assert find_causes(entry, by_name, 0.3, 0.3) == []  # not more than rounding makes
+    assert find_causes(entry, by_name, 0.31, 0.3) == ["computation"]
+    assert find_causes(entry, by_name, None, 0.3) == []

@@ -202,6 +202,43 @@ def test_same_up_to_spread(second, weights, expected):
     assert verdict("same_up_to_spread", [cell("plain"), cell("bn")], records) == expected
 
 
+def test_what_is_said_of_repeats():
+    records = repeats("plain", FIVE) + repeats("bn", [loss + 0.0005 for loss in FIVE])
+    row = decide("same_up_to_spread", [cell("plain"), cell("bn")], records)
+    share = permutation_share(numpy.array(FIVE), numpy.array(FIVE) + 0.0005)[1]
+    assert row["measured"] == "0.502000 and 0.502500"
+    assert row["reason"] == (
+        f"the means differ by 0.000500, as much as in {share:.3g} of all ways to divide the 10 "
+        "repeats (level 0.05); initial weights are all equal"
+    )
+
+
+def test_one_other_start_among_the_repeats_is_seen():
+    records = repeats("plain", FIVE) + repeats("bn", FIVE)
+    records[0]["initial_weights"] = records[0]["initial_weights"] | {"sha256": "d" * 64}
+    row = decide("same_up_to_spread", [cell("plain"), cell("bn")], records)
+    assert (row["verdict"], "not all equal" in row["reason"]) == (NOT_REPRODUCED, True)
+
+
+def test_the_least_share_may_be_the_level_itself():
+    """One repeat against nineteen: 1 in 20."""
+    losses = [0.5 + 0.001 * number for number in range(19)]
+    records = repeats("plain", [0.7]) + repeats("bn", losses)
+    row = decide("same_up_to_spread", [cell("plain"), cell("bn")], records)
+    assert row["verdict"] == NOT_REPRODUCED  # a share of 0.05 is not above the level
+    assert "in 0.05 of all ways" in row["reason"]
+
+
+def test_kernels_are_those_of_the_first_repeat():
+    weights = make_record()["initial_weights"]
+    first, *rest = weights["arrays"]
+    other = weights | {"arrays": [first | {"sha256": "x" * 64}, *rest]}
+    records = [run(name, 0.8, repeat=1) for name in ("bn", "plain")]
+    records.append(run("plain", 0.8, repeat=2, initial_weights=other))
+    row = decide("same_result", [cell("bn"), cell("plain")], records)
+    assert "initial kernels are bitwise equal" in row["reason"]
+
+
 def test_more_repeats_tell_smaller_differences():
     """Their range only grows, and a gap within it would pass the sooner the more there are."""
     apart = [loss + 0.0015 for loss in FIVE]
