@@ -4,7 +4,7 @@ import re
 
 import pytest
 from pypdf import PdfReader
-from repository import ROOT, copy_repository, copy_results, run_make
+from repository import ROOT, copy_repository, copy_results, read_yaml, run_make
 
 SOURCES = sorted((ROOT / "paper").glob("*.typ"))
 UNITS = r"(?:pt|em|cm|mm|fr|%)"
@@ -55,6 +55,15 @@ def test_note_has_a_few_pages_and_says_what_it_has_to(note):
     text = text_of(note)
     for heading in ("What was claimed", "Method", "Results", "Controls", "Limits", "run it again"):
         assert heading in text
+
+
+@pytest.mark.slow
+def test_note_names_every_claim(note):
+    """Each claim of claims.yaml stands in the note, and the note counts all of them."""
+    claims = read_yaml(ROOT / "claims.yaml")["claims"]
+    text = re.sub(r"[\s\u200b]", "", text_of(note))
+    assert [claim["id"] for claim in claims if claim["id"] not in text] == []
+    assert f"Of{len(claims)}statementsofthepage" in text
 
 
 @pytest.mark.slow
