@@ -1,7 +1,8 @@
 """Paper: the reproduction note as PDF, every number in it read from the tables.
 
 In:  paper/*.typ, results/provenance/config.yaml, results/tables/*.csv, results/figures/*.svg
-Out: results/paper/note.pdf, the same bytes on every run
+Out: results/paper/note.pdf, the same bytes on every run; results/paper/numbers.csv: the table, line,
+     column and value behind each number of the note
 """
 
 TABLES_OF_NOTE = ["claims", "verdicts", "identity_layers", "crossed", "spread", "releases"]
@@ -23,7 +24,8 @@ rule set_paper:
         tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES_OF_NOTE),
         figures=expand(f"{RESULTS}/figures/{{figure}}.svg", figure=FIGURES_OF_NOTE),
     output:
-        f"{RESULTS}/paper/note.pdf",
+        note=f"{RESULTS}/paper/note.pdf",
+        numbers=f"{RESULTS}/paper/numbers.csv",
     log:
         f"{RESULTS}/logs/set_paper.log",
     benchmark:
@@ -42,4 +44,4 @@ rule set_paper:
         "Setting the reproduction note"
     shell:
         "python -s {input.script:q} --source {input.source:q} --results {params.results:q}"
-        " --inputs {params.inputs:q} --output {output:q} > {log:q} 2>&1"
+        " --inputs {params.inputs:q} --output {output.note:q} > {log:q} 2>&1"

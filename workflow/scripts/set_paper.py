@@ -1,6 +1,8 @@
 """Set the reproduction note as PDF: the same bytes from the same tables, on any machine."""
 
 import argparse
+import csv
+import json
 from pathlib import Path
 
 import typst
@@ -14,15 +16,29 @@ def main():
     parser.add_argument("--inputs", nargs="*", default=[], help="NAME=VALUE for the note")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    inputs = dict(pair.split("=", 1) for pair in options.inputs)
+    given = dict(pair.split("=", 1) for pair in options.inputs)
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    typst.compile(
+    compiler = typst.Compiler(
         str(options.source),
-        output=str(options.output),
         root=".",  # the note names files from the repository's root
         ignore_system_fonts=True,  # those of the package only
-        sys_inputs=inputs | {"results": options.results},
+        sys_inputs=given | {"results": options.results},
     )
+    compiler.compile(output=str(options.output))
+    noted = json.loads(compiler.query("<number>", field="value"))
+    write_numbers(noted, options.output.with_name("numbers.csv"))
+
+
+def write_numbers(noted: list[dict], path: Path) -> None:
+    """Write where the numbers of the note come from: a line for each, in the note's order.
+
+    `noted` has the text in the note, and table, line, column and value that it was made from.
+    """
+    columns = ["text", "table", "row", "column", "value"]
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(noted)
 
 
 if __name__ == "__main__":
