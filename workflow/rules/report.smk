@@ -58,7 +58,7 @@ rule write_page:
         "Writing the page of {wildcards.page}"
     shell:
         "python -s {input.script:q} --template {input.template:q} --title {params.title:q}"
-        " {params.option} {input.files:q} --whose {params.whose:q} --output {output:q}"
+        " {params.option} {input.files:q} --whose={params.whose:q} --output {output:q}"
         " > {log:q} 2>&1"
 
 

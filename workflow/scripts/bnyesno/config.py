@@ -260,20 +260,31 @@ def references(
         (
             "a protocol",
             config["protocols"],
-            [f"{cell}/protocol", "control_runs/*/protocol", "figures/*/protocol"]
-            + ["figures/seeds/panels/protocol", "study/parts/*/runs/protocol", "sweep/rows"],
+            [
+                *(f"{cell}/protocol", "control_runs/*/protocol", "figures/*/protocol"),
+                *("figures/seeds/panels/protocol", "study/parts/*/runs/protocol", "sweep/rows"),
+            ],
         ),
         (
             "a variant",
             variants,
-            ["control_runs/evaluation_swap/pairs", "figures/weight_sums/variants"]
-            + ["figures/seeds/panels/variants", "study/parts/*/runs/variant", "sweep/pair"],
+            [
+                "control_runs/evaluation_swap/pairs",
+                "figures/weight_sums/variants",
+                "figures/seeds/panels/variants",
+                "study/parts/*/runs/variant",
+                "sweep/pair",
+            ],
         ),
         (
             "a variant",
             all_variants,
-            [f"{cell}/variant", "control_runs/*/variants", "control_runs/crossed/architectures"]
-            + ["control_runs/crossed/starts_of"],
+            [
+                f"{cell}/variant",
+                "control_runs/*/variants",
+                "control_runs/crossed/architectures",
+                "control_runs/crossed/starts_of",
+            ],
         ),
         ("own or a variant", ["own", *variants], ["study/parts/*/runs/start"]),
         (
