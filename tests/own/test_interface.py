@@ -9,6 +9,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy
 import pytest
 from bnyesno.config import ConfigurationError, check_config
 from bnyesno.interface import read_interface
@@ -171,6 +172,23 @@ def test_data_have_to_be_a_pair(returned):
 def test_inputs_and_targets_have_as_many_rows():
     with pytest.raises(ValueError, match="make_data: found 3 rows of inputs and 2 of targets"):
         interface.check_data("x.py", ([1, 2, 3], [1, 2]))
+
+
+NUMBERS = numpy.zeros((2, 3), dtype="float32")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "said"),
+    [
+        ([1, 2], NUMBERS, "found inputs of list"),
+        (NUMBERS, numpy.array(["a", "b"]), "found targets of <U1"),
+        (NUMBERS.astype(object), NUMBERS, "found inputs of object"),
+    ],
+)
+def test_data_are_numbers(inputs, targets, said):
+    interface.check_data("x.py", (NUMBERS, numpy.arange(2)))
+    with pytest.raises(ValueError, match=f"make_data: {said}, expected an array of numbers"):
+        interface.check_data("x.py", (inputs, targets))
 
 
 def test_rows_have_to_be_among_the_data():

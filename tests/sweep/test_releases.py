@@ -83,6 +83,15 @@ def test_changes_against_the_previous_release(changes, same):
     assert table["difference"].iloc[1] == changes.get("loss", 0.5) - 0.5
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [(float("nan"), float("nan"), True), (0.0, -0.0, False), (0.5, float("nan"), False)],
+)
+def test_losses_are_the_same_when_their_bytes_are(before, after, same):
+    runs = [make_run("a", "plain", before), make_run("b", "plain", after)]
+    assert compare_runs(runs, PAIR, [])["same_val_loss"].iloc[1] is same
+
+
 def test_modes_are_compared_each_with_itself():
     """A release that lacks a mode is passed over."""
     runs = [

@@ -44,8 +44,48 @@ def constants():
     )
 
 
+def parts():
+    """Layers that draw another array than their first, or under another name."""
+    return keras.models.Sequential(
+        [
+            L.Reshape((2, 2), input_shape=(4,)),
+            L.LSTM(4, kernel_initializer="zeros", name="recurrent"),
+            L.Dense(4, kernel_initializer="ones", bias_initializer="normal", name="bias"),
+            L.BatchNormalization(beta_initializer="normal", name="bn"),
+            L.Reshape((2, 2, 1)),
+            L.DepthwiseConv2D(1, name="depthwise"),
+            L.Flatten(),
+            L.Dense(1, kernel_initializer="ones", name="constant"),
+        ]
+    )
+
+
+def nested():
+    """A model within the model; `copy` stands before it."""
+    inner = keras.models.Sequential([L.Dense(3, input_shape=(4,))], name="inner")
+    source = L.Input((4,))
+    return keras.models.Model(source, inner(L.Activation("linear", name="copy")(source)))
+
+
+def subclass():
+    """A model that is no graph of layers."""
+
+    class Own(keras.models.Model):
+        def __init__(self):
+            super().__init__()
+            self.only = L.Dense(2, name="only")
+
+        def call(self, inputs):
+            return self.only(inputs)
+
+    model = Own()
+    model.compile("sgd", "mse")
+    model.train_on_batch(INPUTS, numpy.zeros((6, 2), "float32"))
+    return model
+
+
 found = {}
-for make in (functional, branch, constants):
+for make in (functional, branch, constants, parts, nested, subclass):
     model = make()
     found[make.__name__] = {
         "draws": observe.drawing_layers(model, observe.weights_of(model)),

@@ -119,6 +119,75 @@ class Observes(unittest.TestCase):
         self.assertEqual(again.tobytes(), array.tobytes())
 
 
+class Model:
+    """A model of one layer with one weight, whose loss on any rows is that weight."""
+
+    name = "layer"
+
+    def __init__(self, weight):
+        self.optimizer = None
+        self.weights = [numpy.array(weight, dtype="float32")]
+
+    def get_weights(self):
+        return self.weights
+
+    def set_weights(self, weights):
+        self.weights = weights
+
+    def get_layer(self, name):
+        return self
+
+    def test_on_batch(self, inputs, targets):
+        return float(self.weights[0].sum())
+
+
+class Curves(unittest.TestCase):
+    """One point per epoch, whatever the number of its steps."""
+
+    def curves(self, logs):
+        model = Model([0.0])
+        observer = observe.Observer(None, model)
+        observer.step_losses = [1.0, 2.0, 3.0, 10.0]
+        observer.epoch_steps = [3, 4]
+        observer.epoch_logs = logs
+        observer.epoch_weights = [[numpy.array([5.0])], [numpy.array([7.0])]]
+        settings = {"evaluation_rows": [[0, 1]]}
+        with unittest.mock.patch.object(framework, "forget_losses"):
+            return run.epoch_curves(None, model, [0], [0], settings, observer)
+
+    def test_epochs_of_other_lengths(self):
+        curves = self.curves([{}, {}])
+        self.assertEqual([each["epoch"] for each in curves], [1, 2])
+        self.assertEqual([each["loss"] for each in curves], [2.0, 10.0])
+        self.assertEqual([each["rows"] for each in curves], [{"0:1": 5.0}, {"0:1": 7.0}])
+
+    def test_what_fit_reports_comes_first(self):
+        curves = self.curves([{"loss": 0.5}, {"loss": 0.25}])
+        self.assertEqual([each["loss"] for each in curves], [0.5, 0.25])
+
+
+class Starts(unittest.TestCase):
+    """Initial weights of another run, as far as the shapes match."""
+
+    def given(self, shape):
+        arrays = [{"layer": "other", "shape": shape, "values": [4.0, 5.0]}]
+        return {"drawing_layers": ["other"], "initial_weights": {"arrays": arrays}}
+
+    def test_same_shape(self):
+        model = Model([1.0, 2.0])
+        run.copy_initial_weights(self.given([2]), model, ["layer"])
+        self.assertEqual(model.weights[0].tolist(), [4.0, 5.0])
+
+    def test_another_shape_keeps_its_own(self):
+        model = Model([1.0, 2.0])
+        run.copy_initial_weights(self.given([2, 1]), model, ["layer"])
+        self.assertEqual(model.weights[0].tolist(), [1.0, 2.0])
+
+    def test_a_layer_more_keeps_its_own(self):
+        run.copy_initial_weights(self.given([2]), Model([1.0, 2.0]), ["layer", "more"])
+        run.copy_initial_weights(self.given([2]), Model([1.0, 2.0]), [])
+
+
 class Loads(unittest.TestCase):
     """What is refused before a framework is needed."""
 

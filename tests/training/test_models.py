@@ -43,3 +43,20 @@ def test_what_is_drawn_is_not_told_by_values(observed):
     """A 1 x 1 kernel has one value and is drawn; an identity matrix has several and is not."""
     for found in observed.values():
         assert found["constants"]["draws"] == ["narrow", "single"]
+
+
+def test_every_array_that_is_drawn_counts(observed):
+    for found in observed.values():
+        assert found["parts"]["draws"] == ["recurrent", "bias", "bn", "depthwise"]
+
+
+def test_a_model_within_the_model_is_left_out(observed):
+    for found in observed.values():
+        assert found["nested"]["draws"] == ["inner"]
+        assert found["nested"]["identities"] == {"copy": True}
+
+
+def test_a_model_that_is_no_graph_of_layers_is_observed(observed):
+    for found in observed.values():
+        assert found["subclass"]["draws"] == ["only"]
+        assert found["subclass"]["identities"] == {}

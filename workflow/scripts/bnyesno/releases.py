@@ -8,6 +8,7 @@ from itertools import product
 import pandas
 
 from bnyesno.claims import judge_number
+from bnyesno.compare import equal_losses
 from bnyesno.runs import release_modes
 from bnyesno.tables import COLUMNS, role_of
 
@@ -92,6 +93,11 @@ def mark_equal_pairs(rows, pair):
             row["pair_equal"] = len(found[key]) == 1
 
 
+def equal(first, second):
+    """Tell whether two hashes, or two losses, are the same: a NaN is the same NaN, 0 is not -0."""
+    return equal_losses(first, second) if isinstance(first, float) else first == second
+
+
 def mark_changes(rows):
     """Compare each row with that of the previous release in the same mode."""
     last = {}
@@ -101,7 +107,7 @@ def mark_changes(rows):
         if before is not None:
             row["previous_release"] = before["release"]
             row["difference"] = row["val_loss"] - before["val_loss"]
-            row.update({same: row[name] == before[name] for name, same in COMPARED.items()})
+            row.update({same: equal(row[name], before[name]) for name, same in COMPARED.items()})
         last[key] = row
 
 

@@ -86,7 +86,7 @@ def check_cell(path, module, cell):
 
 
 def check_data(path, data):
-    """Raise ValueError unless make_data returned two arrays with as many rows."""
+    """Raise ValueError unless make_data returned two arrays of numbers with as many rows."""
     if not isinstance(data, tuple) or len(data) != 2:
         raise ValueError("{}: make_data: expected it to return (inputs, targets)".format(path))
     inputs, targets = data
@@ -96,6 +96,14 @@ def check_data(path, data):
                 path, len(inputs), len(targets)
             )
         )
+    for name, array in (("inputs", inputs), ("targets", targets)):
+        found = getattr(array, "dtype", type(array).__name__)
+        if getattr(found, "kind", None) not in tuple("biuf"):
+            raise ValueError(
+                "{}: make_data: found {} of {}, expected an array of numbers".format(
+                    path, name, found
+                )
+            )
 
 
 def check_rows(settings, count):

@@ -155,29 +155,53 @@ def noting_op_seeds():
 
 
 def drawing_layers(model, weights):
-    """Return the names of the layers whose first weight array is drawn at random.
+    """Return the names of the layers of which some weight array is drawn at random.
 
-    `weights` is what `weights_of` gives before training. What is drawn is said by the array's
-    initializer, whose configuration has a seed if it draws. The values cannot say it: a drawn
-    array may hold a single one, and a constant one (an identity matrix) several. They decide only
-    for an array whose initializer the layer does not name.
+    `weights` is what `weights_of` gives before training.
     """
-    first = {layer: array for layer, position, array in weights if position == 0}
+    arrays = {}
+    for name, _, array in weights:
+        arrays.setdefault(name, []).append(array)
     return [
         layer.name
         for layer in model.layers
-        if layer.name in first and draws(layer, first[layer.name])
+        if layer.name in arrays and draws(layer, arrays[layer.name])
     ]
 
 
-def draws(layer, array):
-    """Tell whether a layer's first weight array, given with its values, is drawn at random."""
-    name = layer.weights[0].name.split("/")[-1].split(":")[0]
-    holder = layer if hasattr(layer, name + "_initializer") else getattr(layer, "cell", layer)
-    initializer = getattr(holder, name + "_initializer", None)
-    if hasattr(initializer, "get_config"):
-        return "seed" in initializer.get_config()
-    return bool(array.min() != array.max())
+def draws(layer, arrays):
+    """Tell whether a layer, given with the values of its weights, draws any of them at random.
+
+    The initializers in its configuration say it: those that draw have a seed. The values cannot
+    say it: a drawn array may hold a single one, and a constant one (an identity matrix) several.
+    They decide only where the layer does not describe its initializers.
+    """
+    try:
+        found = list(find_initializers(layer.get_config()))
+    except NotImplementedError:  # a layer of one's own need not have a configuration
+        found = []
+    described = [each["config"] for each in found if isinstance(each, dict)]
+    if any("seed" in config for config in described):
+        return True
+    if found and len(described) == len(found):
+        return False
+    return any(array.size and array.min() != array.max() for array in arrays)
+
+
+def find_initializers(config):
+    """Yield every initializer in a layer's configuration, those of layers within it included."""
+    if isinstance(config, dict):
+        for key, value in config.items():
+            if str(key).endswith("_initializer"):
+                if value is not None:
+                    yield value
+            else:
+                for found in find_initializers(value):
+                    yield found
+    elif isinstance(config, (list, tuple)):
+        for value in config:
+            for found in find_initializers(value):
+                yield found
 
 
 def attribute_seeds(noted, layers):
@@ -208,15 +232,19 @@ def find_identities(keras, model, inputs):
     """Return {layer name: does its output equal its input, bit for bit, on these rows?}.
 
     Each layer is compared with what goes into it, wherever that is made. Left out are layers whose
-    output has another shape than their input, or that have several inputs or outputs.
+    output has another shape than their input, or that have several inputs or outputs, and models
+    within the model, whose tensors belong to a graph of their own. A model that is no graph of
+    layers (a subclass with its own `call`) has none.
     """
     computed = [
         (layer, only_tensor(layer, "output"))
         for layer in model.layers
         if type(layer).__name__ != "InputLayer"  # what is fed, TensorFlow 1 does not fetch
+        and not hasattr(layer, "layers")
     ]
     computed = [(layer, tensor) for layer, tensor in computed if tensor is not None]
-    if len(model.inputs) != 1 or not computed:
+    is_graph = getattr(model, "_is_graph_network", True)
+    if not is_graph or len(model.inputs) != 1 or not computed:
         return {}
     values = keras.models.Model(model.inputs, [tensor for _, tensor in computed]).predict(inputs)
     values = values if isinstance(values, list) else [values]
