@@ -36,6 +36,8 @@ class Variant:
     kernel: float = 0.0  # noise under the portable matrix kernel alone
     repeats: dict = field(default_factory=dict)  # repeat: factor of the loss
     drawn: bool = True  # whether the layer is one that draws
+    again: float = 1.0  # factor of the loss wherever the same is trained again
+    column: bool = False  # the same number of weights, as a column
 
 
 def make_config(folder, rows=(ROWS[1], ROWS[1]), **more):
@@ -59,21 +61,22 @@ def make_config(folder, rows=(ROWS[1], ROWS[1]), **more):
     return config
 
 
-def plant(config, first, second, losses=None):
+def plant(config, first, second, losses=None, controls=False):
     """Write the record of every run that the controls compare; return where they are.
 
-    `losses` are those of published runs, {variant: loss}, instead of what the training gives.
+    `losses` are those of published runs, {variant: loss}, instead of what the training gives; with
+    `controls`, those of all runs.
     """
     variants, jobs = {"first": first, "second": second}, training_jobs(config)
     published = run_files(config, jobs)
     for job, path in zip(jobs, published, strict=True):
         wildcards = SimpleNamespace(environment="toy", api="tf.keras", job=job)
         write(path, json.loads(plan_runs(config, jobs, wildcards)), variants, losses)
-    controls = control_jobs(config)
-    files = control_files(config, controls)
-    for job, path in zip(controls, files, strict=True):
-        plan = plan_controls(config, controls, SimpleNamespace(**job._asdict()))
-        write(path, json.loads(plan), variants)
+    jobs = control_jobs(config)
+    files = control_files(config, jobs)
+    for job, path in zip(jobs, files, strict=True):
+        plan = plan_controls(config, jobs, SimpleNamespace(**job._asdict()))
+        write(path, json.loads(plan), variants, losses if controls else None)
     return Records([*published, *files], seed=3)
 
 
@@ -90,7 +93,8 @@ def write(path, plan, variants, losses=None):
             record = train(variant, run, *donors[:1])
             if losses:
                 record["evaluations"] = dict.fromkeys(record["evaluations"], losses[run["variant"]])
-            factor = variant.repeats.get(repeat, 1.0)
+            again = run["change"] in ("default_threads", "new_process")
+            factor = variant.repeats.get(repeat, 1.0) * (variant.again if again else 1.0)
             record["evaluations"] = {
                 rows: loss * factor for rows, loss in record["evaluations"].items()
             }
@@ -113,6 +117,7 @@ def train(variant, run, donor=None):
             weights = weights + numpy.float32(noise * zlib.crc32(run["change"].encode()))
         steps.append(weights)
     total = float(numpy.sum(weights, dtype=float))
+    shape = [variant.weights, 1] if variant.column else [variant.weights]
     return {
         "format": RECORD_FORMAT,
         "cell": {"seeds": {"graph": 3}},
@@ -121,7 +126,7 @@ def train(variant, run, donor=None):
         "op_level_seeds": {},
         "machine": {"threads": 1, "cpu_instructions": "avx"},
         "initial_weights": {
-            "arrays": [{"layer": "layer", "shape": [variant.weights], "values": steps[0].tolist()}]
+            "arrays": [{"layer": "layer", "shape": shape, "values": steps[0].tolist()}]
         },
         "step_weights_base64": [base64.b64encode(step.tobytes()).decode() for step in steps[1:]],
         "evaluations": {
@@ -132,7 +137,8 @@ def train(variant, run, donor=None):
 
 def start(variant, run, donor=None):
     """Return the initial weights: the donor's, those of explicit seeds, or the variant's own."""
-    given = donor["initial_weights"]["arrays"][0]["values"] if donor else []
+    (array,) = donor["initial_weights"]["arrays"] if donor else [{"shape": [0], "values": []}]
+    given = array["values"] if (len(array["shape"]) == 2) == variant.column else []
     if len(given) == variant.weights and not variant.stubborn:
         return numpy.array(given, dtype="<f4")
     seed = [variant.draws]

@@ -5,7 +5,13 @@ from types import SimpleNamespace
 
 import numpy
 import pytest
-from bnyesno.compare import computation_size, differences, find_causes, first_difference
+from bnyesno.compare import (
+    computation_size,
+    differences,
+    find_causes,
+    first_difference,
+    rounding_limit,
+)
 from bnyesno.tables_on_request import make_tables
 from planted_runs import ROWS, STEPS, Variant, make_config, plant
 
@@ -57,6 +63,7 @@ ONLY_STARTS = {
         "predicts": PREDICTS | {"draws": "equal"},
     },
 }
+OTHER_PROCESSES = "undecided: other threads or processes differ"
 CASES = {
     "nothing differs": (Variant(), Variant(), {}, "no difference"),
     "another computation": (Variant(), Variant(edits={3: LAST_WEIGHT}), {}, "computation"),
@@ -88,10 +95,10 @@ CASES = {
         "computation and draws and evaluation",
     ),
     "another result in every process": (
-        Variant(), Variant(noise=1e-12), {}, "undecided: repeats differ"
+        Variant(), Variant(noise=1e-12), {}, OTHER_PROCESSES
     ),
     "the first is another one in every process": (
-        Variant(noise=1e-12), Variant(), {}, "undecided: repeats differ"
+        Variant(noise=1e-12), Variant(), {}, OTHER_PROCESSES
     ),
     "a start that no control can make equal": (
         Variant(stubborn=True), Variant(draws=1, stubborn=True), {}, "undecided: no equal start"
@@ -100,6 +107,12 @@ CASES = {
         Variant(), Variant(draws=1, stubborn=True), {}, "draws"
     ),
     "weights of another shape": (Variant(), Variant(weights=8), {}, "undecided: no equal start"),
+    "as many weights of another shape": (
+        Variant(), Variant(column=True, draws=1), {}, "undecided: no equal start"
+    ),
+    "as many weights of another shape, equal by chance": (
+        Variant(), Variant(column=True, edits={3: LAST_WEIGHT}), {}, "undecided: no equal start"
+    ),
     "the same start, though no control can set it": (
         Variant(stubborn=True), Variant(stubborn=True, edits={2: LAST_WEIGHT}), {}, "computation"
     ),
@@ -266,6 +279,7 @@ def test_rounding_is_judged_by_what_the_kernel_of_the_processor_contributes(tmp_
         ({1: 1.0, 2: 1.0}, "yes", "draws"),
         ({1: 1.0, 2: 1.001}, "no", "draws"),  # the pair differs by far more
         ({1: 1.0, 2: 100.0}, "no", "undecided: repeats differ"),
+        ({1: 1.0, 2: float("nan")}, "no", "undecided: a loss is no finite number"),
     ],
 )
 def test_repeats_take_part_in_the_verdict(tmp_path, losses, deterministic, causes):
@@ -304,10 +318,46 @@ def test_no_statement_where_the_start_is_not_equal(judge):
     assert "start_of" not in verdict["draws_alone"]
 
 
-def test_other_shapes_are_no_other_draws(judge):
-    _, controls = judge(Variant(), Variant(weights=8))
+def test_no_verdict_where_the_same_trained_again_diverges(tmp_path):
+    """The published runs are finite, and the computation differs by far."""
+    config = make_config(tmp_path)
+    again = Variant(edits={3: LAST_WEIGHT}, again=float("nan"))
+    (verdict,) = make_tables(config, plant(config, Variant(), again))["verdicts"].to_dict("records")
+    assert verdict["causes"] == NO_NUMBER
+
+
+@pytest.mark.parametrize("losses", [(1.0, 1.0 + 2**-22), (13_000.0, 13_000.002)])
+def test_last_digits_are_rounding_whatever_the_size_of_the_loss(tmp_path, losses):
+    """No kernel was measured; the losses differ by two units in the last place."""
+    config = make_config(tmp_path, controls=ONLY_STARTS)
+    planted = {"first": losses[0], "second": losses[1]}
+    records = plant(config, Variant(drawn=False), Variant(drawn=False), planted, controls=True)
+    (verdict,) = make_tables(config, records)["verdicts"].to_dict("records")
+    assert 0 < verdict["computation_size"] < verdict["rounding_limit"]
+    assert verdict["causes"] == "rounding"
+
+
+def test_rounding_adds_up_over_steps():
+    published = SimpleNamespace(first_loss=-1.5, second_loss=1.0)
+    for steps, places in ((1, 2), (4, 4), (100, 20)):
+        assert rounding_limit(0.0, published, steps) == places * 2**-23
+    assert rounding_limit(0.01, published, 100) == 0.02
+
+
+@pytest.mark.parametrize("weights", [6, 8])
+def test_a_kernel_that_is_not_drawn_is_shown(tmp_path, weights):
+    config = make_config(tmp_path, figures={"initial_kernels": {"comparisons": ["pair"]}})
+    records = plant(config, Variant(drawn=False), Variant(drawn=False, weights=weights))
+    table = make_tables(config, records)["initial_kernels"]
+    assert table.groupby("variant")["value"].size().to_dict() == {"first": 6, "second": weights}
+
+
+@pytest.mark.parametrize("other", [Variant(weights=8), Variant(column=True)])
+def test_other_shapes_are_no_other_draws(judge, other):
+    verdict, controls = judge(Variant(), other)
+    assert "the weights have other shapes: compared as far as they match" in verdict["reason"]
     assert controls["initial_weights"]["observed"] == "no statement"
-    assert controls["published"]["observed"] == "differ"
+    assert controls["start_of_first"]["observed"] == "no statement"
 
 
 def test_repeats_are_looked_at_in_both_runs(judge):

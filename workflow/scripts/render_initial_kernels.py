@@ -21,7 +21,10 @@ def draw(config, kernels):
             for side in ("first", "second")
         )
         panel.axline((0, 0), slope=1, color="0.8", linewidth=0.6, zorder=0)
-        panel.plot(first["value"], second["value"], ".", color=figures.MEASURED_COLOUR, ms=3)
+        if len(first) != len(second):
+            panel.annotate("other shapes", (0.5, 0.5), xycoords="axes fraction", ha="center")
+        else:
+            panel.plot(first["value"], second["value"], ".", color=figures.MEASURED_COLOUR, ms=3)
         panel.set_title(f"{figures.split_label(pair['label'])}\n{describe_seeds(first, second)}")
         panel.set_aspect("equal")
         panel.set_xlabel(f"initial weight, {pair['first']['variant']}")

@@ -21,15 +21,29 @@ NO_DIFFERENCE, ROUNDING = "no difference", "rounding"
 HYPOTHESES = ("computation", "draws", "evaluation")
 
 
-def trajectory(record):
-    """Return the weights of the layers that draw, before training and after each step.
+def compared_layers(record):
+    """Return the names of the layers whose weights are compared: those that draw.
 
-    float32 array of shape (steps + 1, number of weights). Layers that draw nothing, as BN,
-    are left out, so that variants with and without them can be compared. If no layer draws, it
-    is all weights.
+    Layers that draw nothing, as BN, are left out, so that variants with and without them can be
+    compared. If no layer draws, it is all layers.
+    """
+    return record["drawing_layers"] or record["layers"]
+
+
+def compared_shapes(record):
+    """Return the shapes of all weight arrays that are compared, in their order."""
+    compared = compared_layers(record)
+    arrays = record["initial_weights"]["arrays"]
+    return [array["shape"] for array in arrays if array["layer"] in compared]
+
+
+def trajectory(record):
+    """Return the weights of the compared layers, before training and after each step.
+
+    float32 array of shape (steps + 1, number of weights).
     """
     arrays = record["initial_weights"]["arrays"]
-    compared = record["drawing_layers"] or record["layers"]
+    compared = compared_layers(record)
     drawing = numpy.concatenate(
         [numpy.full(numpy.prod(array["shape"]), array["layer"] in compared) for array in arrays]
     )
@@ -99,12 +113,19 @@ def compare_trajectories(first, second):
 
 
 def compare_initial_weights(first, second):
-    """Return the columns of controls.csv for the initial weights of two trajectories.
+    """Return the columns of controls.csv for the initial weights of two runs.
 
     Weights of other shapes are no other draws of the same weights: no statement.
     """
-    found = compare_trajectories(first[:1], second[:1])
-    return found if comparable(first, second) else {**found, "observed": NO_STATEMENT}
+    found = compare_trajectories(trajectory(first)[:1], trajectory(second)[:1])
+    if compared_shapes(first) != compared_shapes(second):
+        found["observed"] = NO_STATEMENT
+    return found
+
+
+def start_equally(first, second):
+    """Tell whether two runs started from weights of the same shapes and bits."""
+    return compare_initial_weights(first, second)["observed"] == EQUAL
 
 
 def compare_losses(first, second, rows):
@@ -132,16 +153,15 @@ def observe(config, records, control, comparison):
     """Return the row of controls.csv for a control on a comparison, without predictions."""
     pair = config["comparisons"][comparison]
     runs = [records.find(*run) for run in runs_of(config, control, comparison)]
-    first, second = map(trajectory, runs)
     rows = pair["first"]["rows"]
     observable = control["observable"]
     if observable == "trajectory":
         found = compare_runs(*runs, rows)
         # A control that means to give both the same start says nothing where it did not.
-        if equalizes_start(control) and first[0].tobytes() != second[0].tobytes():
+        if equalizes_start(control) and not start_equally(*runs):
             found["observed"] = NO_STATEMENT
     elif observable == "initial_weights":
-        found = compare_initial_weights(first, second)
+        found = compare_initial_weights(*runs)
     elif observable == "loss_on_same_rows":
         found = compare_losses(*runs, rows)
     else:
@@ -229,6 +249,7 @@ def judge_comparisons(config, controls, records, kernel_differences=()):
             controls[controls["comparison"] == comparison],
             repeat_differences(config, records, entry),
             kernel,
+            count_steps(records, entry),
         )
         for comparison, entry in config["comparisons"].items()
     ]
@@ -251,21 +272,32 @@ def repeat_differences(config, records, entry):
     return found
 
 
-def judge_comparison(comparison, entry, controls, repeated, kernel):
+def count_steps(records, entry):
+    """Return the number of training steps of the longer one of a comparison's two runs."""
+    runs = [records.find(PUBLISHED, entry[side]) for side in ("first", "second")]
+    return max(len(run["step_weights_base64"]) for run in runs)
+
+
+def judge_comparison(comparison, entry, controls, repeated, kernel, steps):
     """Return the row of verdicts.csv for one comparison; `controls` has its rows only.
 
-    `repeated` and `kernel` are as `repeat_differences` and `judge_comparisons` give them.
+    `repeated`, `kernel` and `steps` are as `repeat_differences`, `judge_comparisons` and
+    `count_steps` give them.
     """
     by_name = {row.control: row for row in controls.itertuples()}
     published = by_name[PUBLISHED]
     starts = equal_starts(by_name)
     deterministic = is_deterministic(controls, repeated)
-    spread = max([*repeated, *again_differences(controls, published)], default=0.0)
-    rounding = rounding_limit(kernel, published)
+    spreads = {
+        "repeats": largest(repeated),
+        "other threads or processes": largest(again_differences(controls, published)),
+    }
+    spread = largest(list(spreads.values()))
+    rounding = rounding_limit(kernel, published, steps)
     computation = computation_size(starts)
     # Each of the two runs may be off by the spread.
     causes = find_causes(entry, by_name, computation, max(rounding, 2 * spread))
-    conclusion = conclude(published, starts, spread, causes)
+    conclusion = conclude(published, starts, spreads, causes)
     at_equal_start = max((abs(row.loss_difference) for row in starts), default=None)
     return {
         "comparison": comparison,
@@ -285,8 +317,13 @@ def judge_comparison(comparison, entry, controls, repeated, kernel):
             for name in HYPOTHESES
         },
         "causes": conclusion,
-        "reason": explain(published, starts, at_equal_start),
+        "reason": explain(by_name, starts, at_equal_start),
     }
+
+
+def largest(numbers):
+    """Return the largest of some numbers, 0.0 of none; NaN if one of them is NaN."""
+    return float(numpy.max(numbers, initial=0.0))
 
 
 def equal_starts(by_name):
@@ -297,14 +334,17 @@ def equal_starts(by_name):
     return [by_name[name] for name in names if by_name[name].observed != NO_STATEMENT]
 
 
-def rounding_limit(kernel, published):
+def rounding_limit(kernel, published, steps):
     """Return how far two runs of the same computation may differ in their loss by rounding.
 
-    Each of them may be off by what the matrix kernel contributes (`kernel`), so twice that, and at
-    least one unit in the last place of a float32 loss, which every release reports.
+    Each of them may be off by what the matrix kernel contributes (`kernel`), so twice that. It is
+    measured only where `processor.csv` is asked for, so at least by one unit in the last place of
+    a float32 loss per step: independent roundings of n steps add up as a random walk does, to the
+    square root of n (Higham and Mary, 2019, doi:10.1137/18M1226312).
     """
     loss = max(abs(published.first_loss), abs(published.second_loss))
-    return max(2 * kernel, float(numpy.spacing(numpy.float32(loss))))
+    last_place = float(numpy.spacing(numpy.float32(loss)))
+    return 2 * max(kernel, last_place * steps**0.5)
 
 
 def computation_size(starts):
@@ -313,14 +353,23 @@ def computation_size(starts):
     return max((size for size in sizes if not pandas.isna(size)), default=None)
 
 
-def conclude(published, starts, spread, causes):
-    """Return the causes of a difference as text, or why none can be named."""
+def conclude(published, starts, spreads, causes):
+    """Return the causes of a difference as text, or why none can be named.
+
+    `spreads` says how far each kind of training the same again moved the loss of one run.
+    """
     losses = [published.first_loss, published.second_loss]
     losses += [loss for row in starts for loss in (row.first_loss, row.second_loss)]
-    if not numpy.isfinite(losses).all():
+    if not numpy.isfinite([*losses, *spreads.values()]).all():
         return "undecided: a loss is no finite number"
-    if spread and abs(published.loss_difference) <= 2 * spread:
-        return "undecided: repeats differ"
+    # Each of the two runs may be off by the spread.
+    found = [
+        name
+        for name, spread in spreads.items()
+        if spread and abs(published.loss_difference) <= 2 * spread
+    ]
+    if found:
+        return f"undecided: {' and '.join(found)} differ"
     if equal_losses(*losses[:2]):
         return NO_DIFFERENCE  # in the result; `reason` says whether the weights differ on the way
     if not starts:
@@ -373,9 +422,12 @@ def again_differences(controls, published):
     ]
 
 
-def explain(published, starts, at_equal_start):
+def explain(by_name, starts, at_equal_start):
     """Return one line on the published pair and the pair from equal initial weights."""
+    published = by_name[PUBLISHED]
     line = f"as published the losses differ by {abs(published.loss_difference):.3g}"
+    if by_name["initial_weights"].observed == NO_STATEMENT:
+        return f"{line}; the weights have other shapes: compared as far as they match, by the loss"
     if not starts:
         return f"{line}; no control made the initial weights equal"
     differ = [row for row in starts if row.observed == DIFFER]

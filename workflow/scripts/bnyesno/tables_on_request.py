@@ -9,6 +9,7 @@ import numpy
 from bnyesno.compare import (
     compare_controls,
     compare_trajectories,
+    compared_layers,
     differences,
     first_difference,
     judge_comparisons,
@@ -231,8 +232,10 @@ def tabulate_initial_kernels(config, records):
         for side in ("first", "second"):
             cell = config["comparisons"][comparison][side]
             record = records.find(PUBLISHED, cell)
-            layer = record["drawing_layers"][-1]
-            kernel = next(a for a in record["initial_weights"]["arrays"] if a["layer"] == layer)
+            layers = compared_layers(record)
+            arrays = record["initial_weights"]["arrays"]
+            layer = [array["layer"] for array in arrays if array["layer"] in layers][-1]
+            kernel = next(array for array in arrays if array["layer"] == layer)
             seeds = record["op_level_seeds"].get(layer, {})
             rows += [
                 {
