@@ -337,6 +337,19 @@ def test_last_digits_are_rounding_whatever_the_size_of_the_loss(tmp_path, losses
     assert verdict["causes"] == "rounding"
 
 
+def test_the_computation_has_a_size_and_one_relative_to_the_loss(judge):
+    verdict, _ = judge(Variant(), Variant(edits={3: LAST_WEIGHT}, evaluation=10.0))
+    losses = [abs(verdict["first_loss"]), abs(verdict["second_loss"])]
+    assert verdict["computation_size"] == losses[1] - losses[0] > 9
+    assert verdict["relative_size"] == verdict["computation_size"] / losses[1] < 1
+
+
+def test_a_loss_of_zero_has_no_relative_size(tmp_path):
+    config = make_config(tmp_path)
+    records = plant(config, Variant(), Variant(), losses={"first": 0.0, "second": 0.0})
+    assert make_tables(config, records)["verdicts"]["relative_size"].isna().all()
+
+
 def test_rounding_adds_up_over_steps():
     published = SimpleNamespace(first_loss=-1.5, second_loss=1.0)
     for steps, places in ((1, 2), (4, 4), (100, 20)):

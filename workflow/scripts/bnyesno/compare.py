@@ -307,6 +307,7 @@ def judge_comparison(comparison, entry, controls, repeated, kernel, steps):
         "difference": published.loss_difference,
         "difference_at_equal_start": at_equal_start,
         "computation_size": computation,
+        "relative_size": relative_size(computation, published),
         "rounding_limit": rounding,
         "repeat_spread": spread,
         "deterministic": deterministic,
@@ -351,6 +352,12 @@ def computation_size(starts):
     """Return the largest difference in loss, on the same rows, from equal initial weights."""
     sizes = [abs(row.same_rows_difference) for row in starts]
     return max((size for size in sizes if not pandas.isna(size)), default=None)
+
+
+def relative_size(computation, published):
+    """Return the size of the computation's part relative to the larger of the two losses."""
+    loss = max(abs(published.first_loss), abs(published.second_loss))
+    return None if computation is None or loss == 0 else computation / loss
 
 
 def conclude(published, starts, spreads, causes):
