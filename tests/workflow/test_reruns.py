@@ -10,7 +10,8 @@ import sys
 from collections import defaultdict
 
 import pytest
-from repository import ROOT, copy_repository, list_jobs, read_yaml, write_yaml
+from bnyesno.runs import chunk_files, study_parts, study_trainings
+from repository import ROOT, copy_repository, copy_results, list_jobs, read_yaml, write_yaml
 
 EVERYTHING = [
     *("all", "study", "sweep", "report", "set_paper", "validate_crate"),
@@ -103,3 +104,22 @@ def test_a_resample_is_of_the_effects_alone(changed):
         config["study"]["bootstrap"]["resamples"] += 1
 
     assert changed(resample) == {"collect_study.py"}
+
+
+def test_claims_take_the_effects_of_the_study_from_this_run_only(tmp_path):
+    """The committed table is of another run; the first `make study` judges its own at once."""
+    folder = copy_results(copy_repository(tmp_path / "copy"))
+    effects = "results/tables/sensitivity_effects.csv"
+    assert (folder / effects).is_file()
+
+    def taken(target):
+        judging = [job for job in list_jobs(folder, target) if job["rule"] == "judge_claims"]
+        return [(effects in job["input"], effects in job["shell"]) for job in judging]
+
+    assert taken("all") == [(False, False)]
+    assert taken("study") == [(True, True)]
+    config = read_yaml(folder / "config.yaml")
+    for chunk in chunk_files(config, **study_trainings(config, study_parts(config)[1])):
+        (folder / chunk).parent.mkdir(parents=True, exist_ok=True)
+        (folder / chunk).touch()
+    assert taken("all") == [(True, True)]

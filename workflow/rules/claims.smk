@@ -5,30 +5,17 @@ In:  claims.yaml, results/tables/{runs,layers}.csv and the tables of the control
 Out: results/tables/claims.csv: every claim; one whose table is not made says what makes it
 """
 
-# The committed table of effects is another run's: only with the chunks behind it, it is this one's.
-STUDY_CHUNKS = (
-    chunk_files(config, **study_trainings(config, study_parts(config)[1]))
-    if "study" in config
-    else []
-)
-STUDY_IS_PART = STUDY_CHUNKS and (
-    "study" in getattr(workflow.dag_settings, "targets", ())  # None while linting
-    or all(Path(chunk).is_file() for chunk in STUDY_CHUNKS)
-)
-
 
 rule judge_claims:
     input:
         script="workflow/scripts/judge_claims.py",
         code=code_of("workflow/scripts/judge_claims.py"),
         claims=config["claims"],
-        tables=[
-            f"{RESULTS}/tables/{table}.csv"
-            for table in [
-                *["runs", "layers", *control_tables(config)],
-                *(["sensitivity_effects"] if STUDY_IS_PART else []),
-            ]
-        ],
+        tables=expand(
+            f"{RESULTS}/tables/{{table}}.csv", table=["runs", "layers", *control_tables(config)]
+        ),
+        # The targets are known when the jobs are planned, not while the rules are read.
+        effects=lambda _: effects_of_this_run(config, workflow.dag_settings.targets),
     output:
         f"{RESULTS}/tables/claims.csv",
     log:
@@ -47,4 +34,4 @@ rule judge_claims:
         "Judging the claims of the page"
     shell:
         "python -s {input.script:q} --claims {input.claims:q} --tables {input.tables:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        " {input.effects:q} --output {output:q} > {log:q} 2>&1"

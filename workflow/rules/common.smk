@@ -29,6 +29,7 @@ from bnyesno.runs import (
     CHUNK_FILE,
     RUN_FILE,
     chunk_files,
+    effects_of_this_run,
     grow,
     plan_chunk,
     plan_probe,

@@ -7,6 +7,7 @@ compare_with_stock.py take it; a job whose plan has changed runs again.
 import json
 from collections.abc import Iterable, Sequence
 from itertools import product
+from pathlib import Path
 
 PUBLISHED = "published"  # the change of a run in which nothing is changed
 # What a job writes, below the folder of the results.
@@ -154,6 +155,18 @@ def chunk_files(config: dict, part: list[str], environment: list[str]) -> list[s
         for settings in [config["study"]["parts"][part]]
         for chunk in in_chunks(range(settings["seeds"]), settings["chunk"])
     ]
+
+
+def effects_of_this_run(config: dict, targets: Iterable[str]) -> list[str]:
+    """Return the effects of the whole study, if these targets make them or an earlier run here has.
+
+    The table in the repository is of another run: only the chunks behind the table tell.
+    """
+    others = study_parts(config)[1] if "study" in config else []
+    chunks = chunk_files(config, **study_trainings(config, others)) if others else []
+    if chunks and ("study" in targets or all(Path(chunk).is_file() for chunk in chunks)):
+        return [f"{config['results']}/tables/sensitivity_effects.csv"]
+    return []
 
 
 def plan_chunk(config: dict, wildcards) -> str:
