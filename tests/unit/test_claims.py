@@ -340,6 +340,32 @@ def test_cause_is(causes, expected):
     assert (row["verdict"], row["reason"], row["cells"]) == (expected, "because", "pair")
 
 
+def test_what_differs_as_published_can_be_shown():
+    losses = {"comparison": "pair", "first_loss": 0.5, "second_loss": 0.25}
+    rows = [
+        losses | {"control": "published", "observed": "differ"},
+        losses | {"control": "switch", "observed": "equal"},
+    ]
+    row = decide_by("controls", rows, test="cannot_be_shown", comparison="pair", control="switch")
+    assert row["verdict"] == REFUTED
+
+
+def test_the_lower_of_two_runs_from_one_start_counts():
+    subject = {"environment": "e", "architecture": "bn", "rows": "90:100", "start_sha256": "a"}
+    rows = [subject | {"difference": difference} for difference in (0.1, -0.2)]
+    about = {name: value for name, value in subject.items() if name != "start_sha256"}
+    row = decide_by("crossed", rows, test="never_lower_from_same_start", **about)
+    assert (row["verdict"], row["measured"]) == (REFUTED, "lower from 1 of 1")
+
+
+def test_every_cell_has_to_have_the_layer():
+    without = make_record(variant="bn", layers=["dense"])
+    cells = [cell("plain"), cell("bn")]
+    row = decide("layers_are_identities", cells, [make_record(), without], layer="activation")
+    assert row["verdict"] == NOT_TESTED
+    assert row["reason"].endswith("/bn/question/3/90:100, layer activation")
+
+
 @pytest.mark.parametrize("silent", ["published", "switch"])
 def test_a_control_without_a_statement_shows_nothing(silent):
     losses = {"comparison": "pair", "first_loss": 0.5, "second_loss": 0.25}

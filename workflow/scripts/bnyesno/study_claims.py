@@ -207,7 +207,9 @@ def some_setting_helps(claim, tables):
         f"{best['training_rows']} rows, BN momentum {best['bn_momentum']:g}: {show(best)}; "
         f"already as on the page {show(page)}{lost}; {together(chosen)}; {LIMIT}"
     )
-    return measured, REPRODUCED if len(helps) else REFUTED, reason
+    if len(helps):
+        return measured, REPRODUCED, reason
+    return measured, REFUTED if len(hurts) == len(chosen) and not lost else NOT_REPRODUCED, reason
 
 
 TESTS = {
