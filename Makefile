@@ -2,8 +2,6 @@
 # make claim       NAME=one of claims.yaml: trains what it rests on, and prints its verdict
 # make sweep       the same cells in further releases, from 1.13 to the current one
 # make study       what makes BN help: thousands of seeds, settings, activations (docs/study.md)
-# make diagnose    FIRST=a.py SECOND=b.py IN=environment, or SCRIPT=a.py IN="one other": why two
-#                  results differ, and how much each cause contributes (docs/diagnose.md)
 # make figures     every figure again from the tables, nothing trained; NAME=one of them
 # make check       what differs from the committed tables, and whether that is within the spread
 # make report      results/ as one HTML file that needs no network: results/report.html
@@ -28,7 +26,7 @@ quietly = @mkdir -p results/logs && $(driver) snakemake $(1) \
 # These targets and options of it, in their environments.
 build = $(call quietly,--use-conda --cores $(cores) $(1))
 
-.PHONY: reproduce claim sweep study diagnose figures check report paper docs crate sbom audit \
+.PHONY: reproduce claim sweep study figures check report paper docs crate sbom audit \
 	commands test benchmark setup lock clean-envs
 
 # Forced is only the end, which prints the claims, with nothing else to do, too.
@@ -45,12 +43,6 @@ sweep: setup
 
 study: setup
 	@$(driver) snakemake --use-conda --cores $(cores) study
-
-# Files are named from the folder in which make was called: make -C CLONE diagnose ...
-diagnose: setup
-	@$(driver) cd "$(PWD)" && python "$(CURDIR)/workflow/diagnose/diagnose.py" \
-		$(foreach option,FIRST SECOND SCRIPT IN ARGS METRIC REPEATS LIMIT OUT,$(if $($(option)),\
-		--$(option) "$($(option))"))
 
 figures: setup
 	@$(driver) snakemake --use-conda --cores $(cores) --allowed-rules render_figure \
