@@ -112,9 +112,14 @@ def test_what_builds_source_packages_is_packed_from_its_pinned_wheel(tmp_path):
         for pin in pins:
             machine_channel.pack_pinned(pin, folder / "noarch")
         machine_channel.write_index(folder)
-        builds.append(sorted(path.name for path in (folder / "noarch").glob("*.conda")))
-    assert [name.rpartition("-")[0] for name in builds[0]] == ["setuptools-68.0.0", "wheel-0.42.0"]
+        builds.append({path.name: path.read_bytes() for path in folder.glob("noarch/*.conda")})
+    names = sorted(name.rpartition("-")[0] for name in builds[0])
+    assert names == ["setuptools-68.0.0", "wheel-0.42.0"]
     assert builds[0] == builds[1]
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("noarch/*.conda")}
+    for pin in pins:
+        machine_channel.pack_pinned(pin, folder / "noarch")  # once is enough
+    assert before == {path: path.stat().st_mtime_ns for path in folder.glob("noarch/*.conda")}
 
 
 def test_python_of_debian_is_packed_too(tmp_path, conda, write_env, pin):

@@ -135,6 +135,10 @@ def test_real_conda_that_reaches_conda_forge_is_used_as_it_is(
     assert conda_on_path(ready_clone, path_with(conda.parent), tmp_path) == (str(conda), "")
     assert not (ready_clone / ".driver/channel").exists()
     assert not (ready_clone / ".driver/condarc").exists()
+    # What else decides about conda's packages and its pip, whatever the user has set.
+    exported = (ready_clone / ".driver/conda.sh").read_text()
+    for setting in ("CONDA_CHANNEL_PRIORITY=strict", "PIP_USER=0", "PIP_REQUIRE_VIRTUALENV=0"):
+        assert f"export {setting}\n" in exported
 
     again = set_up(ready_clone, PATH=path)
     assert again.stdout == f"{line}\n"

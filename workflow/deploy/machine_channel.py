@@ -152,6 +152,8 @@ def pack_pip(python: dict, folder: Path) -> None:
 def pack_pinned(pin: str, folder: Path) -> None:
     """Pack a wheel of pure Python, given as `NAME==VERSION --hash=...`, for every Python."""
     name, version = pin.split()[0].split("==")
+    if list(folder.glob(f"{name}-{version}-*.conda")):
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         stage = Path(temporary, "stage")
@@ -169,6 +171,8 @@ def pack_pinned(pin: str, folder: Path) -> None:
             record = (information / "RECORD").read_text().splitlines(keepends=True)
             kept = [line for line in record if not line.startswith(("bin/", "../"))]
             (information / "RECORD").write_text("".join(kept))
+        for path in files(stage):
+            os.utime(path, (0, 0))  # the same bytes whenever it is packed
         index = {"name": name, "version": version, "depends": ["python"], "noarch": "python"}
         write_package(stage, folder, index)
 
@@ -199,9 +203,9 @@ def write_package(stage: Path, folder: Path, index: dict, placeholder: str = "")
     stem = f"{index['name']}-{index['version']}-{build}"
     partial = folder / f".{stem}.partial"
     with zipfile.ZipFile(partial, "w") as archive:
-        archive.writestr("metadata.json", '{"conda_pkg_format_version": 2}')
-        archive.writestr(f"pkg-{stem}.tar.zst", compress(stage))
-        archive.writestr(f"info-{stem}.tar.zst", compress_texts(texts))
+        archive.writestr(zipfile.ZipInfo("metadata.json"), '{"conda_pkg_format_version": 2}')
+        archive.writestr(zipfile.ZipInfo(f"pkg-{stem}.tar.zst"), compress(stage))
+        archive.writestr(zipfile.ZipInfo(f"info-{stem}.tar.zst"), compress_texts(texts))
     partial.rename(folder / f"{stem}.conda")
 
 
