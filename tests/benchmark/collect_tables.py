@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path += [str(ROOT / "tests/unit"), str(ROOT / "workflow/scripts")]
+sys.path += [str(ROOT / "tests"), str(ROOT / "workflow/scripts")]
 
 from planted import make_record  # noqa: E402
 
