@@ -18,7 +18,6 @@ WITHIN = "within 0.001"
 NOT_REPRODUCED = "not reproduced"
 REFUTED = "refuted"
 NOT_TESTED = "not tested yet"
-VERDICTS = (REPRODUCED, WITHIN, NOT_REPRODUCED, REFUTED, NOT_TESTED)
 
 # Means of repeats differ at this level of an exact permutation test; both sides are counted.
 PERMUTATION_LEVEL = 0.05

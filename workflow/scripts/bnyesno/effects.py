@@ -132,7 +132,6 @@ class Statistics:
                 row["low_of_family"] = row["mean_difference"] - half
                 row["high_of_family"] = row["mean_difference"] + half
                 row["family"], row["family_confidence"] = len(family), confidence
-        return rows
 
 
 def cells_of(table):

@@ -9,6 +9,7 @@ from bnyesno.training import study
 ENGINE = Path(__file__).resolve().parent / "training/engine.py"
 PAGE = "workflow/experiments/autoencoder.py"
 NAMES = {"BatchNormalization": "bn", "Activation": "activation"}
+ARGUMENTS = {"BatchNormalization": {}, "Activation": {"activation": "linear"}}
 Mistake = tuple[str, object, str]
 
 
@@ -65,11 +66,8 @@ def variant_mistakes(name: str, variant: dict, trained: dict) -> Iterator[Mistak
 
 def named(layer: str | dict) -> str:
     """Return what the engine calls a layer; a layer that it does not know, as it stands."""
-    if isinstance(layer, str):
-        return NAMES.get(layer, layer) if layer == "BatchNormalization" else layer
-    ((name, arguments),) = layer.items()
-    known = {"Activation": {"activation": "linear"}, "BatchNormalization": {}}
-    return NAMES[name] if known.get(name) == arguments else str(layer)
+    name, arguments = (layer, {}) if isinstance(layer, str) else next(iter(layer.items()))
+    return NAMES[name] if ARGUMENTS.get(name) == arguments else str(layer)
 
 
 def part_mistakes(config: dict, key: str, part: dict) -> Iterator[Mistake]:
