@@ -34,7 +34,7 @@ reproduce: setup
 	@$(driver) snakemake --use-conda --cores $(cores) --forcerun all
 
 claim: setup
-	@$(driver) configuration="$$(python workflow/scripts/write_claim_config.py '$(NAME)')" && \
+	@$(driver) configuration="$$(python -s workflow plan.write_claim_config '$(NAME)')" && \
 	tables="$$(dirname "$$configuration")/tables" && \
 	snakemake --use-conda --cores $(cores) --configfile "$$configuration" -- "$$tables/claims.csv"
 
@@ -49,7 +49,7 @@ figures: setup
 		--forcerun render_figure -- $$(git ls-files 'results/figures/$(or $(NAME),*).*')
 
 check: setup
-	@$(driver) python workflow/scripts/check_results.py || [ $$? -eq 1 ]
+	@$(driver) python -s workflow judge.check_results || [ $$? -eq 1 ]
 
 # These three show the tables and figures that there are; nothing is trained.
 report: setup
@@ -78,22 +78,22 @@ sbom: setup
 
 audit: setup
 	$(call build,--forcerun audit_locks -- audit_locks)
-	@$(driver) python workflow/scripts/audit_locks.py --show results/provenance/audit.json
+	@$(driver) python -s workflow publish.audit_locks --show results/provenance/audit.json
 
 test: setup
 	@$(driver) python -m pytest --numprocesses 2 --dist loadfile
 
 benchmark: setup
-	@$(driver) python tests/benchmark/set_up_and_run.py $(options)
+	@$(driver) python benchmarks/set_up_and_run.py $(options)
 
 setup:
 	@sh workflow/deploy/setup.sh
 
 commands: setup
-	@$(driver) for claim in $$(python workflow/scripts/list_commands.py --trained-alone); do \
+	@$(driver) for claim in $$(python -s workflow publish.list_commands --trained-alone); do \
 		$(MAKE) --no-print-directory claim "NAME=$$claim" || exit; \
 	done
-	@$(driver) python workflow/scripts/list_commands.py
+	@$(driver) python -s workflow publish.list_commands
 
 lock: setup
 	@$(driver) python workflow/deploy/lock.py $(NAME) $(if $(UPGRADE),--upgrade)

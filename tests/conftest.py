@@ -2,9 +2,12 @@
 
 import copy
 import fcntl
+import os
+import subprocess
 
 import pytest
 from repository import ROOT, read_yaml, run_driver
+from waiting import HANGS
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +35,20 @@ def framework_pythons():
         file.removeprefix("envs/").removesuffix(".yaml"): ROOT / location / "bin/python"
         for file, _, location in rows
     }
+
+
+@pytest.fixture(scope="session")
+def in_environment(framework_pythons):
+    """Run an environment's interpreter: in_environment(name, *arguments) -> finished process."""
+
+    def in_environment(environment, *arguments):
+        return subprocess.run(
+            [framework_pythons[environment], "-s", *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONWARNINGS": "ignore"},
+            timeout=HANGS,
+        )
+
+    return in_environment

@@ -5,10 +5,10 @@ from itertools import product
 
 import numpy
 import pandas
-from bnyesno.releases import compare_runs
-from bnyesno.runs import PUBLISHED, release_modes
-from bnyesno.tables import COLUMNS, ROWS
-from bnyesno.training.run import RECORD_FORMAT
+from judge.releases import compare_runs
+from judge.tables import COLUMNS, ROWS
+from plan.runs import PUBLISHED, release_modes
+from train.run import RECORD_FORMAT
 
 KERNELS = {"dense": "a" * 64, "dense_1": "b" * 64}
 

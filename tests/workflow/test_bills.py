@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from bnyesno.locks import read_requirements
+from publish.locks import read_requirements
 from repository import ROOT, copy_repository, run_make
 
 pytestmark = pytest.mark.slow

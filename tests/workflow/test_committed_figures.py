@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from bnyesno.tables import read_table, write_table
+from judge.tables import read_table, write_table
 from repository import ROOT, clone_repository, run_driver
 from waiting import HANGS
 
@@ -73,8 +73,7 @@ def test_check_says_by_its_status_how_far_a_run_is(clone, api, status, message):
     if api:
         table.loc[table["api"].eq(api).idxmax(), "val_loss"] += 1e-6
         write_table(table, path)
-    script = clone / "workflow/scripts/check_results.py"
-    done = run_driver("python", script, cwd=clone)
+    done = run_driver("python", "-s", "workflow", "judge.check_results", cwd=clone)
     path.write_bytes(committed)
     assert done.returncode == status, done.stdout
     assert message in done.stdout

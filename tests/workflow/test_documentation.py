@@ -5,7 +5,7 @@ import re
 
 import pytest
 import yaml
-from bnyesno.tables import COLUMNS, read_table
+from judge.tables import COLUMNS, read_table
 from repository import ROOT, copy_repository, copy_results, read_yaml, run_driver, run_make
 
 LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")

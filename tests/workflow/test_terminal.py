@@ -63,7 +63,7 @@ def test_terminal_says_what_failed_and_how_to_go_on(finished):
     assert status != 0
     assert "] train_runs failed" in output
     end = output[output.index("The end of results/logs/train_runs/") :]
-    assert "  train.py: layer 'Dens': this release" in end
+    assert "  train.job: layer 'Dens': this release" in end
     assert re.search(r"To go on:\n  snakemake --use-conda .* results/tables/runs\.csv\n", end)
 
 

@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
-from bnyesno.records import Records
-from bnyesno.tables import cell_of, read_table
+from judge.records import Records
+from judge.tables import cell_of, read_table
 from repository import read_yaml
 
 pytestmark = pytest.mark.slow
@@ -178,17 +178,25 @@ def test_other_epochs_train_everything_again(finished):
 @pytest.mark.parametrize(
     ("module", "again", "not_again"),
     [
-        ("compare.py", "Comparing the controls, bit for bit", "Collecting the records into tables"),
-        ("claims.py", "Judging the claims of the page", "Comparing the controls, bit for bit"),
         (
-            "training/observe.py",
+            "judge/compare.py",
+            "Comparing the controls, bit for bit",
+            "Collecting the records into tables",
+        ),
+        (
+            "judge/claims.py",
+            "Judging the claims of the page",
+            "Comparing the controls, bit for bit",
+        ),
+        (
+            "train/observe.py",
             "Training variants1-seed3 in tf1.14-keras2.2.4 with tf.keras",
             None,
         ),
     ],
 )
 def test_an_edited_module_runs_again_what_imports_it(finished, module, again, not_again):
-    with (finished.folder / "workflow/scripts/bnyesno" / module).open("a") as stream:
+    with (finished.folder / "workflow" / module).open("a") as stream:
         stream.write("# edited\n")
     planned = finished.planned()
     assert again in planned
@@ -254,9 +262,9 @@ def test_failed_training_names_its_log_and_leaves_no_record(finished):
     assert done.returncode != 0
     assert "results/logs/train_runs/" in done.stdout
     end = done.stdout[done.stdout.index("failed. The end of results/logs/train_runs/") :]
-    assert "train.py: layer 'Dens': this release" in end
+    assert "train.job: layer 'Dens': this release" in end
     assert end.index("To go on:") < end.index("snakemake --use-conda --conda-prefix ")
     assert "\033" not in done.stdout  # no terminal, no colours
     logs = (finished.folder / "results/logs/train_runs").rglob("*.log")
-    assert any("train.py: layer 'Dens': this release" in log.read_text() for log in logs)
+    assert any("train.job: layer 'Dens': this release" in log.read_text() for log in logs)
     assert not records_of(finished.files(), "/runs/")

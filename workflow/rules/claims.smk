@@ -8,8 +8,8 @@ Out: results/tables/claims.csv: every claim; one whose table is not made says wh
 
 rule judge_claims:
     input:
-        script="workflow/scripts/judge_claims.py",
-        code=code_of("workflow/scripts/judge_claims.py"),
+        program=PROGRAM,
+        code=code_of("judge.judge_claims"),
         claims=config["claims"],
         tables=expand(
             f"{RESULTS}/tables/{{table}}.csv", table=["runs", "layers", *control_tables(config)]
@@ -33,5 +33,6 @@ rule judge_claims:
     message:
         "Judging the claims of the page"
     shell:
-        "python -s {input.script:q} --claims {input.claims:q} --tables {input.tables:q}"
+        "python -s {input.program:q} judge.judge_claims"
+        " --claims {input.claims:q} --tables {input.tables:q}"
         " {input.effects:q} --output {output:q} > {log:q} 2>&1"

@@ -10,10 +10,16 @@ from functools import partial
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, "workflow/scripts")
+sys.path.insert(0, "workflow")
 
-from bnyesno.config import ConfigurationError, check_config, load_claims, restore_numbers
-from bnyesno.controls import (
+from plan.configuration import (
+    ConfigurationError,
+    check_config,
+    load_claims,
+    read_schema,
+    restore_numbers,
+)
+from plan.controls import (
     CONTROL_FILE,
     control_files,
     control_jobs,
@@ -22,10 +28,10 @@ from bnyesno.controls import (
     plan_controls,
     published_files,
 )
-from bnyesno.dependencies import code_of, settings
-from bnyesno.progress import follow, wants_colour
-from bnyesno.report import list_benchmarks, list_rules
-from bnyesno.runs import (
+from plan.dependencies import code_of, settings
+from publish.progress import follow, wants_colour
+from publish.report import list_benchmarks, list_rules
+from plan.runs import (
     CHUNK_FILE,
     RUN_FILE,
     chunk_files,
@@ -42,7 +48,7 @@ from bnyesno.runs import (
     study_trainings,
     training_jobs,
 )
-from bnyesno.summary import summarize
+from publish.summary import summarize
 
 restore_numbers(config)
 try:
@@ -53,6 +59,7 @@ except ConfigurationError as error:
     raise WorkflowError(str(error)) from None
 
 
+PROGRAM = "workflow/__main__.py"  # starts a module: its name comes next on the command line
 RESULTS = config["results"]  # the folder that everything is written to
 MERGED_CONFIG = f"{RESULTS}/provenance/config.yaml"
 ENVIRONMENTS = config["environments"]

@@ -10,8 +10,8 @@ CONTROL_JOBS = control_jobs(config)
 
 use rule train_runs as train_controls with:
     input:
-        script="workflow/scripts/train.py",
-        code=code_of("workflow/scripts/train.py"),
+        program=PROGRAM,
+        code=code_of("train.job"),
         experiment=config["experiment"]["module"],
         files=config["experiment"].get("files", []),
         donors=partial(donor_files, config, CONTROL_JOBS),
@@ -35,8 +35,8 @@ use rule train_runs as train_controls with:
 
 rule compare_controls:
     input:
-        script="workflow/scripts/compare_controls.py",
-        code=code_of("workflow/scripts/compare_controls.py"),
+        program=PROGRAM,
+        code=code_of("judge.compare_controls"),
         published=published_files(config),
         controlled=control_files(config, CONTROL_JOBS),
     output:
@@ -67,6 +67,6 @@ rule compare_controls:
     message:
         "Comparing the controls, bit for bit"
     shell:
-        "python -s {input.script:q} --config <(printf %s {params.config:q})"
+        "python -s {input.program:q} judge.compare_controls --config <(printf %s {params.config:q})"
         " --records @<(printf '%s\\n' {input.published:q} {input.controlled:q})"
         " --output-folder {params.folder:q} > {log:q} 2>&1"

@@ -9,7 +9,7 @@ rule build_documentation:
     input:
         pages=sorted(map(str, Path("docs").rglob("*.*"))),
         settings=["mkdocs.yml", "pyproject.toml", "CHANGELOG.md", "config.yaml"],
-        code=["workflow/docs/hooks.py", *code_of("workflow/docs/hooks.py")],
+        code=code_of("publish.documentation"),
         schema="workflow/schemas/config.schema.yaml",
     output:
         f"{RESULTS}/site/index.html",
@@ -30,5 +30,5 @@ rule build_documentation:
     message:
         "Building the documentation"
     shell:
-        "PYTHONPATH=workflow/scripts WORKFLOW_RULES={params.rules:q} python -s -m mkdocs build"
+        "PYTHONPATH=workflow WORKFLOW_RULES={params.rules:q} python -s -m mkdocs build"
         " --strict --site-dir {params.folder:q} > {log:q} 2>&1"

@@ -36,7 +36,8 @@ rule write_config:
 
 rule list_packages:
     input:
-        script="workflow/scripts/list_packages.py",
+        program=PROGRAM,
+        code=code_of("publish.list_packages"),
         environment_file=lookup(dpath="{environment}", within=ALL_ENVIRONMENT_FILES),
     output:
         PACKAGE_LIST,
@@ -54,5 +55,6 @@ rule list_packages:
     message:
         "Listing the packages of {wildcards.environment}"
     shell:
-        "python -s {input.script:q} --environment-file {input.environment_file:q}"
+        "python -s {input.program:q} publish.list_packages"
+        " --environment-file {input.environment_file:q}"
         " --output {output:q} > {log:q} 2>&1"

@@ -4,25 +4,7 @@ In:  config.yaml (figures, labels), results/tables/*.csv
 Out: results/figures/{figure}.{svg,pdf,png}, for each figure below
 """
 
-# Figure -> the tables that it is drawn from. The default run draws those that the configuration
-# lists; the others belong to the targets `study` and `sweep`.
-FIGURES = {
-    "weight_sums": ["steps"],
-    "val_loss": ["epochs"],
-    "published_and_measured": ["claims"],
-    "initial_kernels": ["initial_kernels"],
-    "trajectories": ["trajectories"],
-    "seeds": ["percentiles", "study_cells", "yardsticks"],
-    "bn_effect": ["sensitivity_effects"],
-    "activation_pairs": ["sensitivity_cells", "sensitivity_effects"],
-    "releases": ["releases"],
-}
-# What a figure is told of the configuration besides its own entry and the labels.
-FIGURE_SETTINGS = {
-    "initial_kernels": "comparisons",
-    "trajectories": "comparisons/*/label",
-    "releases": "sweep",
-}
+FIGURES = read_schema("figures.yaml")
 LABELS = ["figures/seed", "experiment/loss", "environments/*/label", "variants/*/label"]
 FORMATS = config["figures"]["formats"]
 SHOWN = "svg" if "svg" in FORMATS else FORMATS[0]  # in the report: sharp at every size of a window
@@ -33,10 +15,11 @@ FIGURE_FILES = expand(
 
 rule render_figure:
     input:
-        script="workflow/scripts/render_{figure}.py",
-        code=lambda wildcards: code_of(f"workflow/scripts/render_{wildcards.figure}.py"),
+        program=PROGRAM,
+        code=lambda wildcards: code_of(FIGURES[wildcards.figure]["module"]),
         tables=collect(
-            f"{RESULTS}/tables/{{table}}.csv", table=lookup(dpath="{figure}", within=FIGURES)
+            f"{RESULTS}/tables/{{table}}.csv",
+            table=lookup(dpath="{figure}/tables", within=FIGURES),
         ),
     output:
         report(
@@ -45,7 +28,7 @@ rule render_figure:
             category="Figures",
             labels=lambda wildcards: {
                 "figure": wildcards.figure.replace("_", " "),
-                "from": ", ".join(FIGURES[wildcards.figure]),
+                "from": ", ".join(FIGURES[wildcards.figure]["tables"]),
             },
         ),
         [file for file in FIGURE_FILES if not file.endswith(SHOWN)],
@@ -62,16 +45,17 @@ rule render_figure:
         mem_mb=grow(500),
         runtime=grow(5),
     params:
+        module=lookup(dpath="{figure}/module", within=FIGURES),
         config=lambda wildcards: settings(
             config,
             *LABELS,
             f"figures/{wildcards.figure}",
-            FIGURE_SETTINGS.get(wildcards.figure, "figures/seed"),
+            *FIGURES[wildcards.figure]["settings"],
         ),
     message:
         "Drawing {wildcards.figure}"
     shell:
-        "python -s {input.script:q} --config <(printf %s {params.config:q})"
+        "python -s {input.program:q} {params.module} --config <(printf %s {params.config:q})"
         " --table {input.tables:q} --output {output:q} > {log:q} 2>&1"
 
 

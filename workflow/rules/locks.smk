@@ -12,8 +12,8 @@ BILL = f"{RESULTS}/provenance/bills/{{environment}}.json"
 
 rule write_bill:
     input:
-        script="workflow/scripts/write_bill.py",
-        code=code_of("workflow/scripts/write_bill.py"),
+        program=PROGRAM,
+        code=code_of("publish.write_bill"),
         lock=lookup(dpath="{environment}", within=LOCKS),
     output:
         BILL,
@@ -31,7 +31,8 @@ rule write_bill:
     message:
         "Writing the bill of materials of {wildcards.environment}"
     shell:
-        "python -s {input.script:q} --lock {input.lock:q} --output {output:q} > {log:q} 2>&1"
+        "python -s {input.program:q} publish.write_bill"
+        " --lock {input.lock:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule write_bills:
@@ -43,8 +44,8 @@ rule write_bills:
 
 rule audit_locks:
     input:
-        script="workflow/scripts/audit_locks.py",
-        code=code_of("workflow/scripts/audit_locks.py"),
+        program=PROGRAM,
+        code=code_of("publish.audit_locks"),
         locks=[LOCKS["driver"], LOCKS["figures"]],
     output:
         f"{RESULTS}/provenance/audit.json",
@@ -62,4 +63,5 @@ rule audit_locks:
     message:
         "Looking up what is known against the driver's and the figures' packages"
     shell:
-        "python -s {input.script:q} --locks {input.locks:q} --output {output:q} > {log:q} 2>&1"
+        "python -s {input.program:q} publish.audit_locks"
+        " --locks {input.locks:q} --output {output:q} > {log:q} 2>&1"

@@ -17,7 +17,8 @@ if "seeds" in config["figures"]:
 
 rule set_paper:
     input:
-        script="workflow/scripts/set_paper.py",
+        program=PROGRAM,
+        code=code_of("publish.set_paper"),
         source="paper/note.typ",
         parts=["paper/tables.typ", "paper/study.typ", "CITATION.cff"],
         config=MERGED_CONFIG,
@@ -43,5 +44,6 @@ rule set_paper:
     message:
         "Setting the reproduction note"
     shell:
-        "python -s {input.script:q} --source {input.source:q} --results {params.results:q}"
+        "python -s {input.program:q} publish.set_paper"
+        " --source {input.source:q} --results {params.results:q}"
         " --inputs {params.inputs:q} --output {output.note:q} > {log:q} 2>&1"

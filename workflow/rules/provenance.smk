@@ -10,7 +10,7 @@ CRATE_ENVIRONMENT = "../../envs/crate.yaml"
 
 WORKFLOW_FILES = sorted(
     str(path)
-    for kind in ["rules/*.smk", "scripts/**/*.py", "schemas/*.yaml", "templates/*.yaml"]
+    for kind in ["*.py", "rules/*.smk", "schemas/*.yaml", "templates/*.yaml", "*/*.py"]
     for path in Path("workflow").glob(kind)
 )
 # What `rule all` is for; provenance and crate are about it.
@@ -27,8 +27,8 @@ PROVENANCE = expand(f"{RESULTS}/provenance/{{file}}", file=["run.json", "resourc
 
 rule write_provenance:
     input:
-        script="workflow/scripts/write_provenance.py",
-        code=code_of("workflow/scripts/write_provenance.py"),
+        program=PROGRAM,
+        code=code_of("publish.write_provenance"),
         config=MERGED_CONFIG,
         packages=expand(PACKAGE_LIST, environment=ENVIRONMENT_FILES),
         runs=f"{RESULTS}/tables/runs.csv",
@@ -54,7 +54,8 @@ rule write_provenance:
     message:
         "Writing what the run stood on and what it took"
     shell:
-        "python -s {input.script:q} --config {input.config:q} --runs {input.runs:q}"
+        "python -s {input.program:q} publish.write_provenance"
+        " --config {input.config:q} --runs {input.runs:q}"
         " --packages {input.packages:q} --locks {params.locks:q}"
         " --benchmarks <(printf %s {params.benchmarks:q})"
         " --snakemake {params.snakemake} --run {output.run:q} --resources {output.resources:q}"
@@ -63,7 +64,8 @@ rule write_provenance:
 
 rule write_crate:
     input:
-        script="workflow/scripts/write_crate.py",
+        program=PROGRAM,
+        code=code_of("publish.write_crate"),
         citation="CITATION.cff",
         run=rules.write_provenance.output.run,
         inputs=[
@@ -95,14 +97,16 @@ rule write_crate:
     message:
         "Packing the run as an RO-Crate"
     shell:
-        "python -s {input.script:q} --run {input.run:q} --inputs {input.inputs:q}"
+        "python -s {input.program:q} publish.write_crate"
+        " --run {input.run:q} --inputs {input.inputs:q}"
         " --results {input.results:q} --workflow {input.workflow:q} --citation {input.citation:q}"
         " --output {output:q} > {log:q} 2>&1"
 
 
 rule validate_crate:
     input:
-        script="workflow/scripts/validate_crate.py",
+        program=PROGRAM,
+        code=code_of("publish.validate_crate"),
         crate=rules.write_crate.output,
     output:
         f"{RESULTS}/provenance/crate.txt",
@@ -120,4 +124,5 @@ rule validate_crate:
     message:
         "Validating the RO-Crate against the profile Workflow Run Crate"
     shell:
-        "python -s {input.script:q} {input.crate:q} --output {output:q} > {log:q} 2>&1"
+        "python -s {input.program:q} publish.validate_crate"
+        " {input.crate:q} --output {output:q} > {log:q} 2>&1"

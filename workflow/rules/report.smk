@@ -27,8 +27,8 @@ if "claims" in config:
 
 rule write_page:
     input:
-        script="workflow/scripts/write_page.py",
-        code=code_of("workflow/scripts/write_page.py"),
+        program=PROGRAM,
+        code=code_of("publish.write_page"),
         template="workflow/report/page.html",
         files=lookup(dpath="{page}/files", within=PAGES),
     output:
@@ -57,7 +57,8 @@ rule write_page:
     message:
         "Writing the page of {wildcards.page}"
     shell:
-        "python -s {input.script:q} --template {input.template:q} --title {params.title:q}"
+        "python -s {input.program:q} publish.write_page"
+        " --template {input.template:q} --title {params.title:q}"
         " {params.option} {input.files:q} --whose={params.whose:q} --output {output:q}"
         " > {log:q} 2>&1"
 

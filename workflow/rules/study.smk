@@ -14,8 +14,8 @@ STUDY_SETTINGS = ["study/published_seed", "study/bootstrap"]
 
 rule train_study:
     input:
-        script="workflow/scripts/train_study.py",
-        code=code_of("workflow/scripts/train_study.py"),
+        program=PROGRAM,
+        code=code_of("page.train_study"),
     output:
         f"{RESULTS}/{CHUNK_FILE}",
     log:
@@ -37,15 +37,16 @@ rule train_study:
         "Training seeds {wildcards.first} to {wildcards.last} of {wildcards.part}"
         " in {wildcards.environment}"
     shell:
-        "python -s {input.script:q} --plan <(printf %s {params.plan:q}) --output {output:q}"
+        "python -s {input.program:q} page.train_study"
+        " --plan <(printf %s {params.plan:q}) --output {output:q}"
         " > {log:q} 2>&1"
 
 
 rule compare_with_stock:
     input:
-        script="workflow/scripts/compare_with_stock.py",
-        code=code_of("workflow/scripts/compare_with_stock.py"),
-        stock="workflow/scripts/train_stock.py",
+        program=PROGRAM,
+        code=code_of("page.compare_with_stock"),
+        stock="workflow/page/train_stock.py",
         chunks=lambda wildcards: chunk_files(config, [wildcards.part], [wildcards.environment]),
     output:
         COMPARED,
@@ -64,14 +65,14 @@ rule compare_with_stock:
     message:
         "Training a sample of {wildcards.part} again, with stock Keras in {wildcards.environment}"
     shell:
-        "python -s {input.script:q} --plan <(printf %s {params.plan:q})"
+        "python -s {input.program:q} page.compare_with_stock --plan <(printf %s {params.plan:q})"
         " --chunks @<(printf '%s\\n' {input.chunks:q}) --output {output:q} > {log:q} 2>&1"
 
 
 rule collect_study:
     input:
-        script="workflow/scripts/collect_study.py",
-        code=code_of("workflow/scripts/collect_study.py"),
+        program=PROGRAM,
+        code=code_of("page.collect_study"),
         chunks=chunk_files(config, **study_trainings(config, DEFAULT_PARTS)),
         compared=expand(COMPARED, zip, **study_trainings(config, DEFAULT_PARTS)),
     output:
@@ -94,15 +95,15 @@ rule collect_study:
     message:
         "Collecting the chunks into {params.name}.parquet, with effects and intervals"
     shell:
-        "python -s {input.script:q} --config <(printf %s {params.config:q})"
+        "python -s {input.program:q} page.collect_study --config <(printf %s {params.config:q})"
         " --chunks @<(printf '%s\\n' {input.chunks:q}) --compared {input.compared:q}"
         " --name {params.name} --output-folder {params.folder:q} > {log:q} 2>&1"
 
 
 use rule collect_study as collect_sensitivity with:
     input:
-        script="workflow/scripts/collect_study.py",
-        code=code_of("workflow/scripts/collect_study.py"),
+        program=PROGRAM,
+        code=code_of("page.collect_study"),
         chunks=chunk_files(config, **study_trainings(config, OTHER_PARTS)),
         compared=expand(COMPARED, zip, **study_trainings(config, OTHER_PARTS)),
     output:

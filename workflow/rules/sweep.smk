@@ -32,10 +32,10 @@ use rule train_runs as train_releases with:
         "Training every variant in {wildcards.environment}, eager execution: {wildcards.mode}"
 
 
-use rule train_releases as probe_randomness with:
+rule probe_randomness:
     input:
-        script="workflow/scripts/probe_randomness.py",
-        code=code_of("workflow/scripts/probe_randomness.py"),
+        program=PROGRAM,
+        code=code_of("train.probe_randomness"),
         experiment=config["experiment"]["module"],
         files=config["experiment"].get("files", []),
     output:
@@ -44,6 +44,11 @@ use rule train_releases as probe_randomness with:
         f"{RESULTS}/logs/probe_randomness/{{environment}}/{{mode}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/probe_randomness/{{environment}}/{{mode}}.tsv"
+    group:
+        "release"
+    conda:
+        lookup(dpath="{environment}", within=CONDA_FILES)
+    threads: 1
     resources:
         mem_mb=grow(800),
         runtime=grow(10),
@@ -51,12 +56,15 @@ use rule train_releases as probe_randomness with:
         plan=partial(plan_probe, config),
     message:
         "Varying the sources of randomness in {wildcards.environment}, eager: {wildcards.mode}"
+    shell:
+        "python -s {input.program:q} train.probe_randomness --experiment {input.experiment:q}"
+        " --plan <(printf %s {params.plan:q}) --output {output:q} > {log:q} 2>&1"
 
 
 rule compare_releases:
     input:
-        script="workflow/scripts/compare_releases.py",
-        code=code_of("workflow/scripts/compare_releases.py"),
+        program=PROGRAM,
+        code=code_of("judge.compare_releases"),
         claims=config.get("claims", []),
         records=expand(rules.train_releases.output, zip, **SWEPT),
         probes=expand(rules.probe_randomness.output, zip, **SWEPT),
@@ -86,7 +94,7 @@ rule compare_releases:
     message:
         "Comparing the releases, bit for bit"
     shell:
-        "python -s {input.script:q} --config <(printf %s {params.config:q})"
+        "python -s {input.program:q} judge.compare_releases --config <(printf %s {params.config:q})"
         " --records {input.records:q} --probes {input.probes:q} {params.claims} {input.claims:q}"
         " --releases {output.releases:q} --randomness {output.randomness:q} > {log:q} 2>&1"
 

@@ -9,8 +9,8 @@ TABLES = ["runs", "epochs", "steps", "layers"]
 
 rule collect_tables:
     input:
-        script="workflow/scripts/collect_tables.py",
-        code=code_of("workflow/scripts/collect_tables.py"),
+        program=PROGRAM,
+        code=code_of("judge.collect_tables"),
         records=run_files(config, TRAINING_JOBS),
     output:
         **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},
@@ -27,6 +27,7 @@ rule collect_tables:
     message:
         "Collecting the records into tables"
     shell:
-        "python -s {input.script:q} --records @<(printf '%s\\n' {input.records:q})"
+        "python -s {input.program:q} judge.collect_tables"
+        " --records @<(printf '%s\\n' {input.records:q})"
         " --runs {output.runs:q} --epochs {output.epochs:q} --steps {output.steps:q}"
         " --layers {output.layers:q} > {log:q} 2>&1"

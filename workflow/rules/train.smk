@@ -10,8 +10,8 @@ TRAINING_JOBS = training_jobs(config)
 
 rule train_runs:
     input:
-        script="workflow/scripts/train.py",
-        code=code_of("workflow/scripts/train.py"),
+        program=PROGRAM,
+        code=code_of("train.job"),
         experiment=config["experiment"]["module"],
         files=config["experiment"].get("files", []),
     output:
@@ -34,5 +34,5 @@ rule train_runs:
     message:
         "Training {wildcards.job} in {wildcards.environment} with {wildcards.api}"
     shell:
-        "python -s {input.script:q} --experiment {input.experiment:q}"
+        "python -s {input.program:q} train.job --experiment {input.experiment:q}"
         " --plan <(printf %s {params.plan:q}) --output {output:q} > {log:q} 2>&1"

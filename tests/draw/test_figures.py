@@ -1,0 +1,159 @@
+"""Figures: the same bytes on every run, nothing cut off, one colour per variant everywhere."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas
+import pytest
+from draw.figures import COLOURS, save, variant_colours
+from draw.val_loss import group_equal, take_turns
+from draw_all import FIGURES, draw
+from judge.claims import TESTS, judge_all
+from judge.tables import make_table, read_table, write_table
+from matplotlib.text import Text
+from page import study_claims
+from planted import make_control_tables, make_records, make_release_table
+from repository import ROOT, read_yaml, write_yaml
+
+STUDY_TABLES = {
+    table
+    for figure in ("seeds", "bn_effect", "activation_pairs")
+    for table in FIGURES[figure]["tables"]
+}
+WHOLE_CONFIG = read_yaml(ROOT / "config.yaml")
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """A folder with the configuration and planted tables of every cell."""
+    folder = tmp_path_factory.mktemp("planted")
+    write_yaml(WHOLE_CONFIG, folder / "config.yaml")
+    write_tables(WHOLE_CONFIG, folder)
+    return folder
+
+
+def write_tables(config, folder):
+    """Write the tables of planted records."""
+    records = make_records(config)
+    tables = {name: make_table(name, records) for name in ("runs", "layers", "steps", "epochs")}
+    tables |= make_control_tables(config)
+    claims = read_yaml(ROOT / "claims.yaml")["claims"]
+    tables["claims"] = judge_all(claims, tables, TESTS | study_claims.TESTS)
+    tables["releases"] = make_release_table(config, claims)
+    for name in STUDY_TABLES:  # planting many seeds takes scipy
+        tables[name] = read_table(ROOT / f"results/tables/{name}.csv")
+    for name, table in tables.items():
+        write_table(table, folder / f"{name}.csv")
+
+
+@pytest.fixture(params=FIGURES)
+def figure(request, planted):
+    """Each figure, laid out."""
+    figure = draw(request.param, WHOLE_CONFIG, planted)
+    figure.draw_without_rendering()
+    yield figure
+    plt.close(figure)
+
+
+def test_two_processes_give_the_same_bytes(planted, tmp_path):
+    drawing = []
+    for number, zone in enumerate(["UTC", "Asia/Tokyo"]):
+        output = tmp_path / str(number)
+        output.mkdir()
+        changes = {"PYTHONHASHSEED": str(number), "TZ": zone, "SOURCE_DATE_EPOCH": str(number)}
+        command = [sys.executable, Path(__file__).with_name("draw_all.py"), planted, output]
+        drawing.append(subprocess.Popen(command, env=os.environ | changes))
+    assert [process.wait() for process in drawing] == [0, 0]
+    for name in FIGURES:
+        for kind in ("svg", "pdf", "png"):
+            first, second = ((tmp_path / n / f"{name}.{kind}").read_bytes() for n in "01")
+            assert first == second, f"{name}.{kind}"
+            assert len(first) > 5000
+
+
+def test_nothing_is_cut_off(figure):
+    box = figure.get_tightbbox()  # of everything that is drawn, text included, in inches
+    assert min(box.x0, box.y0) >= 0
+    assert box.x1 <= figure.get_figwidth()
+    assert box.y1 <= figure.get_figheight()
+
+
+def test_text_is_readable_and_as_wide_as_a_column(figure):
+    assert figure.get_figwidth() == 3.5
+    assert min(text.get_size() for text in figure.findobj(Text) if text.get_text()) >= 6
+
+
+def test_every_figure_is_tested():
+    drawing = [
+        path
+        for path in [*ROOT.glob("workflow/draw/*.py"), *ROOT.glob("workflow/page/*.py")]
+        if "figures.main(" in path.read_text(encoding="utf-8")
+    ]
+    assert set(FIGURES) == {path.stem for path in drawing}
+
+
+def test_weight_sums_shows_every_environment_and_layer(planted):
+    figure = draw("weight_sums", WHOLE_CONFIG, planted)
+    assert len(figure.axes) == 4
+    for panel, variant in zip(figure.axes, ["plain", "activation"] * 2, strict=True):
+        assert [line.get_label() for line in panel.lines] == ["dense", "dense_1"]
+        assert {line.get_color() for line in panel.lines} == {
+            variant_colours(WHOLE_CONFIG)[variant]
+        }
+        assert all(len(line.get_xdata()) == 40 for line in panel.lines)
+    plt.close(figure)
+
+
+def test_val_loss_uses_the_same_colours(planted):
+    figure = draw("val_loss", WHOLE_CONFIG, planted)
+    (legend,) = figure.legends
+    shown = {
+        text.get_text(): line.get_color()
+        for text, line in zip(legend.get_texts(), legend.get_lines(), strict=True)
+    }
+    colours = variant_colours(WHOLE_CONFIG)
+    labels = {name: entry["label"] for name, entry in WHOLE_CONFIG["variants"].items()}
+    assert shown == {labels[name]: colour for name, colour in colours.items()}
+    plt.close(figure)
+
+
+def test_published_numbers_all_appear(planted):
+    figure = draw("published_and_measured", WHOLE_CONFIG, planted)
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert len(labels) == 4
+    assert labels[0] == "TF 1.14.0, activations\nquestion, rows 90–100"
+    plt.close(figure)
+
+
+def test_published_and_measured_without_any_number(planted, tmp_path):
+    claims = pandas.read_csv(planted / "claims.csv")
+    claims["measured"] = ""
+    write_table(claims, tmp_path / "claims.csv")
+    figure = draw("published_and_measured", WHOLE_CONFIG, tmp_path)
+    save(figure, [tmp_path / "empty.png"])
+
+
+def test_another_variant_leaves_the_colours_of_the_others(config):
+    before = variant_colours(config)
+    config["variants"]["dropout"] = {"label": "Dropout", "layers": {"between": ["Dropout"]}}
+    after = variant_colours(config)
+    assert after.items() >= before.items()
+    assert len(set(after.values())) == len(after) == len(COLOURS)
+
+
+def test_equal_curves_share_a_line():
+    losses = {"a": [1.0, 0.5], "b": [1.0, 0.4], "c": [1.0, 0.5], "d": [1.0, 0.5]}
+    curves = {name: pandas.DataFrame({"val_loss": values}) for name, values in losses.items()}
+    assert group_equal(curves) == [["a", "c", "d"], ["b"]]
+
+
+def test_dashes_of_equal_curves_fill_the_line():
+    assert take_turns(0, 1) == "-"
+    assert [take_turns(position, 3, length=4) for position in range(3)] == [
+        (0, (4, 8)),
+        (4, (4, 8)),
+        (8, (4, 8)),
+    ]

@@ -1,0 +1,202 @@
+"""What `make check` lets pass, and what it does not: planted changes of the committed tables."""
+
+import numpy
+import pandas
+import pytest
+from judge.check import MARGIN, compare, kernel_limits, repeat_limits, share_limits
+from judge.tables import DESCRIBED, read_table
+from repository import ROOT
+
+OTHER = "avx avx2 fma"  # the instruction sets of another processor
+TABLES = {path.stem: path for path in sorted((ROOT / "results/tables").glob("*.csv"))}
+COLUMNS = [(table, column) for table in TABLES for column in DESCRIBED[table]]
+WITH_KERAS = ("runs", "epochs", "steps", "layers", "spread", "claims")
+
+
+@pytest.fixture(scope="module")
+def committed():
+    """The committed tables, {name: data frame}; long ones cut, so that a test is quick."""
+    return {
+        name: read_table(path).groupby(["api", "environment"]).head(400).reset_index(drop=True)
+        if name in ("steps", "epochs")
+        else read_table(path).head(400)
+        for name, path in TABLES.items()
+    }
+
+
+def change(committed, table, column, row, value, instructions=None):
+    """Return {column: within the spread?} of what `compare` finds after one change."""
+    fresh = {name: frame.copy() for name, frame in committed.items()}
+    fresh[table][column] = fresh[table][column].astype(object)
+    fresh[table].loc[row, column] = value
+    fresh[table][column] = fresh[table][column].infer_objects()
+    if instructions:
+        for frame in fresh.values():
+            if "cpu_instructions" in frame:
+                frame["cpu_instructions"] = instructions
+    found = compare(committed, fresh)
+    return {one.column: one.within for one in found if one.table == table}
+
+
+def another(value):
+    """Return a value near another one, of its type."""
+    if isinstance(value, bool | numpy.bool_):
+        return not value
+    if isinstance(value, str):
+        return value + " (other words)"
+    if pandas.isna(value):
+        return 1.0
+    return value + 1 if float(value).is_integer() else value * (1 + 1e-9)
+
+
+def row_of(table, api):
+    """Return the first row that is about an API; None if there is none."""
+    if "cells" in table:
+        about = table["cells"].fillna("").str.contains("/keras/", regex=False)
+        chosen = table[about if api == "keras" else ~about]
+    elif "api" in table:
+        chosen = table[table["api"] == api]
+    else:
+        chosen = table if api == "tf.keras" else table[:0]
+    return None if chosen.empty else chosen.index[0]
+
+
+def test_the_same_tables_do_not_differ(committed):
+    assert compare(committed, committed) == []
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS)
+def test_on_one_processor_nothing_of_tf_keras_may_differ(committed, table, column):
+    row = row_of(committed[table], "keras" if table == "spread" else "tf.keras")
+    value = another(committed[table].loc[row, column])
+    found = change(committed, table, column, row, value)
+    if DESCRIBED[table][column]["kind"] == "machine":
+        assert found == {} or column == "cpu_instructions" or column == "cpu_model"
+    elif table == "spread":  # about standalone keras alone
+        assert set(found) == {column}
+    else:
+        assert found == {column: False}
+
+
+NEVER = ("setting", "count", "verdict", "drawn")
+FIXED = [
+    (table, column, api)
+    for table, column in COLUMNS
+    for api in ("tf.keras", "keras")
+    if DESCRIBED[table][column]["kind"] in NEVER
+    and (table in WITH_KERAS if api == "keras" else table != "spread")
+]
+
+
+@pytest.mark.parametrize(("table", "column", "api"), FIXED)
+def test_what_is_asked_for_counted_drawn_or_concluded_never_differs(committed, table, column, api):
+    """On another processor and for standalone keras, too: a changed learning rate, a tolerance."""
+    row = row_of(committed[table], api)
+    value = another(committed[table].loc[row, column])
+    assert change(committed, table, column, row, value, OTHER)[column] is False
+
+
+@pytest.mark.parametrize(("factor", "within"), [(0.9, True), (1.1, False)])
+@pytest.mark.parametrize(
+    ("table", "column", "kind"),
+    [
+        ("runs", "val_loss", "loss"),
+        ("steps", "weight_sum", "weight"),
+        ("effects", "mean_difference", "loss"),
+    ],
+)
+def test_another_processor_may_move_numbers_as_far_as_its_kernel(
+    committed, table, column, kind, factor, within
+):
+    row = row_of(committed[table][committed[table][column].notna()], "tf.keras")
+    moved = committed[table].loc[row, column] + factor * kernel_limits(committed)[kind]
+    assert change(committed, table, column, row, moved, OTHER)[column] is within
+    assert change(committed, table, column, row, moved)[column] is False
+
+
+def test_no_number_is_beyond(committed):
+    row = row_of(committed["runs"], "tf.keras")
+    assert change(committed, "runs", "val_loss", row, numpy.nan, OTHER)["val_loss"] is False
+
+
+@pytest.mark.parametrize("environment", ["tf1.14-keras2.2.4", "tf2.0-keras2.3.1"])
+@pytest.mark.parametrize(("table", "column"), [("runs", "val_loss"), ("steps", "weight_sum")])
+def test_standalone_keras_may_move_as_far_as_its_repeats_there(
+    committed, environment, table, column
+):
+    """Weights by weights, losses by losses; where all repeats are equal, nothing may differ."""
+    rows = committed[table]
+    rows = rows[(rows["api"] == "keras") & (rows["environment"] == environment)]
+    limit = repeat_limits(table, column, committed)[environment, "1"]
+    row, value = rows.index[0], rows[column].iloc[0]
+    for factor, within in ((0.9, limit > 0), (1.1, False)):
+        moved = value + max(factor * limit, 1e-12)
+        assert change(committed, table, column, row, moved)[column] is within
+    repeats = rows.groupby(
+        [c for c in ("variant", "protocol", "rows", "step", "layer") if c in rows]
+    )
+    measured = (repeats[column].max() - repeats[column].min()).max()
+    assert limit == pytest.approx(MARGIN * measured)
+
+
+def test_a_run_cannot_widen_its_own_limits(committed):
+    """One repeat of keras that went astray would else allow itself ten times its distance."""
+    rows = committed["runs"]
+    row = rows.index[(rows["api"] == "keras") & rows["environment"].str.contains("1.14")][0]
+    astray = rows.loc[row, "val_loss"] + 1.0
+    assert change(committed, "runs", "val_loss", row, astray)["val_loss"] is False
+
+
+@pytest.mark.parametrize(("table", "column"), [
+    ("effects", "share_second_lower"), ("study_cells", "published_seed_percentile")
+])  # fmt: skip
+def test_shares_differ_by_the_seeds_near_the_threshold(committed, table, column):
+    """On another processor one seed of 2,000 changes sides; forty do not."""
+    rows = committed[table]
+    row = rows[(rows["seeds"] == 2000) & (rows[column] > 0.1)].index[0]
+    scale = 100 if column.endswith("percentile") else 1
+    value = rows.loc[row, column]
+    for seeds, within in ((1, True), (40, False)):
+        moved = value - scale * seeds / 2000
+        assert change(committed, table, column, row, moved, OTHER)[column] is within
+        assert change(committed, table, column, row, moved)[column] is False
+    limit = kernel_limits(committed)["loss"]
+    (allowed,) = share_limits(rows.loc[[row]], numpy.array([limit]))
+    assert 1 / 2000 < allowed < 5 / 2000
+
+
+def test_what_depends_on_the_last_bit_may_differ_on_another_processor_only(committed):
+    for table, column in (("runs", "final_weights_sha256"), ("controls", "observed")):
+        row = row_of(committed[table], "tf.keras")
+        assert change(committed, table, column, row, "other", OTHER)[column] is True
+        assert change(committed, table, column, row, "other")[column] is False
+
+
+def test_words_never_differ_and_their_numbers_where_losses_may(committed):
+    claims = committed["claims"]
+    row = claims.index[claims["reason"].str.contains("0.000002 away")][0]
+    reason = claims.loc[row, "reason"]
+    moved = reason.replace("0.000002 away", "0.000013 away")
+    assert change(committed, "claims", "reason", row, moved, OTHER)["reason"] is True
+    assert change(committed, "claims", "reason", row, moved)["reason"] is False
+    other = reason.replace("away", "beyond")
+    assert change(committed, "claims", "reason", row, other, OTHER)["reason"] is False
+
+
+def test_lost_rows_and_columns_are_beyond(committed):
+    fresh = dict(committed)
+    fresh["runs"] = fresh["runs"].iloc[:-1].drop(columns="final_weights_sha256")
+    found = {one.column: one.within for one in compare(committed, fresh)}
+    assert found == {"final_weights_sha256": False, "number of rows": False}
+
+
+@pytest.mark.parametrize(("instructions", "within"), [(None, False), (OTHER, True)])
+def test_a_table_that_names_its_processor_is_judged_by_it(committed, instructions, within):
+    """The sweep may have run elsewhere than the rest."""
+    fresh = dict(committed)
+    fresh["releases"] = committed["releases"].copy()
+    fresh["releases"].loc[0, "val_loss"] += 1e-6
+    if instructions:
+        fresh["releases"]["cpu_instructions"] = instructions
+    found = {one.column: one.within for one in compare(committed, fresh)}
+    assert found["val_loss"] is within

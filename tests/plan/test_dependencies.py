@@ -1,0 +1,45 @@
+"""The part of the configuration that a rule is given, and the code that it depends on."""
+
+import copy
+import json
+
+from plan.dependencies import code_of, settings
+
+
+def test_settings_are_parts_in_their_places(config):
+    before = copy.deepcopy(config)
+    chosen = json.loads(settings(config, "figures/seed", "variants/*/label", "repeats"))
+    assert chosen == {
+        "figures": {"seed": 3},
+        "variants": {name: {"label": one["label"]} for name, one in config["variants"].items()},
+        "repeats": config["repeats"],
+    }
+    assert list(chosen["variants"]) == list(config["variants"])  # the order decides on colours
+    assert config == before
+
+
+def test_what_a_configuration_lacks_is_not_given(config):
+    del config["figures"]["val_loss"]
+    assert json.loads(settings(config, "figures/val_loss", "nothing")) == {"figures": {}}
+
+
+def test_code_that_is_imported_by_what_is_imported(monkeypatch, tmp_path):
+    package = tmp_path / "workflow/package"
+    package.mkdir(parents=True)
+    (tmp_path / "workflow/schemas").mkdir()
+    (tmp_path / "workflow/schemas/deeper.yaml").touch()
+    (package / "__init__.py").touch()
+    (package / "deep.py").write_text("def late():\n    from package import deeper\n")
+    (package / "deeper.py").write_text("import json, numpy\n")
+    (package / "unused.py").touch()
+    (package.parent / "sibling.py").touch()
+    (package / "main.py").write_text("import sibling\nfrom package.deep import late\n")
+    monkeypatch.chdir(tmp_path)
+    assert code_of("package.main") == [
+        "workflow/package/__init__.py",
+        "workflow/package/deep.py",
+        "workflow/package/deeper.py",
+        "workflow/package/main.py",
+        "workflow/schemas/deeper.yaml",
+        "workflow/sibling.py",
+    ]

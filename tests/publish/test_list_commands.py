@@ -1,0 +1,69 @@
+"""Every claim has a command of its own, which trains what it rests on and no more."""
+
+import csv
+
+import pytest
+from page import study_claims
+from plan.reduce import reduce_config
+from publish import list_commands
+from repository import ROOT, read_yaml
+
+CLAIMS = {claim["id"]: claim for claim in read_yaml(ROOT / "claims.yaml")["claims"]}
+ALONE = [name for name, claim in CLAIMS.items() if claim["test"] not in study_claims.TESTS]
+
+
+def test_list_is_that_of_the_claims():
+    with (ROOT / "docs/claims-to-commands.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == list_commands.COLUMNS
+    expected = [
+        list_commands.list_row(claim, ROOT.__class__("results")) for claim in CLAIMS.values()
+    ]
+    # The minutes are measured, so not to be known here; all else is.
+    kept = [name for name in list_commands.COLUMNS if name != "minutes"]
+    listed = [dict(zip(list_commands.COLUMNS, row, strict=True)) for row in expected]
+    assert [{name: row[name] for name in kept} for row in rows] == [
+        {name: row[name] for name in kept} for row in listed
+    ], "run: make commands"
+    assert all(float(row["minutes"]) > 0 for row in rows)
+
+
+def test_minutes_are_those_of_all_jobs(tmp_path):
+    folder = tmp_path / "claims/x/benchmarks/train_runs"
+    folder.mkdir(parents=True)
+    for name in ("one", "two"):
+        (folder / f"{name}.tsv").write_text("s\th:m:s\n30.0\t0:00:30\n")
+    row = list_commands.list_row({"id": "x", "test": "lower_loss"}, tmp_path)
+    assert row[1:3] == ["make claim NAME=x", "1.0"]
+
+
+def test_one_number_needs_one_cell(config):
+    reduced = reduce_config(config, CLAIMS["question_loss_without_bn"])
+    assert list(reduced["environments"]) == ["tf1.14-keras2.2.4"]
+    assert reduced["environments"]["tf1.14-keras2.2.4"]["apis"] == ["tf.keras"]
+    assert list(reduced["variants"]) == ["activations"]
+    assert list(reduced["protocols"]) == ["question"]
+    assert reduced["comparisons"] == {}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_what_a_claim_names_is_there(config, name):
+    claim = CLAIMS[name]
+    reduced = reduce_config(config, claim)
+    cells = claim.get("cells", [])
+    if "comparison" in claim:
+        pair = reduced["comparisons"][claim["comparison"]]
+        cells = [pair["first"], pair["second"]]
+        assert claim.get("control", "published") in reduced["controls"]
+    for cell in cells:
+        assert cell["api"] in reduced["environments"][cell["environment"]]["apis"]
+        assert cell["variant"] in reduced["variants"]
+        assert cell["protocol"] in reduced["protocols"]
+    if "architecture" in claim:
+        assert claim["architecture"] in reduced["control_runs"]["crossed"]["architectures"]
+
+
+@pytest.mark.parametrize("name", sorted(CLAIMS.keys() - set(ALONE)))
+def test_a_claim_that_needs_the_study_is_told(config, name):
+    with pytest.raises(ValueError, match="it rests on the whole study; run `make study`"):
+        reduce_config(config, CLAIMS[name])

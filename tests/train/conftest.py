@@ -1,0 +1,136 @@
+"""Training processes in the real environments, each started once and shared by all tests.
+
+What a test asks for first starts all processes of that kind, as many at a time as there are cores.
+"""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from judge.records import Records
+from plan.runs import PUBLISHED, cross, make_plan
+from repository import ROOT
+
+ENVIRONMENTS = ("tf1.14-keras2.2.4", "tf2.0-keras2.3.1")
+VARIANTS = ("plain", "activation", "activations", "bn", "bn_activations", "activation_bn")
+PROTOCOLS = ("question", "answer")
+BARE = Path(__file__).with_name("bare.py")
+
+
+@pytest.fixture(scope="session")
+def start(in_environment):
+    """The same in the background: returns a future."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield lambda *arguments: pool.submit(in_environment, *arguments)
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session")
+def plan(committed_config):
+    """Return the plan of cells of config.yaml, as the rules give it to train.job."""
+
+    def plan(environment, variants, api="tf.keras", protocols=PROTOCOLS, seeds=(3,), **options):
+        runs = cross(PUBLISHED, variants, protocols)
+        planned = make_plan(
+            committed_config, runs, seeds, environment=environment, api=api, **options
+        )
+        return json.loads(planned)
+
+    return plan
+
+
+@pytest.fixture(scope="session")
+def train_arguments(committed_config):
+    """Return the arguments of train.job for a plan, which is written beside the output."""
+
+    def train_arguments(plan, output):
+        file = output.with_suffix(".plan.json")
+        file.write_text(plan if isinstance(plan, str) else json.dumps(plan))
+        experiment = ROOT / committed_config["experiment"]["module"]
+        return [
+            *(ROOT / "workflow", "train.job", "--experiment", experiment),
+            *("--plan", file, "--output", output),
+        ]
+
+    return train_arguments
+
+
+@pytest.fixture(scope="session")
+def train(start, plan, train_arguments, tmp_path_factory):
+    """Start train.job; return a function that waits for it and reads one of its records."""
+
+    def train(environment, *arguments, **options):
+        output = tmp_path_factory.mktemp("runs") / "runs.jsonl"
+        planned = plan(environment, *arguments, **options)
+        process = start(environment, *train_arguments(planned, output))
+
+        def record(variant, protocol, repeat=1):
+            done = process.result()
+            assert done.returncode == 0, done.stderr
+            cell = {"environment": environment, "api": planned["api"]}
+            cell |= {"variant": variant, "protocol": protocol}
+            return Records([output], seed=3).find(PUBLISHED, cell, repeat)
+
+        return record
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def records(train):
+    """Every tf.keras cell of config.yaml, one process per environment, one thread."""
+    return in_each_environment(train, VARIANTS, threads=1)
+
+
+@pytest.fixture(scope="session")
+def repeated(train):
+    """Some of these cells, twice in one process, with the framework's own number of threads."""
+    options = {"repeats": 2, "threads": 0}
+    return in_each_environment(train, ["bn_activations", "plain"], **options)
+
+
+@pytest.fixture(scope="session")
+def after_another_seed(train):
+    """Some of these cells, after those of another seed in the same process."""
+    options = {"seeds": (11, 3), "threads": 1}
+    return in_each_environment(train, ["bn_activations", "plain"], **options)
+
+
+@pytest.fixture(scope="session")
+def standalone(train):
+    """Two cells of standalone keras, twice in one process."""
+    options = {"api": "keras", "protocols": ["answer"], "repeats": 2, "threads": 1}
+    return in_each_environment(train, ["plain", "activation"], **options)
+
+
+@pytest.fixture(scope="session")
+def bare(start, committed_config):
+    """Each tf.keras cell in a fresh process, by a script that shares no code with the workflow."""
+    started = {}
+    for environment in ENVIRONMENTS:
+        for variant in VARIANTS:
+            layers = committed_config["variants"][variant]["layers"]
+            order = {slot: [class_name(layer) for layer in layers[slot]] for slot in layers}
+            for protocol in PROTOCOLS:
+                argument = json.dumps(order | {"protocol": protocol})
+                started[environment, variant, protocol] = start(environment, BARE, argument)
+
+    def bare(*cell):
+        done = started[cell].result()
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return bare
+
+
+def in_each_environment(train, variants, **options):
+    """Start the same trainings in each environment; return what reads the record of a cell."""
+    started = {name: train(name, variants, **options) for name in ENVIRONMENTS}
+    return lambda environment, *cell: started[environment](*cell)
+
+
+def class_name(layer):
+    """Return the class name of a layer as config.yaml describes it."""
+    return layer if isinstance(layer, str) else next(iter(layer))

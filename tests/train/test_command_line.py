@@ -1,0 +1,138 @@
+"""train.job as a command line: what is wrong is told in one line, nothing half-made is left."""
+
+import ast
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+
+pytestmark = pytest.mark.slow
+
+NEW, OLD = "tf2.0-keras2.3.1", "tf1.14-keras2.2.4"
+WORKFLOW = ROOT / "workflow"
+ROOMS = {path.name for path in WORKFLOW.iterdir() if path.is_dir()}
+PAGE = ["autoencoder", "engine", "study", "train_study", "train_stock", "compare_with_stock"]
+UNDER_PYTHON_37 = [
+    WORKFLOW / "__main__.py",
+    WORKFLOW / "plan/interface.py",
+    *sorted(WORKFLOW.glob("train/*.py")),
+    *(WORKFLOW / f"page/{name}.py" for name in PAGE),
+    WORKFLOW / "publish/list_packages.py",
+]
+
+
+@pytest.fixture(scope="module")
+def mistaken(start, plan, train_arguments, committed_config, tmp_path_factory):
+    """Every mistake at once, in the background: {what: (future, output)}."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    (folder / "empty.py").write_text("SLOTS = ()\n")
+    (folder / "file").touch()
+    protocol = committed_config["protocols"]["question"] | {"optimizer": "Best"}
+    right = plan(NEW, ["plain"], protocols=["question"])
+    run = right["runs"][0]
+    plans = {
+        "layer": right | {"variants": {"plain": {"between": ["Dens"]}}},
+        "argument of a layer": right | {"variants": {"plain": {"between": [{"Dense": {"un": 3}}]}}},
+        "optimizer": right | {"protocols": {"question": protocol}},
+        "JSON": '{"variants": [',
+        "lacking": {name: value for name, value in right.items() if name != "seeds"},
+        "unknown": right | {"epochz": 20},
+        "variant": right | {"runs": [run | {"variant": "plane"}]},
+        "donor": right
+        | {"runs": [run | {"initial_weights": {"file": "nowhere.jsonl", "variant": "bn"}}]},
+        "API": right | {"api": "pytorch"},
+    }
+    options = {
+        "experiment": ("--experiment", folder / "empty.py"),
+        "absent experiment": ("--experiment", folder / "nowhere.py"),
+        "absent plan": ("--plan", folder / "nowhere.json"),
+        "unwritable folder": ("--output", folder / "file/runs/runs.jsonl"),
+    }
+    started = {}
+    for what in (*plans, *options):
+        output = folder / f"{what}.jsonl"
+        arguments = train_arguments(plans.get(what, right), output)
+        if what in options:
+            option, value = options[what]
+            arguments[arguments.index(option) + 1] = value
+        started[what] = (start(NEW, *arguments), output)
+    return started
+
+
+MESSAGES = {
+    "layer": "train.job: layer 'Dens': this release of Keras has none by that name",
+    "argument of a layer": "train.job: layer 'Dense': ",
+    "optimizer": "train.job: optimizer 'Best': this release of Keras has none by that name",
+    "JSON": "JSON.plan.json: Expecting value: line 1",
+    "lacking": "lacking.plan.json: lacks seeds",
+    "unknown": "unknown.plan.json: unknown epochz",
+    "variant": "variant.plan.json: runs: found variant 'plane', expected one of variants",
+    "donor": "nowhere.jsonl",
+    "API": "API.plan.json: api: found 'pytorch', expected tf.keras or keras",
+    "experiment": "an experiment also has to define make_data, build_model, PROCEDURES",
+    "absent experiment": "nowhere.py",
+    "absent plan": "nowhere.json",
+    "unwritable folder": "Not a directory",
+}
+
+
+@pytest.mark.parametrize(("what", "message"), MESSAGES.items())
+def test_mistake_is_told_in_one_line(mistaken, what, message):
+    process, output = mistaken[what]
+    done = process.result()
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout + done.stderr
+    assert message in done.stderr.splitlines()[-1]
+    assert not output.exists()
+
+
+def test_the_example_in_the_docstring(in_environment, committed_config, tmp_path):
+    source = (WORKFLOW / "train/job.py").read_text(encoding="utf-8")
+    documented = ast.get_docstring(ast.parse(source))
+    plan, output = tmp_path / "plan.json", tmp_path / "runs.jsonl"
+    start = documented.index("{")
+    plan.write_text(json.dumps(json.JSONDecoder().raw_decode(documented[start:])[0]))
+    experiment = ROOT / committed_config["experiment"]["module"]
+    options = ["--experiment", experiment, "--plan", plan, "--output", output]
+    done = in_environment(OLD, WORKFLOW, "train.job", *options)
+    assert done.returncode == 0, done.stderr
+    (record,) = map(json.loads, output.read_text().splitlines())
+    assert record["cell"]["variant"] == "bn"
+    assert list(record["evaluations"]) == ["90:100"]
+
+
+def test_pure_python_parts_under_the_real_python(in_environment):
+    tests = Path(__file__).with_name("python37.py")
+    done = in_environment(OLD, tests, WORKFLOW, *UNDER_PYTHON_37)
+    assert done.returncode == 0, done.stderr
+    assert "OK" in done.stderr
+
+
+@pytest.mark.parametrize("path", UNDER_PYTHON_37, ids=lambda path: path.stem)
+def test_only_standard_library_numpy_and_framework_are_imported(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 7))
+    assert imported_by(tree) <= {"numpy", "tensorflow", "keras", *ROOMS, *sys.stdlib_module_names}
+    ours = {name for name in module_names(tree) if name.partition(".")[0] in ROOMS}
+    assert ours <= {*ROOMS, *(module_of(each) for each in UNDER_PYTHON_37)}
+
+
+def module_of(path):
+    """Return the name under which a file of the workflow is imported."""
+    return ".".join(path.relative_to(WORKFLOW).with_suffix("").parts)
+
+
+def module_names(tree):
+    """Return the full names of what is imported."""
+    nodes = list(ast.walk(tree))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    for node in (node for node in nodes if isinstance(node, ast.ImportFrom)):
+        parts = [f"{node.module}.{alias.name}" for alias in node.names]
+        names |= set(parts) if node.module in ROOMS else {node.module}
+    return names
+
+
+def imported_by(tree):
+    """Return the top-level names of what is imported."""
+    return {name.partition(".")[0] for name in module_names(tree)}

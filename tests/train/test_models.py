@@ -1,0 +1,62 @@
+"""Models that are no chain of Dense layers, observed in the real frameworks."""
+
+import json
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = Path(__file__).with_name("models.py")
+
+
+@pytest.fixture(scope="module")
+def observed(in_environment):
+    """What models.py prints in each environment, with each API."""
+    found = {}
+    for environment in ("tf1.14-keras2.2.4", "tf2.0-keras2.3.1"):
+        for api in ("tf.keras", "keras"):
+            done = in_environment(environment, SCRIPT, ROOT / "workflow", api)
+            assert done.returncode == 0, done.stderr
+            found[environment, api] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_a_functional_model_is_observed(observed):
+    """In TensorFlow 1 an Input is fed, and cannot be fetched."""
+    for found in observed.values():
+        assert found["functional"]["draws"] == ["only"]
+        assert found["functional"]["identities"] == {}
+
+
+def test_a_layer_is_compared_with_its_own_input(observed):
+    """In the branch the layer before `copy` in the list is not the one that it repeats."""
+    for found in observed.values():
+        identities = found["branch"]["identities"]
+        assert identities["copy"] is True
+        assert identities["other"] is False
+        assert "sum" not in identities  # it has two inputs
+
+
+def test_what_is_drawn_is_not_told_by_values(observed):
+    """A 1 x 1 kernel has one value and is drawn; an identity matrix has several and is not."""
+    for found in observed.values():
+        assert found["constants"]["draws"] == ["narrow", "single"]
+
+
+def test_every_array_that_is_drawn_counts(observed):
+    for found in observed.values():
+        assert found["parts"]["draws"] == ["recurrent", "bias", "bn", "depthwise"]
+
+
+def test_a_model_within_the_model_is_left_out(observed):
+    for found in observed.values():
+        assert found["nested"]["draws"] == ["inner"]
+        assert found["nested"]["identities"] == {"copy": True}
+
+
+def test_a_model_that_is_no_graph_of_layers_is_observed(observed):
+    for found in observed.values():
+        assert found["subclass"]["draws"] == ["only"]
+        assert found["subclass"]["identities"] == {}

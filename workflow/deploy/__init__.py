@@ -1,0 +1,1 @@
+"""Set-up, locks, and a conda where there is none. It runs before anything is installed."""

@@ -1,0 +1,1 @@
+"""The figures that any experiment can ask for, in one style."""

@@ -1,0 +1,90 @@
+"""What all figures share: one style, one colour per variant, the same bytes on every run."""
+
+import argparse
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # the backend has to be chosen first
+from judge.tables import read_table
+
+COLUMN_WIDTH = 3.5  # inches, one column of a two-column page
+# Okabe and Ito (2008), Color Universal Design; black first, yellow left out (poor on white).
+COLOURS = ["#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"]
+MEASURED_COLOUR = "#0072B2"
+LINE_STYLES = ["-", "--", ":", "-."]
+
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so bytes do not depend on the machine
+    "font.size": 7,
+    "axes.titlesize": 7,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.0,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "bn-yes-or-no",  # otherwise identifiers in SVG are random
+    "savefig.dpi": 300,
+}
+
+
+def read_config(path):
+    """Return what a figure is told of the configuration."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def variant_colours(config):
+    """Return {variant: colour}, by the order in the configuration, the same in every figure."""
+    return {
+        variant: COLOURS[position % len(COLOURS)]
+        for position, variant in enumerate(config["variants"])
+    }
+
+
+def new_figure(rows, columns, height, width=COLUMN_WIDTH, **options):
+    """Return (figure, 2-D array of axes) in the common style; sizes in inches."""
+    plt.rcParams.update(STYLE)
+    return plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **options)
+
+
+def save(figure, paths):
+    """Write the figure to each path, in the format of its ending, without any date."""
+    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+    for path in paths:
+        kind = str(path).rsplit(".", 1)[1]
+        figure.savefig(path, format=kind, metadata=dates[kind])
+    plt.close(figure)
+
+
+def loss_label(config):
+    """Return the label of an axis of losses: what the configuration calls its loss."""
+    return config["experiment"].get("loss", "loss")
+
+
+def split_label(label):
+    """Return a comparison's label with its last part on a line of its own."""
+    return "\n".join(label.rsplit(", ", 1))
+
+
+def main(description, draw):
+    """Draw a figure from a configuration and tables; the command line of each script.
+
+    `draw(config, *tables)` returns the figure; every output is written in its ending's format.
+    """
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")
+    parser.add_argument("--table", type=Path, required=True, nargs="+", help="to draw from")
+    parser.add_argument("--output", type=Path, nargs="+", required=True)
+    options = parser.parse_args()
+    tables = [read_table(path) for path in options.table]
+    save(draw(read_config(options.config), *tables), options.output)

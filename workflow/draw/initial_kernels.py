@@ -1,0 +1,48 @@
+"""Figure: initial weights of the kernel drawn second, one variant against the other.
+
+Where both variants draw the same weights all points lie on the diagonal.
+"""
+
+from draw import figures
+
+
+def draw(config, kernels):
+    """Return the figure; `kernels` is initial_kernels.csv."""
+    comparisons = config["figures"]["initial_kernels"]["comparisons"]
+    figure, axes = figures.new_figure(1, len(comparisons), 2.3, sharex=True, sharey=True)
+    for panel, comparison in zip(axes[0], comparisons, strict=True):
+        pair = config["comparisons"][comparison]
+        first, second = (
+            kernels[
+                (kernels["comparison"] == comparison)
+                & (kernels["variant"] == pair[side]["variant"])
+                & (kernels["environment"] == pair[side]["environment"])
+            ]
+            for side in ("first", "second")
+        )
+        panel.axline((0, 0), slope=1, color="0.8", linewidth=0.6, zorder=0)
+        if len(first) != len(second):
+            panel.annotate("other shapes", (0.5, 0.5), xycoords="axes fraction", ha="center")
+        else:
+            panel.plot(first["value"], second["value"], ".", color=figures.MEASURED_COLOUR, ms=3)
+        panel.set_title(f"{figures.split_label(pair['label'])}\n{describe_seeds(first, second)}")
+        panel.set_aspect("equal")
+        panel.set_xlabel(f"initial weight, {pair['first']['variant']}")
+        panel.set_ylabel(f"initial weight, {pair['second']['variant']}")
+        panel.label_outer()
+    return figure
+
+
+def describe_seeds(first, second):
+    """Return the op-level seeds of two kernels' rows in words."""
+    names = [
+        ", ".join(str(int(seed)) for seed in kernel["op_seed"].dropna().unique()) or "none"
+        for kernel in (first, second)
+    ]
+    if names[0] == names[1]:
+        return f"op-level seed\n{names[0]} in both"
+    return f"op-level seeds\n{names[0]} and {names[1]}"
+
+
+if __name__ == "__main__":
+    figures.main(__doc__, draw)

@@ -1,0 +1,74 @@
+"""Figure: every number that the page prints, beside what the workflow measured.
+
+Left, both on the axis of the loss; right, their difference, with the band that the printed
+digits allow.
+"""
+
+import pandas
+
+from draw import figures
+
+BAND_COLOUR = "#BBBBBB"
+WHITE_BOX = {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5}}
+
+
+def published_numbers(claims):
+    """Return the claims about a printed number, with numeric columns, one row per number."""
+    numbers = claims.copy()
+    for column in ("published", "measured"):
+        numbers[column] = pandas.to_numeric(numbers[column], errors="coerce")
+    return numbers.dropna(subset=["published", "measured", "tolerance"])
+
+
+def describe(claim, config):
+    """Return the line's label: what the claim is about, in two lines."""
+    environment, _, variant, protocol, _, rows = claim.cells.split("/")
+    label = config["environments"][environment]["label"].replace("TensorFlow", "TF")
+    return f"{label}, {variant}\n{protocol}, rows {rows.replace(':', '–')}"
+
+
+def draw(config, claims):
+    """Return the figure; `claims` is claims.csv."""
+    numbers = list(published_numbers(claims).itertuples())
+    figure, axes = figures.new_figure(1, 2, 0.42 * len(numbers) + 0.95, sharey=True)
+    draw_losses(axes[0][0], numbers, figures.loss_label(config))
+    draw_differences(axes[0][1], numbers, config["figures"]["published_and_measured"]["zoom"])
+    axes[0][0].set_yticks(range(len(numbers)), [describe(claim, config) for claim in numbers])
+    axes[0][0].set_ylim(len(numbers) - 0.4, -0.6)
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+def draw_losses(panel, numbers, label):
+    """Draw published and measured losses on one axis."""
+    places = range(len(numbers))
+    published = [claim.published for claim in numbers]
+    measured = [claim.measured for claim in numbers]
+    panel.plot(published, places, "o", color="black", fillstyle="none", ms=6, label="published")
+    panel.plot(measured, places, ".", color=figures.MEASURED_COLOUR, ms=5, label="measured")
+    panel.margins(x=0.15)
+    panel.set_xlabel(label)
+
+
+def draw_differences(panel, numbers, zoom):
+    """Draw measured minus published, the tolerance as a band, and the verdict in words."""
+    tolerances = [1e3 * claim.tolerance for claim in numbers]
+    panel.barh(
+        range(len(numbers)),
+        [2 * tolerance for tolerance in tolerances],
+        left=[-tolerance for tolerance in tolerances],
+        height=0.36,
+        color=BAND_COLOUR,
+        label="printed digits allow",
+    )
+    panel.axvline(0, color="black", linewidth=0.6)
+    for place, claim in enumerate(numbers):
+        difference = 1e3 * (claim.measured - claim.published)
+        panel.plot(difference, place, ".", color=figures.MEASURED_COLOUR, ms=5)
+        panel.text(0, place + 0.36, claim.verdict, ha="center", va="center", size=6, **WHITE_BOX)
+    panel.set_xlim(-1e3 * zoom, 1e3 * zoom)
+    panel.set_xlabel("difference (10⁻³)")
+
+
+if __name__ == "__main__":
+    figures.main(__doc__, draw)

@@ -1,0 +1,46 @@
+"""Figure: the sum of each Dense layer's kernel after every training step, V1 beside V2.
+
+The page's figure, once per environment: with TensorFlow 1.14 the two columns differ, with 2.0
+they are the same.
+"""
+
+from draw import figures
+
+
+def draw(config, steps):
+    """Return the figure; `steps` is steps.csv."""
+    settings = config["figures"]["weight_sums"]
+    environments, variants = config["environments"], settings["variants"]
+    chosen = steps[
+        (steps["api"] == settings["api"])
+        & (steps["protocol"] == settings["protocol"])
+        & (steps["seed"] == config["figures"]["seed"])
+        & (steps["repeat"] == 1)
+    ]
+    figure, axes = figures.new_figure(
+        len(environments), len(variants), 1.35 * len(environments) + 0.6, sharex=True, sharey=True
+    )
+    colours = figures.variant_colours(config)
+    for row, (environment, entry) in zip(axes, environments.items(), strict=True):
+        for panel, variant in zip(row, variants, strict=True):
+            runs = chosen[(chosen["environment"] == environment) & (chosen["variant"] == variant)]
+            for layer, style in zip(settings["layers"], figures.LINE_STYLES, strict=False):
+                line = runs[runs["layer"] == layer]
+                panel.plot(
+                    line["step"], line["weight_sum"], style, color=colours[variant], label=layer
+                )
+        row[0].set_ylabel(f"{entry['label']}\nsum of weights")
+    for panel, variant in zip(axes[0], variants, strict=True):
+        panel.set_title(config["variants"][variant]["label"])
+    for panel in axes[-1]:
+        panel.set_xlabel("training step")
+    legend = figure.legend(
+        *axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2
+    )
+    for line in legend.get_lines():
+        line.set_color("0.4")  # the line's style stands for the layer, its colour for the variant
+    return figure
+
+
+if __name__ == "__main__":
+    figures.main(__doc__, draw)

@@ -1,0 +1,200 @@
+"""How far the tables of a run are from those of another one, and how far they may be.
+
+The kind of a column (workflow/schemas/tables.yaml) says what may differ. How far follows from what
+the workflow itself measures:
+
+- On one kind of processor (`cpu_model` and `cpu_instructions` of the table, or else of runs.csv) a
+  run of tf.keras gives the same bits every time: nothing may differ.
+- On another kind the matrix kernel is another one. A loss may differ by MARGIN times the largest
+  difference that the kernel makes in processor.csv, a weight by MARGIN times the largest of one.
+- Standalone keras is not reproducible in every environment: a number may differ by MARGIN times the
+  largest range of its repeats there. Where all repeats are equal, nothing may differ.
+- A share of seeds may differ by the seeds whose loss lies within the limit of the threshold.
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy
+import pandas
+
+from judge.tables import DESCRIBED
+
+# Two processors, without and with AVX-512, differed by 2.4 times what the kernels of one did.
+MARGIN = 10
+NEVER = ("setting", "count", "verdict", "drawn")
+LAST_BITS = ("bit", "hash", "words")
+NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?%?")
+Tables = dict[str, pandas.DataFrame]
+
+
+class Difference(NamedTuple):
+    """One column of one table in which two runs differ."""
+
+    table: str
+    column: str
+    rows: int
+    largest: float  # largest absolute difference; NaN where it is no number
+    allowed: float  # NaN where it is no number
+    within: bool
+
+
+def compare(reference: Tables, fresh: Tables) -> list[Difference]:
+    """Return a Difference for each column that differs between two sets of tables.
+
+    Both are {name: data frame}; a table that one of them lacks is not compared.
+    """
+    differences = []
+    for name in reference:
+        if name in fresh:
+            same = processors_of(reference, name) == processors_of(fresh, name)
+            kernel = {"loss": 0.0, "weight": 0.0} if same else kernel_limits(reference)
+            differences += compare_table(name, reference, fresh, kernel)
+    return differences
+
+
+def processors_of(run: Tables, name: str) -> frozenset:
+    """Return the kinds of processor that a table was made on: its own word, or else runs.csv's."""
+    table = run[name] if "cpu_instructions" in run[name] else run["runs"]
+    table = table.reindex(columns=["cpu_model", "cpu_instructions"])
+    return frozenset(table.fillna("unknown").itertuples(index=False, name=None))
+
+
+def kernel_limits(reference: Tables) -> dict[str, float]:
+    """Return how far another matrix kernel may move a loss and a weight.
+
+    By what the reference measured: a run that is to be checked cannot widen its own limits.
+    """
+    measured = reference.get("processor", pandas.DataFrame())
+    return {
+        kind: MARGIN * float(measured[column].abs().max()) if column in measured else 0.0
+        for kind, column in (("loss", "difference"), ("weight", "largest_difference"))
+    }
+
+
+def repeat_limits(name: str, column: str, reference: Tables) -> dict[tuple[str, str], float]:
+    """Return {(environment, threads): how far repeats may move a column of a table}.
+
+    From the repeats in the reference's table itself, where it has them, else from its spread.csv.
+    """
+    table = reference[name]
+    if {"api", "repeat"} <= set(table) and DESCRIBED[name][column]["kind"] in ("loss", "weight"):
+        found = ranges_of_repeats(name, table[table["api"] == "keras"], column)
+    else:
+        found = ranges_in_spread(reference.get("spread"))
+    return {key: MARGIN * value for key, value in found.items()}
+
+
+def ranges_of_repeats(name: str, table: pandas.DataFrame, column: str) -> dict:
+    """Return {(environment, "1"): largest range of a column over the repeats of a cell}."""
+    kinds = {other: entry["kind"] for other, entry in DESCRIBED[name].items()}
+    cell = [
+        other
+        for other in table
+        if kinds.get(other) == "setting" and other not in ("repeat", column)
+    ]
+    grouped = table.groupby(cell, dropna=False, observed=True)[column]
+    ranges = (grouped.max() - grouped.min()).groupby("environment").max()
+    return {(environment, "1"): value for environment, value in ranges.fillna(0.0).items()}
+
+
+def ranges_in_spread(spread: pandas.DataFrame | None) -> dict:
+    """Return {(environment, threads): largest range of the repeats in spread.csv}."""
+    if spread is None:
+        return {}
+    ranges = (spread["maximum"] - spread["minimum"]).groupby(
+        [spread["environment"], spread["threads"].astype(str)]
+    )
+    return ranges.max().to_dict()
+
+
+def compare_table(name: str, reference: Tables, fresh: Tables, kernel: dict) -> list[Difference]:
+    """Return a Difference for each column of one table; rows are compared in their order."""
+    old, new = reference[name], fresh[name]
+    found = [
+        Difference(name, column, len(new), numpy.nan, numpy.nan, False)
+        for column in sorted(set(old) ^ set(new))
+    ]
+    if len(old) != len(new):
+        counts = abs(len(old) - len(new))
+        return [*found, Difference(name, "number of rows", counts, numpy.nan, numpy.nan, False)]
+    for column in old.columns.intersection(new.columns, sort=False):
+        kind = DESCRIBED[name][column]["kind"]
+        differing = ~((old[column] == new[column]) | (old[column].isna() & new[column].isna()))
+        if kind != "machine" and differing.any():
+            repeats = repeat_limits(name, column, reference)
+            pairs = old[differing], new[differing]
+            limits = [limit_of(row, kind, kernel, repeats) for _, row in pairs[0].iterrows()]
+            found.append(judge(name, column, kind, *pairs, numpy.array(limits)))
+    return found
+
+
+def limit_of(row: pandas.Series, kind: str, kernel: dict, repeats: dict) -> float:
+    """Return how far the numbers of a row may be off, weights or losses."""
+    limit = kernel["weight" if kind == "weight" else "loss"]
+    threads = str(row["threads"]) if "threads" in row else "1"
+    for environment in keras_environments(row):
+        limit += repeats.get((environment, threads), 0.0)
+    return limit
+
+
+def keras_environments(row: pandas.Series) -> set[str]:
+    """Return the environments whose standalone keras a row is about."""
+    if "cells" in row:
+        cells = [cell.split("/") for cell in str(row["cells"]).split("; ")]
+        return {cell[0] for cell in cells if len(cell) > 1 and cell[1] == "keras"}
+    return {row["environment"]} if row.get("api") == "keras" else set()
+
+
+def judge(
+    name: str,
+    column: str,
+    kind: str,
+    old: pandas.DataFrame,
+    new: pandas.DataFrame,
+    limits: numpy.ndarray,
+) -> Difference:
+    """Return the Difference of the differing rows of a column."""
+    if kind in NEVER:
+        return Difference(name, column, len(old), numpy.nan, numpy.nan, False)
+    if kind in LAST_BITS:
+        within = bool((limits > 0).all())
+        if kind == "words":
+            within = within and list(map(mask, old[column])) == list(map(mask, new[column]))
+        return Difference(name, column, len(old), numpy.nan, numpy.nan, within)
+    if kind in ("share", "percentile"):
+        limits = share_limits(old, limits) * (100 if kind == "percentile" else 1)
+    distance = (old[column].astype(float) - new[column].astype(float)).abs().fillna(numpy.inf)
+    within = bool((distance.to_numpy() <= limits).all())
+    return Difference(name, column, len(old), distance.max(), limits.max(), within)
+
+
+def mask(text: object) -> str:
+    """Return a sentence without its numbers."""
+    return NUMBER.sub("#", str(text))
+
+
+def share_limits(rows: pandas.DataFrame, limits: numpy.ndarray) -> numpy.ndarray:
+    """Return by how much a share of seeds may differ where each of their losses may by `limits`.
+
+    At most as many seeds change sides as lie within the limit of the threshold: those below the
+    peak of a normal density with the row's standard deviation, and one.
+    """
+    deviation = rows["standard_deviation"].to_numpy(dtype=float)
+    near = 2 * limits / (deviation * numpy.sqrt(2 * numpy.pi))
+    return numpy.where(limits > 0, near + 1 / rows["seeds"].to_numpy(dtype=float), 0.0)
+
+
+def describe(differences: list[Difference]) -> list[str]:
+    """Return the differences as lines of text, a heading first."""
+    lines = [f"{'table':<16} {'column':<26} {'rows':>6} {'largest':>9} {'allowed':>9}"]
+    for one in differences:
+        numbers = [
+            "-" if numpy.isnan(value) else f"{value:.2g}" for value in (one.largest, one.allowed)
+        ]
+        verdict = "within the spread" if one.within else "BEYOND the spread"
+        lines.append(
+            f"{one.table:<16} {one.column:<26} {one.rows:>6} {numbers[0]:>9} {numbers[1]:>9}"
+            f"  {verdict}"
+        )
+    return lines

@@ -1,0 +1,366 @@
+"""Deciding the claims of the page from the tables.
+
+Each function in TESTS takes a claim (an entry of claims.yaml) and the tables, and returns
+(measured, verdict, reason). Numbers in reasons are the measured ones.
+"""
+
+import struct
+from decimal import Decimal
+from itertools import combinations
+
+import numpy
+import pandas
+
+from judge.tables import COLUMNS
+
+REPRODUCED = "reproduced"
+WITHIN = "within 0.001"
+NOT_REPRODUCED = "not reproduced"
+REFUTED = "refuted"
+NOT_TESTED = "not tested yet"
+
+# Means of repeats differ at this level of an exact permutation test; both sides are counted.
+PERMUTATION_LEVEL = 0.05
+
+CELL_KEYS = ("environment", "api", "variant", "protocol", "seed", "rows")
+
+
+class CellNotRun(Exception):
+    """The tables have no row for a cell that a claim is about."""
+
+
+class NoStatement(Exception):
+    """The rows that a claim is about are there, but allow no verdict."""
+
+
+def select(table, cell):
+    """Return the table's rows for a cell, in the table's order; raise CellNotRun if none."""
+    chosen = table
+    for key in CELL_KEYS:
+        if key in cell and key in chosen:
+            chosen = chosen[chosen[key] == cell[key]]
+    if chosen.empty:
+        raise CellNotRun(name_cell(cell))
+    return chosen
+
+
+def name_cell(cell):
+    """Return environment/api/variant/protocol/seed/rows."""
+    return "/".join(str(cell[key]) for key in CELL_KEYS if key in cell)
+
+
+def first_run(tables, cell):
+    """Return the row of runs.csv for the first repeat of a cell."""
+    return select(tables["runs"], cell).iloc[0]
+
+
+def tolerance_of(published):
+    """Return half a unit of the last printed digit, as Decimal, or None for text."""
+    try:
+        exponent = Decimal(published).as_tuple().exponent
+    except ArithmeticError:
+        return None
+    return Decimal(5).scaleb(exponent - 1)
+
+
+def judge_number(published, measured):
+    """Return the verdict for a published number (as printed) and a measured float."""
+    distance = abs(Decimal(published) - Decimal(measured))
+    if distance <= tolerance_of(published):
+        return REPRODUCED
+    return WITHIN if distance <= Decimal("0.001") else NOT_REPRODUCED
+
+
+def published_number(claim, tables):
+    """Does the measured loss round to the published digits?"""
+    measured = finite_loss(tables, claim["cells"][0])
+    published = claim["published"]
+    digits = -Decimal(published).as_tuple().exponent
+    reason = (
+        f"measured {measured:.{digits}f} at the printed precision, "
+        f"{abs(Decimal(published) - Decimal(measured)):.6f} away from {published}"
+    )
+    return f"{measured:.17g}", judge_number(published, measured), reason
+
+
+def lower_loss(claim, tables):
+    """Is the first cell's loss lower than the second's?"""
+    lower, higher = (finite_loss(tables, cell) for cell in claim["cells"])
+    reason = (
+        f"the first is {'lower' if lower < higher else 'not lower'} "
+        f"(difference {lower - higher:+.6f}); one seed, so no statement about others"
+    )
+    verdict = REPRODUCED if lower < higher else REFUTED
+    return f"{lower:.6f} and {higher:.6f}", verdict, reason
+
+
+def compare_runs(claim, tables):
+    """Return (equal?, measured, reason) for the bits of two cells' runs."""
+    losses = [finite_loss(tables, cell) for cell in claim["cells"]]
+    kernels, seeds = zip(*(draws(tables, cell) for cell in claim["cells"]), strict=True)
+    first, second = (struct.pack("<d", loss) for loss in losses)
+    reason = (
+        f"losses are {'bitwise equal' if first == second else 'not equal'}; initial kernels are "
+        f"{'bitwise equal' if kernels[0] == kernels[1] else 'different draws'}"
+        f" ({' and '.join(seeds)})"
+    )
+    return first == second, f"{losses[0]:.17g} and {losses[1]:.17g}", reason
+
+
+def finite_loss(tables, cell):
+    """Return the loss of a cell's first repeat; raise NoStatement where it is no number."""
+    loss = float(first_run(tables, cell)["val_loss"])
+    if not numpy.isfinite(loss):
+        raise NoStatement(f"the training of {name_cell(cell)} has diverged: its loss is {loss}")
+    return loss
+
+
+def draws(tables, cell):
+    """Return the hashes of the kernels that a cell's first repeat drew, and their seeds as text.
+
+    The hashes tell what was drawn; op-level seeds only how, and not every release has them.
+    """
+    layers = select(tables["layers"], cell)
+    drawn = layers[(layers["repeat"] == layers["repeat"].min()) & layers["draws"]]
+    if drawn["initial_kernel_sha256"].isna().any():
+        raise CellNotRun(f"{name_cell(cell)}, the hash of an initial kernel")
+    seeds = ", ".join(str(int(seed)) for seed in drawn["op_seed"].dropna())
+    return list(drawn["initial_kernel_sha256"]), f"op-level seeds {seeds}" if seeds else (
+        "no op-level seeds"
+    )
+
+
+def same_result(claim, tables):
+    """Do two cells end at the same loss, bit for bit?"""
+    equal, measured, reason = compare_runs(claim, tables)
+    return measured, REPRODUCED if equal else REFUTED, reason
+
+
+def different_result(claim, tables):
+    """Do two cells end at different losses?"""
+    equal, measured, reason = compare_runs(claim, tables)
+    return measured, REFUTED if equal else REPRODUCED, reason
+
+
+def rows_held_out(claim, tables):
+    """Of cells that differ in rows only: are the rows that fit the number held out?"""
+    runs = [first_run(tables, cell) for cell in claim["cells"]]
+    losses = [finite_loss(tables, cell) for cell in claim["cells"]]
+    measured = "; ".join(
+        f"rows {run['rows']}: {loss:.6f}" for run, loss in zip(runs, losses, strict=True)
+    )
+    fitting = [
+        (run, loss)
+        for run, loss in zip(runs, losses, strict=True)
+        if judge_number(claim["published"], loss) != NOT_REPRODUCED
+    ]
+    roles = {run["rows_role"] for run, _ in fitting}
+    if len(roles) != 1:
+        found = "rows of both kinds" if fitting else "none of these rows"
+        raise NoStatement(f"the number fits {found} within 0.001 ({measured})")
+    run, loss = fitting[0]
+    reason = (
+        f"the number fits rows {run['rows']} ({abs(float(claim['published']) - loss):.6f} away), "
+        f"which are {run['rows_role'].replace('_', ' ')} rows of that script"
+    )
+    return measured, REPRODUCED if roles == {"held_out"} else REFUTED, reason
+
+
+def layer_output_name(claim, tables):
+    """Does the framework give the layer's output the published name?"""
+    layers = select(tables["layers"], claim["cells"][0])
+    names = sorted(set(layers.loc[layers["layer"] == claim["layer"], "output_name"]))
+    if not names:
+        raise CellNotRun(f"{name_cell(claim['cells'][0])}, layer {claim['layer']}")
+    verdict = REPRODUCED if names == [claim["published"]] else NOT_REPRODUCED
+    return ", ".join(names), verdict, f"the framework says {', '.join(names)}"
+
+
+def layers_are_identities(claim, tables):
+    """Does the layer give back its input, bit for bit, in every run of the cells?"""
+    equal = 0
+    checked = 0
+    for cell in claim["cells"]:
+        layers = select(tables["layers"], cell)
+        chosen = layers[layers["layer"] == claim["layer"]]
+        if chosen.empty:
+            raise CellNotRun(f"{name_cell(cell)}, layer {claim['layer']}")
+        checked += len(chosen)
+        equal += int((chosen["output_equals_input"].astype(str) == "True").sum())
+    verdict = REPRODUCED if equal == checked else REFUTED
+    return (
+        f"{equal} of {checked}",
+        verdict,
+        f"bitwise equal on all rows in {equal} of {checked} runs",
+    )
+
+
+def same_up_to_spread(claim, tables):
+    """Do two cells differ by no more than their repeats do, from the same initial weights?
+
+    An exact permutation test decides whether the means differ (`permutation_share`). Where the
+    repeats are too few for the test to find any difference, there is no statement.
+    """
+    first, second = (select(tables["runs"], cell) for cell in claim["cells"])
+    losses = [cell["val_loss"].to_numpy() for cell in (first, second)]
+    if not all(numpy.isfinite(values).all() for values in losses):
+        raise NoStatement("a repeat has diverged: its loss is no finite number")
+    starts = set(first["initial_weights_sha256"]) | set(second["initial_weights_sha256"])
+    fewest, share = permutation_share(*losses)
+    if len(starts) == 1 and fewest > PERMUTATION_LEVEL:
+        raise NoStatement(
+            f"{len(first)} and {len(second)} repeats cannot show a difference at the level "
+            f"{PERMUTATION_LEVEL} (config: repeats)"
+        )
+    solved = len(starts) == 1 and share > PERMUTATION_LEVEL
+    gap = abs(losses[0].mean() - losses[1].mean())
+    reason = (
+        f"the means differ by {gap:.6f}, as much as in {share:.3g} of all ways to divide the "
+        f"{len(first) + len(second)} repeats (level {PERMUTATION_LEVEL}); initial weights are "
+        f"{'all equal' if len(starts) == 1 else 'not all equal'}"
+    )
+    measured = f"{losses[0].mean():.6f} and {losses[1].mean():.6f}"
+    return measured, REPRODUCED if solved else NOT_REPRODUCED, reason
+
+
+def permutation_share(first, second):
+    """Return (the least share that the test can give, the share that it gives).
+
+    The exact two-sided permutation test of the difference of means of two float arrays: the share
+    of all divisions of the values into groups of these sizes whose means differ at least as much.
+    """
+    values = numpy.concatenate([first, second])
+    chosen = numpy.array(list(combinations(range(len(values)), len(first))))
+    sums = values[chosen].sum(axis=1)
+    means = sums / len(first) - (values.sum() - sums) / len(second)
+    # The last digits of a sum depend on its order: what is equal but for these counts as equal.
+    within = abs(means[0]) - 1e-12 * numpy.abs(values).max()
+    both_sides = 1 if len(first) != len(second) else 2
+    return both_sides / len(chosen), float((numpy.abs(means) >= within).mean())
+
+
+def find_table(tables, name):
+    """Return a table that not every run makes; raise NoStatement, with its command, if not made."""
+    if name not in tables:
+        command = "make study" if name.startswith("sensitivity") else "make reproduce"
+        raise NoStatement(f"{command} makes {name}.csv, which decides it")
+    return tables[name]
+
+
+def find_row(table, **values):
+    """Return the first row of a table with these values; raise CellNotRun if there is none."""
+    chosen = table
+    for column, value in values.items():
+        chosen = chosen[chosen[column] == value]
+    if chosen.empty:
+        raise CellNotRun("/".join(map(str, values.values())))
+    return chosen.iloc[0]
+
+
+def cause_is(claim, tables):
+    """Do the controls find this cause, and no other, for a comparison's difference?"""
+    verdict = find_row(find_table(tables, "verdicts"), comparison=claim["comparison"])
+    if verdict["causes"].startswith("undecided"):
+        return verdict["causes"], NOT_TESTED, verdict["reason"]
+    found = verdict["causes"] == claim["cause"]
+    return f"cause: {verdict['causes']}", REPRODUCED if found else REFUTED, verdict["reason"]
+
+
+def cannot_be_shown(claim, tables):
+    """Does a comparison stay equal under a control, too?"""
+    rows = find_table(tables, "controls")
+    control = find_row(rows, comparison=claim["comparison"], control=claim["control"])
+    published = find_row(rows, comparison=claim["comparison"], control="published")
+    if "no statement" in (control["observed"], published["observed"]):
+        raise NoStatement(f"the control {claim['control']} made no statement")
+    shown = "differ" in (control["observed"], published["observed"])
+    reason = (
+        f"weights {published['observed']} as published and {control['observed']} under "
+        f"{claim['control']} (losses {control['first_loss']:.6f} and {control['second_loss']:.6f})"
+    )
+    return control["observed"], REFUTED if shown else REPRODUCED, reason
+
+
+def never_lower_from_same_start(claim, tables):
+    """Does an architecture end lower than the first one from no start of the crossed runs?"""
+    crossed = find_table(tables, "crossed")
+    chosen = crossed[
+        (crossed["environment"] == claim["environment"])
+        & (crossed["architecture"] == claim["architecture"])
+        & (crossed["rows"] == claim["rows"])
+    ]
+    # Of runs from one start, the one that speaks most against the claim counts.
+    chosen = chosen.sort_values("difference", kind="stable").drop_duplicates("start_sha256")
+    if chosen.empty:
+        raise CellNotRun(f"{claim['environment']}/{claim['architecture']}")
+    differences = chosen["difference"]
+    if not numpy.isfinite(differences.astype(float)).all():
+        raise NoStatement("a crossed run has diverged: its loss is no finite number")
+    lower = int((differences < 0).sum())
+    reason = (
+        f"lower from {lower} of {len(chosen)} different starts, differences from "
+        f"{differences.min():+.6f} to {differences.max():+.6f}; one seed of the data"
+    )
+    verdict = REFUTED if lower else REPRODUCED
+    return f"lower from {lower} of {len(chosen)}", verdict, reason
+
+
+def none_yet(claim, tables):
+    """A claim that nothing in this workflow has tested."""
+    return "", NOT_TESTED, "needs " + claim.get("needs", "a test")
+
+
+TESTS = {
+    test.__name__: test
+    for test in (
+        published_number,
+        lower_loss,
+        same_result,
+        different_result,
+        rows_held_out,
+        layer_output_name,
+        layers_are_identities,
+        same_up_to_spread,
+        cause_is,
+        cannot_be_shown,
+        never_lower_from_same_start,
+        none_yet,
+    )
+}
+
+
+def judge(claim, tables, tests):
+    """Return the row of claims.csv for a claim, whose test is one of `tests` {name: function}."""
+    try:
+        measured, verdict, reason = tests[claim["test"]](claim, tables)
+    except CellNotRun as missing:
+        measured, verdict, reason = "", NOT_TESTED, f"not among the runs: {missing}"
+    except NoStatement as why:
+        measured, verdict, reason = "", NOT_TESTED, str(why)
+    published = claim.get("published", "")
+    tolerance = tolerance_of(published) if published else None
+    return {
+        "claim": claim["id"],
+        "statement": claim["statement"],
+        "place": claim["place"],
+        "cells": name_subject(claim),
+        "published": published,
+        "tolerance": "" if tolerance is None else str(tolerance),
+        "measured": measured,
+        "verdict": verdict,
+        "reason": reason,
+    }
+
+
+def name_subject(claim):
+    """Return what a claim is about: its cells, its comparison, or its crossed runs."""
+    if "cells" in claim:
+        return "; ".join(map(name_cell, claim["cells"]))
+    parts = ("comparison", "control", "environment", "architecture", "rows")
+    return "/".join(claim[part] for part in parts if part in claim)
+
+
+def judge_all(claims, tables, tests):
+    """Return claims.csv as a data frame: every claim, in their order."""
+    rows = [judge(claim, tables, tests) for claim in claims]
+    return pandas.DataFrame(rows, columns=list(COLUMNS["claims"]))

@@ -1,0 +1,456 @@
+"""Comparing runs bit for bit, and what the comparison says about the cause of a difference.
+
+Equal always means equal bytes, of float32 weights or of reported losses, never "close": -0.0 is
+not 0.0, and a NaN equals the same NaN. Other weights after a step are other computation; random
+numbers drawn during the training are part of what is computed, "draws" are those before it.
+"""
+
+import base64
+import hashlib
+import struct
+
+import numpy
+import pandas
+from plan.controls import applicable, runs_of
+from plan.runs import PUBLISHED
+
+from judge.tables import COLUMNS
+
+EQUAL, DIFFER, NO_STATEMENT = "equal", "differ", "no statement"
+NO_DIFFERENCE, ROUNDING = "no difference", "rounding"
+HYPOTHESES = ("computation", "draws", "evaluation")
+
+
+def compared_layers(record):
+    """Return the names of the layers whose weights are compared: those that draw.
+
+    Layers that draw nothing, as BN, are left out, so that variants with and without them can be
+    compared. If no layer draws, it is all layers.
+    """
+    return record["drawing_layers"] or record["layers"]
+
+
+def compared_shapes(record):
+    """Return the shapes of all weight arrays that are compared, in their order."""
+    compared = compared_layers(record)
+    arrays = record["initial_weights"]["arrays"]
+    return [array["shape"] for array in arrays if array["layer"] in compared]
+
+
+def trajectory(record):
+    """Return the weights of the compared layers, before training and after each step.
+
+    float32 array of shape (steps + 1, number of weights).
+    """
+    arrays = record["initial_weights"]["arrays"]
+    compared = compared_layers(record)
+    drawing = numpy.concatenate(
+        [numpy.full(numpy.prod(array["shape"]), array["layer"] in compared) for array in arrays]
+    )
+    initial = numpy.concatenate([array["values"] for array in arrays]).astype("<f4")
+    steps = [
+        numpy.frombuffer(base64.b64decode(text), dtype="<f4")
+        for text in record["step_weights_base64"]
+    ]
+    return numpy.stack([initial, *steps])[:, drawing]
+
+
+def sha256_of(array):
+    """Return the SHA-256 of an array's float32 bytes (little-endian, C order)."""
+    return hashlib.sha256(numpy.ascontiguousarray(array, dtype="<f4").tobytes()).hexdigest()
+
+
+def equal_losses(first, second):
+    """Tell whether two reported losses have the same bytes."""
+    return struct.pack("<d", first) == struct.pack("<d", second)
+
+
+def comparable(first, second):
+    """Tell whether two trajectories are of the same number of weights."""
+    return first.shape[1] == second.shape[1]
+
+
+def first_difference(first, second):
+    """Return the first step whose weights differ in any bit, or None.
+
+    0 stands for the initial weights. Where one run has more steps, its first one too many counts.
+    """
+    if not comparable(first, second):
+        return 0
+    pairs = enumerate(zip(first, second, strict=False))
+    step = next((step for step, (a, b) in pairs if a.tobytes() != b.tobytes()), None)
+    if step is None and len(first) != len(second):
+        return min(len(first), len(second))
+    return step
+
+
+def differences(first, second):
+    """Return the largest absolute difference of a weight after each step that both runs have.
+
+    0 where the bits are equal, also those of NaN; NaN where one of them has a NaN.
+    """
+    steps = min(len(first), len(second)) if comparable(first, second) else 0
+    if not steps:
+        return numpy.zeros(0, dtype="<f4")
+    first, second = (numpy.ascontiguousarray(each[:steps], dtype="<f4") for each in (first, second))
+    with numpy.errstate(invalid="ignore"):
+        distance = numpy.abs(first - second)
+    return numpy.where(first.view("<u4") == second.view("<u4"), 0, distance).max(axis=1)
+
+
+def compare_trajectories(first, second):
+    """Return the columns of controls.csv for two trajectories."""
+    step = first_difference(first, second)
+    return {
+        "observed": EQUAL if step is None else DIFFER,
+        "first_difference_step": step,
+        "largest_difference": float(differences(first, second).max(initial=0))
+        if comparable(first, second)
+        else None,
+        "first_sha256": sha256_of(first),
+        "second_sha256": sha256_of(second),
+    }
+
+
+def compare_initial_weights(first, second):
+    """Return the columns of controls.csv for the initial weights of two runs.
+
+    Weights of other shapes are no other draws of the same weights: no statement.
+    """
+    found = compare_trajectories(trajectory(first)[:1], trajectory(second)[:1])
+    if compared_shapes(first) != compared_shapes(second):
+        found["observed"] = NO_STATEMENT
+    return found
+
+
+def start_equally(first, second):
+    """Tell whether two runs started from weights of the same shapes and bits."""
+    return compare_initial_weights(first, second)["observed"] == EQUAL
+
+
+def compare_losses(first, second, rows):
+    """Return the columns of controls.csv for the losses of two runs on the same rows."""
+    losses = [record["evaluations"].get(rows) for record in (first, second)]
+    if None in losses:
+        return {"observed": NO_STATEMENT}
+    return {"observed": EQUAL if equal_losses(*losses) else DIFFER}
+
+
+def compare_runs(first, second, rows):
+    """Return the columns of controls.csv for two runs: all steps, and the loss on the same rows.
+
+    Runs whose steps are all equal and whose losses are not differ without a first step.
+    """
+    found = compare_trajectories(trajectory(first), trajectory(second))
+    if found["observed"] == EQUAL:
+        found["observed"] = compare_losses(first, second, rows)["observed"].replace(
+            NO_STATEMENT, EQUAL
+        )
+    return found
+
+
+def observe(config, records, control, comparison):
+    """Return the row of controls.csv for a control on a comparison, without predictions."""
+    pair = config["comparisons"][comparison]
+    runs = [records.find(*run) for run in runs_of(config, control, comparison)]
+    rows = pair["first"]["rows"]
+    observable = control["observable"]
+    if observable == "trajectory":
+        found = compare_runs(*runs, rows)
+        # A control that means to give both the same start says nothing where it did not.
+        if equalizes_start(control) and not start_equally(*runs):
+            found["observed"] = NO_STATEMENT
+    elif observable == "initial_weights":
+        found = compare_initial_weights(*runs)
+    elif observable == "loss_on_same_rows":
+        found = compare_losses(*runs, rows)
+    else:
+        found = compare_with_published(records, pair, runs)
+    losses = [
+        record["evaluations"][pair[side]["rows"]]
+        for record, side in zip(runs, ("first", "second"), strict=True)
+    ]
+    return {
+        "comparison": comparison,
+        "environment": join_sides(pair, "environment"),
+        "pair": join_sides(pair, "variant"),
+        "control": control["name"],
+        "observable": observable,
+        **found,
+        "first_loss": losses[0],
+        "second_loss": losses[1],
+        "loss_difference": losses[1] - losses[0],
+        "same_rows_difference": difference_on(rows, *runs),
+    }
+
+
+def difference_on(rows, first, second):
+    """Return the second run's loss minus the first's on the same rows, None if one has none."""
+    losses = [record["evaluations"].get(rows) for record in (first, second)]
+    return None if None in losses else losses[1] - losses[0]
+
+
+def join_sides(pair, key):
+    """Return what both cells of a pair have under a key, as text; once where it is the same."""
+    return " and ".join(dict.fromkeys(pair[side][key] for side in ("first", "second")))
+
+
+def equalizes_start(control):
+    """Tell whether a control means to give both runs the same initial weights."""
+    return bool({"initial_weights", "initializer_seeds"} & set(control.get("change") or {}))
+
+
+def compare_with_published(records, pair, runs):
+    """Compare each run of a pair with its own published run; the worse one is reported."""
+    found = [
+        compare_runs(records.find(PUBLISHED, pair[side]), record, pair[side]["rows"])
+        for side, record in zip(("first", "second"), runs, strict=True)
+    ]
+    return next((each for each in found if each["observed"] == DIFFER), found[0])
+
+
+def compare_controls(config, records):
+    """Return controls.csv: one row per comparison and control that applies to it."""
+    rows = [
+        observe(config, records, control, comparison)
+        for _, control, comparison in applicable(config)
+    ]
+    published = {row["comparison"]: row["observed"] for row in rows if row["control"] == PUBLISHED}
+    for row in rows:
+        predicts = config["controls"][row["control"]]["predicts"]
+        for hypothesis in HYPOTHESES:
+            row[f"predicted_by_{hypothesis}"] = resolve(
+                predicts[hypothesis], published.get(row["comparison"])
+            )
+    table = make_frame("controls", rows)
+    order = {name: position for position, name in enumerate(config["comparisons"])}
+    return table.sort_values("comparison", key=lambda names: names.map(order), kind="stable")
+
+
+def resolve(prediction, published):
+    """Return "equal" or "differ" for a prediction that may refer to the published pair."""
+    opposite = {EQUAL: DIFFER, DIFFER: EQUAL}
+    return {"as_published": published, "opposite": opposite.get(published)}.get(
+        prediction, prediction
+    )
+
+
+def judge_comparisons(config, controls, records, kernel_differences=()):
+    """Return verdicts.csv from controls.csv: what causes the difference in each comparison.
+
+    `kernel_differences` are the losses' differences in processor.csv: what the matrix kernel made
+    for this processor contributes.
+    """
+    kernel = numpy.abs(numpy.asarray(kernel_differences, dtype=float)).max(initial=0)
+    rows = [
+        judge_comparison(
+            comparison,
+            entry,
+            controls[controls["comparison"] == comparison],
+            repeat_differences(config, records, entry),
+            kernel,
+            count_steps(records, entry),
+        )
+        for comparison, entry in config["comparisons"].items()
+    ]
+    return make_frame("verdicts", rows)
+
+
+def repeat_differences(config, records, entry):
+    """Return the differences in loss of each further repeat of both cells from the first one.
+
+    A repeat that differs in a weight alone gives 0.0; one with the same bits gives nothing.
+    """
+    found = []
+    for side in ("first", "second"):
+        cell = entry[side]
+        first = records.find(PUBLISHED, cell)
+        for repeat in range(2, config["repeats"][cell["api"]] + 1):
+            other = records.find(PUBLISHED, cell, repeat)
+            if compare_runs(first, other, cell["rows"])["observed"] != EQUAL:
+                found.append(abs(difference_on(cell["rows"], first, other)))
+    return found
+
+
+def count_steps(records, entry):
+    """Return the number of training steps of the longer one of a comparison's two runs."""
+    runs = [records.find(PUBLISHED, entry[side]) for side in ("first", "second")]
+    return max(len(run["step_weights_base64"]) for run in runs)
+
+
+def judge_comparison(comparison, entry, controls, repeated, kernel, steps):
+    """Return the row of verdicts.csv for one comparison; `controls` has its rows only.
+
+    `repeated`, `kernel` and `steps` are as `repeat_differences`, `judge_comparisons` and
+    `count_steps` give them.
+    """
+    by_name = {row.control: row for row in controls.itertuples()}
+    published = by_name[PUBLISHED]
+    starts = equal_starts(by_name)
+    deterministic = is_deterministic(controls, repeated)
+    spreads = {
+        "repeats": largest(repeated),
+        "other threads or processes": largest(again_differences(controls, published)),
+    }
+    spread = largest(list(spreads.values()))
+    rounding = rounding_limit(kernel, published, steps)
+    computation = computation_size(starts)
+    # Each of the two runs may be off by the spread.
+    causes = find_causes(entry, by_name, computation, max(rounding, 2 * spread))
+    conclusion = conclude(published, starts, spreads, causes)
+    at_equal_start = max((abs(row.loss_difference) for row in starts), default=None)
+    return {
+        "comparison": comparison,
+        "label": entry["label"],
+        "first_loss": published.first_loss,
+        "second_loss": published.second_loss,
+        "difference": published.loss_difference,
+        "difference_at_equal_start": at_equal_start,
+        "computation_size": computation,
+        "relative_size": relative_size(computation, published),
+        "rounding_limit": rounding,
+        "repeat_spread": spread,
+        "deterministic": deterministic,
+        **{
+            f"{name}_alone": "nothing to explain"
+            if conclusion == NO_DIFFERENCE
+            else judge_hypothesis(name, controls)
+            for name in HYPOTHESES
+        },
+        "causes": conclusion,
+        "reason": explain(by_name, starts, at_equal_start),
+    }
+
+
+def largest(numbers):
+    """Return the largest of some numbers, 0.0 of none; NaN if one of them is NaN."""
+    return float(numpy.max(numbers, initial=0.0))
+
+
+def equal_starts(by_name):
+    """Return the rows of controls.csv whose two runs started from equal initial weights."""
+    names = [name for name in ("start_of_first", "start_of_second") if name in by_name]
+    if by_name["initial_weights"].observed == EQUAL:
+        names.append(PUBLISHED)
+    return [by_name[name] for name in names if by_name[name].observed != NO_STATEMENT]
+
+
+def rounding_limit(kernel, published, steps):
+    """Return how far two runs of the same computation may differ in their loss by rounding.
+
+    Each of them may be off by what the matrix kernel contributes (`kernel`), so twice that. It is
+    measured only where `processor.csv` is asked for, so at least by one unit in the last place of
+    a float32 loss per step: independent roundings of n steps add up as a random walk does, to the
+    square root of n (Higham and Mary, 2019, doi:10.1137/18M1226312).
+    """
+    loss = max(abs(published.first_loss), abs(published.second_loss))
+    last_place = float(numpy.spacing(numpy.float32(loss)))
+    return 2 * max(kernel, last_place * steps**0.5)
+
+
+def computation_size(starts):
+    """Return the largest difference in loss, on the same rows, from equal initial weights."""
+    sizes = [abs(row.same_rows_difference) for row in starts]
+    return max((size for size in sizes if not pandas.isna(size)), default=None)
+
+
+def relative_size(computation, published):
+    """Return the size of the computation's part relative to the larger of the two losses."""
+    loss = max(abs(published.first_loss), abs(published.second_loss))
+    return None if computation is None or loss == 0 else computation / loss
+
+
+def conclude(published, starts, spreads, causes):
+    """Return the causes of a difference as text, or why none can be named.
+
+    `spreads` says how far each kind of training the same again moved the loss of one run.
+    """
+    losses = [published.first_loss, published.second_loss]
+    losses += [loss for row in starts for loss in (row.first_loss, row.second_loss)]
+    if not numpy.isfinite([*losses, *spreads.values()]).all():
+        return "undecided: a loss is no finite number"
+    # Each of the two runs may be off by the spread.
+    found = [
+        name
+        for name, spread in spreads.items()
+        if spread and abs(published.loss_difference) <= 2 * spread
+    ]
+    if found:
+        return f"undecided: {' and '.join(found)} differ"
+    if equal_losses(*losses[:2]):
+        return NO_DIFFERENCE  # in the result; `reason` says whether the weights differ on the way
+    if not starts:
+        return "undecided: no equal start"
+    return " and ".join(causes) or ROUNDING
+
+
+def find_causes(entry, by_name, computation, limit):
+    """Return the list of what contributes to a difference, by intervention.
+
+    The computation is named only if it makes more than rounding and repeats do (`limit`): a cause
+    without a size is none, and last bits differ between processors.
+    """
+    causes = []
+    if computation is not None and computation > limit:
+        causes.append("computation")
+    if by_name["initial_weights"].observed == DIFFER:
+        causes.append("draws")
+    if entry["first"]["rows"] != entry["second"]["rows"]:
+        causes.append("evaluation")
+    return causes
+
+
+def judge_hypothesis(name, controls):
+    """Tell whether one hypothesis alone agrees with every control that makes a statement."""
+    informative = controls[controls["observed"].isin([EQUAL, DIFFER])]
+    against = informative[informative["observed"] != informative[f"predicted_by_{name}"]]
+    return "refuted by " + ", ".join(against["control"]) if len(against) else "holds"
+
+
+def trained_again(controls):
+    """Return the rows of controls.csv about training the same again."""
+    return controls[controls["observable"] == "trajectory_and_published_one"]
+
+
+def is_deterministic(controls, repeated):
+    """Return yes or no by repeats and controls that train the same again, "not tested" without."""
+    again = trained_again(controls)
+    if repeated or (again["observed"] == DIFFER).any():
+        return "no"
+    return "not tested" if again.empty else "yes"
+
+
+def again_differences(controls, published):
+    """Return the differences in loss between the published runs and the same trained again."""
+    return [
+        abs(getattr(row, loss) - getattr(published, loss))
+        for row in trained_again(controls).itertuples()
+        for loss in ("first_loss", "second_loss")
+    ]
+
+
+def explain(by_name, starts, at_equal_start):
+    """Return one line on the published pair and the pair from equal initial weights."""
+    published = by_name[PUBLISHED]
+    line = f"as published the losses differ by {abs(published.loss_difference):.3g}"
+    if by_name["initial_weights"].observed == NO_STATEMENT:
+        return f"{line}; the weights have other shapes: compared as far as they match, by the loss"
+    if not starts:
+        return f"{line}; no control made the initial weights equal"
+    differ = [row for row in starts if row.observed == DIFFER]
+    steps = [row.first_difference_step for row in differ]
+    steps = [int(step) for step in steps if not pandas.isna(step)]
+    if steps:
+        found = f"the weights differ from step {min(steps)} on"
+    elif differ:
+        found = "all steps are bitwise equal, but not the losses on the same rows"
+    else:
+        found = "all steps are bitwise equal"
+    return f"{line}; from equal initial weights {found}, losses differ by {at_equal_start:.3g}"
+
+
+def make_frame(name, rows):
+    """Return a data frame with the columns of COLUMNS[name]; step numbers stay integers."""
+    table = pandas.DataFrame(rows, columns=list(COLUMNS[name]))
+    whole = {"first_difference_step", "graph_seed", "op_seed"}
+    return table.astype(dict.fromkeys(whole & set(table), "Int64"))

@@ -1,0 +1,75 @@
+"""Run records in JSON Lines files, as train.job writes them, found by what was trained."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from train.run import RECORD_FORMAT
+
+from judge.tables import cell_of
+
+
+class Records:
+    """The records in some files; only one that is asked for is in memory.
+
+    Iterating gives all of them, sorted by cell and repeat.
+    """
+
+    def __init__(self, paths: list[str], seed: int | None = None):
+        """Look where each record is; with a graph-level seed, only those of that seed.
+
+        Raises ValueError, naming the file, for a second record of the same run.
+        """
+        self.places = {}
+        for path in paths:
+            for start, record in read_lines(path):
+                cell = cell_of(record)
+                key = (*cell.values(), record["cell"]["change"])
+                if key in self.places:
+                    raise ValueError(f"{path}: found {key} again, expected one record of it")
+                if seed in (None, cell["seed"]):
+                    self.places[key] = (path, start)
+        self.seed = seed
+
+    def __iter__(self) -> Iterator[dict]:
+        """Yield every record, by environment, API, variant, protocol, seed and repeat."""
+        for key in sorted(self.places):
+            yield self.read(key)
+
+    def read(self, key: tuple) -> dict:
+        """Return the record with a key of `places`."""
+        path, start = self.places[key]
+        with Path(path).open("rb") as stream:
+            stream.seek(start)
+            return json.loads(stream.readline())
+
+    def find(self, change: str, cell: dict, repeat: int = 1) -> dict:
+        """Return the record of a cell (environment, api, variant, protocol) under a change.
+
+        Raises ValueError, naming the cell, where the files have none.
+        """
+        names = [cell[name] for name in ("environment", "api", "variant", "protocol")]
+        key = (*names, cell.get("seed", self.seed), repeat, change)
+        if key not in self.places:
+            raise ValueError(f"no record of {', '.join(map(str, key))} in the files given")
+        return self.read(key)
+
+
+def read_lines(path: str) -> Iterator[tuple[int, dict]]:
+    """Yield (place in the file, document) for each line of a JSON Lines file.
+
+    Raises ValueError, naming file and line, for a line that is no record of this format.
+    """
+    with Path(path).open("rb") as stream:
+        start = 0
+        for number, line in enumerate(stream, start=1):
+            try:
+                document = json.loads(line)
+                found = f"format {document['format']}"
+            except (ValueError, KeyError, TypeError):
+                found = "no record"
+            if found != f"format {RECORD_FORMAT}":
+                expected = f"expected a record of format {RECORD_FORMAT}: remove it and run again"
+                raise ValueError(f"{path}, line {number}: found {found}, {expected}")
+            yield start, document
+            start += len(line)

@@ -1,0 +1,178 @@
+"""What changes from one release to the next, and where each takes its initial weights from.
+
+Same always means equal bytes of float32 weights or equal reported losses, never "close".
+"""
+
+from itertools import product
+
+import pandas
+from plan.runs import release_modes
+
+from judge.claims import judge_number
+from judge.compare import equal_losses
+from judge.tables import COLUMNS, role_of
+
+# Column of releases.csv that is compared -> column with the result of the comparison.
+COMPARED = {
+    "initial_weights_sha256": "same_initial_weights",
+    "trajectory_sha256": "same_trajectory",
+    "val_loss": "same_val_loss",
+}
+
+
+def tabulate_releases(config, records, claims):
+    """Return releases.csv; `claims` is the list in claims.yaml, for the published numbers."""
+    runs = (
+        (release, mode, find_run(config, records, release, mode, variant, protocol))
+        for release, mode in release_modes(config)
+        for variant, protocol in product(config["variants"], config["protocols"])
+    )
+    return compare_runs(runs, config["sweep"]["pair"], claims)
+
+
+def find_run(config, records, release, mode, variant, protocol):
+    """Return the record of a run of the sweep."""
+    cell = {"environment": release, "api": "tf.keras", "variant": variant, "protocol": protocol}
+    return records.find(mode, {**cell, "seed": config["sweep"]["seed"]})
+
+
+def compare_runs(runs, pair, claims):
+    """Return releases.csv for (release, mode, record) in table order."""
+    rows = [row for run in runs for row in release_rows(*run, claims)]
+    mark_equal_pairs(rows, pair)
+    mark_changes(rows)
+    return pandas.DataFrame(rows, columns=list(COLUMNS["releases"]))
+
+
+def release_rows(release, mode, record, claims):
+    """Yield the rows of releases.csv for one run: one per range of evaluation rows."""
+    cell, machine = record["cell"], record["machine"]
+    for rows, val_loss in record["evaluations"].items():
+        row = {
+            "release": release,
+            "mode": mode,
+            **{key: machine[key] for key in ("tensorflow", "keras", "python", "executes_eagerly")},
+            "cpu_instructions": machine["cpu_instructions"],
+            "variant": cell["variant"],
+            "protocol": cell["protocol"],
+            "seed": cell["seeds"]["graph"],
+            "rows": rows,
+            "rows_role": role_of(rows, cell["settings"]["training_rows"]),
+            "val_loss": val_loss,
+            "initial_weights_sha256": record["initial_weights"]["sha256"],
+            "final_weights_sha256": record["final_weights"]["sha256"],
+            "trajectory_sha256": record["trajectory_sha256"],
+        }
+        published = published_number(claims, row)
+        verdict = judge_number(published, val_loss) if published else ""
+        yield {**row, "published": published, "agrees_with_published": verdict}
+
+
+def published_number(claims, row):
+    """Return the number that the page prints for such a cell in whichever release, or ""."""
+    keys = ("variant", "protocol", "seed", "rows")
+    for claim in claims:
+        if claim["test"] == "published_number":
+            cell = claim["cells"][0]
+            if all(cell[key] == row[key] for key in keys):
+                return claim["published"]
+    return ""
+
+
+def mark_equal_pairs(rows, pair):
+    """Set `pair_equal` in the rows of both variants of a pair: is every step bitwise equal?"""
+    found = {}
+    for row in rows:
+        if row["variant"] in pair:
+            key = (row["release"], row["mode"], row["protocol"])
+            bits = (row["initial_weights_sha256"], row["trajectory_sha256"])
+            found.setdefault(key, set()).add(bits)
+    for row in rows:
+        if row["variant"] in pair:
+            key = (row["release"], row["mode"], row["protocol"])
+            row["pair_equal"] = len(found[key]) == 1
+
+
+def equal(first, second):
+    """Tell whether two hashes, or two losses, are the same: a NaN is the same NaN, 0 is not -0."""
+    return equal_losses(first, second) if isinstance(first, float) else first == second
+
+
+def mark_changes(rows):
+    """Compare each row with that of the previous release in the same mode."""
+    last = {}
+    for row in rows:
+        key = tuple(row[name] for name in ("mode", "variant", "protocol", "seed", "rows"))
+        before = last.get(key)
+        if before is not None:
+            row["previous_release"] = before["release"]
+            row["difference"] = row["val_loss"] - before["val_loss"]
+            row.update({same: equal(row[name], before[name]) for name, same in COMPARED.items()})
+        last[key] = row
+
+
+def tabulate_randomness(config, records, probes):
+    """Return randomness.csv: for each release and mode, which source changes which kernel."""
+    rows = []
+    found = {(probe["cell"]["environment"], probe["cell"]["change"]): probe for probe in probes}
+    for release, mode in release_modes(config):
+        probe = found[release, mode]
+        variant = probe["cell"]["variant"]
+        trained = [
+            find_run(config, records, release, mode, variant, protocol)
+            for protocol in config["protocols"]
+        ]
+        machine = probe["machine"]
+        for source, layer, drawn in source_rows(probe, trained):
+            rows.append(
+                {
+                    "release": release,
+                    "mode": mode,
+                    **{key: machine[key] for key in ("tensorflow", "keras", "executes_eagerly")},
+                    "source": source,
+                    "layer": layer,
+                    **drawn,
+                }
+            )
+    table = pandas.DataFrame(rows, columns=list(COLUMNS["randomness"]))
+    return table.astype({"op_seed": "Int64", "op_seed_with_nothing_varied": "Int64"})
+
+
+def source_rows(probe, trained):
+    """Yield (source, layer, what changed) for a probe and its variant's records of the sweep.
+
+    The records come from other processes; they stand for the source "new_process".
+    """
+    sources = dict(probe["sources"])
+    nothing = sources.pop("nothing")
+    for number, record in enumerate(trained, start=1):
+        sources[f"new_process_{number}"] = drawn_in(record)
+    for source, drawn in sources.items():
+        pairs = zip(nothing["drawing_layers"], drawn["drawing_layers"], strict=True)
+        for layer, counterpart in pairs:
+            sha256 = drawn["kernels"][counterpart]
+            found = {
+                "changes_initial_weights": sha256 != nothing["kernels"][layer],
+                "op_seed_with_nothing_varied": op_seed(nothing, layer),
+                "op_seed": op_seed(drawn, counterpart),
+                "initial_kernel_sha256": sha256,
+            }
+            yield source, layer, found
+
+
+def drawn_in(record):
+    """Return what a training record says about its draws, as a probe does."""
+    return {
+        "drawing_layers": record["drawing_layers"],
+        "op_level_seeds": record["op_level_seeds"],
+        "kernels": {
+            array["layer"]: array["sha256"]
+            for array in record["initial_weights"]["arrays"]
+            if array["position"] == 0
+        },
+    }
+
+
+def op_seed(drawn, layer):
+    """Return the op-level seed of a layer's draw, None where the release asks for none."""
+    return drawn["op_level_seeds"].get(layer, {}).get("op_seed")

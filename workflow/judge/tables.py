@@ -1,0 +1,162 @@
+"""From run records to tidy tables. One row per observation, stable order, 17 digits.
+
+Which tables and columns there are, and what they mean, is in workflow/schemas/tables.yaml.
+"""
+
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+
+import pandas
+import yaml
+
+CSV = {"index": False, "float_format": "%.17g", "lineterminator": "\n"}
+
+# Numbers of training steps that differ by less, relatively, count as "about as many": whole epochs
+# of other batch sizes seldom have the same number.
+SAME_STEPS = 0.03
+
+SCHEMA = Path(__file__).resolve().parents[1] / "schemas/tables.yaml"
+
+
+def describe_columns(path: Path = SCHEMA) -> dict[str, dict[str, dict[str, str]]]:
+    """Return {table: {column: its type, unit, kind and meaning}} from the file that lists them."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    described = {}
+    for table, columns in document["tables"].items():
+        described[table] = (
+            described[columns]  # the name of a table with the same columns
+            if isinstance(columns, str)
+            else {name: document["columns"][name] | (own or {}) for name, own in columns.items()}
+        )
+    return described
+
+
+DESCRIBED = describe_columns()
+COLUMNS = {
+    table: {name: entry["meaning"] for name, entry in columns.items()}
+    for table, columns in DESCRIBED.items()
+}
+
+
+# What a record says of the machine that stands in runs.csv.
+MACHINE = ("tensorflow", "keras", "numpy", "python", "cpu_model", "cpu_instructions")
+
+
+def cell_of(record):
+    """Return what tells a record from all others: its cell, graph-level seed and repeat."""
+    cell = {name: record["cell"][name] for name in ("environment", "api", "variant", "protocol")}
+    return {**cell, "seed": record["cell"]["seeds"]["graph"], "repeat": record["cell"]["repeat"]}
+
+
+def run_rows(record):
+    """Yield the rows of runs.csv: one per range of evaluation rows."""
+    settings, machine = record["cell"]["settings"], record["machine"]
+    for rows, val_loss in record["evaluations"].items():
+        yield {
+            **cell_of(record),
+            **{name: machine[name] for name in MACHINE},
+            **{name: settings[name] for name in ("epochs", "batch_size", "learning_rate")},
+            "steps": len(record["step_losses"]),
+            "rows": rows,
+            "rows_role": role_of(rows, settings["training_rows"]),
+            "loss": record["epochs"][-1]["loss"],
+            "val_loss": val_loss,
+            "initial_weights_sha256": record["initial_weights"]["sha256"],
+            "final_weights_sha256": record["final_weights"]["sha256"],
+            "trajectory_sha256": record["trajectory_sha256"],
+        }
+
+
+def role_of(rows, training_rows):
+    """Tell whether the rows "first:last" are training rows, held out, or some of each."""
+    first, last = map(int, rows.split(":"))
+    seen = len(range(max(first, training_rows[0]), min(last, training_rows[1])))
+    return {0: "held_out", last - first: "training"}.get(seen, "mixed")
+
+
+def epoch_rows(record):
+    """Yield the rows of epochs.csv: one per epoch and range of evaluation rows."""
+    for epoch in record["epochs"]:
+        for rows, val_loss in epoch["rows"].items():
+            yield {
+                **cell_of(record),
+                "epoch": epoch["epoch"],
+                "rows": rows,
+                "loss": epoch["loss"],
+                "val_loss": val_loss,
+            }
+
+
+def step_rows(record):
+    """Yield the rows of steps.csv: one per training step and layer with trainable weights."""
+    steps = zip(record["weight_sums"], record["step_losses"], strict=True)
+    for step, (sums, loss) in enumerate(steps, start=1):
+        for layer in record["layers"]:
+            if layer in sums:
+                yield {
+                    **cell_of(record),
+                    "step": step,
+                    "layer": layer,
+                    "weight_sum": sums[layer],
+                    "loss": loss,
+                }
+
+
+def layer_rows(record):
+    """Yield the rows of layers.csv: one per layer."""
+    kernels = {
+        array["layer"]: array["sha256"]
+        for array in record["initial_weights"]["arrays"]
+        if array["position"] == 0
+    }
+    for position, layer in enumerate(record["layers"], start=1):
+        seeds = record["op_level_seeds"].get(layer, {})
+        yield {
+            **cell_of(record),
+            "position": position,
+            "layer": layer,
+            "output_name": record["layer_output_names"][layer],
+            "output_equals_input": record["layer_is_identity"].get(layer),
+            "draws": layer in record["drawing_layers"],
+            "graph_seed": seeds.get("graph_seed"),
+            "op_seed": seeds.get("op_seed"),
+            "initial_kernel_sha256": kernels.get(layer),
+        }
+
+
+ROWS = {"runs": run_rows, "epochs": epoch_rows, "steps": step_rows, "layers": layer_rows}
+
+
+def make_table(name, records):
+    """Return one of the tables in ROWS as a data frame, with the columns of COLUMNS[name]."""
+    rows = [row for record in records for row in ROWS[name](record)]
+    table = pandas.DataFrame(rows, columns=list(COLUMNS[name]))
+    integers = [column for column in ("graph_seed", "op_seed") if column in table]
+    return table.astype(dict.fromkeys(integers, "Int64"))
+
+
+def write_table(table, path):
+    """Write a data frame as CSV: no index, 17 significant digits, Unix line ends."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, **CSV)
+
+
+def write_record_tables(records, paths, batch_size=100):
+    """Write tables of ROWS, {name: path}, in batches of records: memory stays flat."""
+    records = iter(records)
+    with ExitStack() as stack:
+        streams = {}
+        for name, path in paths.items():
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            streams[name] = stack.enter_context(Path(path).open("w", encoding="utf-8", newline=""))
+        header = True
+        while batch := list(islice(records, batch_size)):
+            for name, stream in streams.items():
+                make_table(name, batch).to_csv(stream, header=header, **CSV)
+            header = False
+
+
+def read_table(path):
+    """Read a table that `write_table` wrote; text stays text, every digit is kept."""
+    return pandas.read_csv(path, float_precision="round_trip", dtype={"rows": str})

@@ -1,0 +1,62 @@
+"""Figure: the held-out loss of every pair of activations, early and near convergence.
+
+Without and with BN; the best pair is framed, and a dot marks the pairs that are better than
+linear/linear (their bootstrap interval lies below zero).
+"""
+
+import matplotlib.pyplot as plt
+from draw import figures
+from matplotlib.colors import Normalize
+from matplotlib.patches import Rectangle
+
+EPOCHS = (20, 2000)
+LABELS = {"activations": "without BN", "bn_activations": "with BN"}
+
+
+def draw(config, cells, effects):
+    """Return the figure; the tables are sensitivity_cells.csv and sensitivity_effects.csv."""
+    chosen = cells[(cells["question"] == "activations") & (cells["rows"] == "held_out")]
+    against = effects[(effects["kind"] == "linear_linear") & (effects["rows"] == "held_out")]
+    epochs = [epoch for epoch in EPOCHS if (chosen["epoch"] == epoch).any()]
+    figure, axes = figures.new_figure(len(LABELS), len(epochs), 4.2, sharex=True, sharey=True)
+    for row, variant in zip(axes, LABELS, strict=True):
+        for axis, epoch in zip(row, epochs, strict=True):
+            panel = chosen[(chosen["variant"] == variant) & (chosen["epoch"] == epoch)]
+            better = against[(against["variant"] == variant) & (against["epoch"] == epoch)]
+            draw_pairs(axis, panel, better[better["high"] < 0])
+            axis.set_title(f"{LABELS[variant]}, {epoch} epochs")
+    figure.suptitle(
+        f"{figures.loss_label(config)} on held-out rows, mean over seeds\n"
+        "frame: lowest of the panel;  •: lower than linear/linear",
+        size=7,
+    )
+    figure.supxlabel("activation of the output", size=7)
+    figure.supylabel("activation of the hidden units", size=7)
+    return figure
+
+
+def draw_pairs(axis, panel, better):
+    """Draw the mean losses of one panel as numbers on shades."""
+    names = list(dict.fromkeys(panel["hidden"]))
+    scale = Normalize(panel["mean"].min(), panel["mean"].max())
+    dotted = set(zip(better["hidden"], better["output"], strict=True))
+    best = panel.loc[panel["mean"].idxmin()]
+    for cell in panel.itertuples():
+        x, y = names.index(cell.output), names.index(cell.hidden)
+        colour = plt.get_cmap("cividis")(1 - 0.55 * scale(cell.mean))
+        axis.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="none"))
+        dot = "•" if (cell.hidden, cell.output) in dotted else ""
+        axis.text(x, y, f"{cell.mean:.2f}{dot}", ha="center", va="center", size=6)
+    x, y = names.index(best["output"]), names.index(best["hidden"])
+    frame = {"fill": False, "edgecolor": "#D55E00", "linewidth": 1.4}
+    axis.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, **frame))
+    axis.set_xticks(range(len(names)), names, rotation=45)
+    axis.set_yticks(range(len(names)), names)
+    axis.set_xlim(-0.5, len(names) - 0.5)
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+
+
+if __name__ == "__main__":
+    figures.main(__doc__, draw)

@@ -1,0 +1,389 @@
+"""Statistics of the seed study: distributions, paired contrasts with intervals, yardsticks.
+
+A contrast pairs two cells seed by seed and looks at second minus first; its interval is scipy's
+bootstrap of the mean, with a seed from config.yaml.
+"""
+
+import numpy
+import pandas
+from judge.tables import COLUMNS, SAME_STEPS
+from scipy import stats
+
+from page.chunks import LOSSES, RUN, draw_rows
+
+WITH_BN = {"plain": "bn", "activations": "bn_activations", "activation": "activation_bn"}
+RANK = 8  # units of the hidden layer
+# What tells cells apart in `read_kernels`, and what a training's length follows from.
+KERNEL_KEY = [name for name in RUN if name not in ("question", "steps", "epoch")]
+COMPARED_KEY = [name for name in RUN if name not in ("question", "epoch")]  # in `read_compared`
+LENGTH = ("batch_size", "steps", "epochs", "epoch")
+# What two cells of a contrast may differ in, and what they may not.
+SHARED = [name for name in RUN if name not in ("variant", "start", "bn_momentum")]
+
+
+class Statistics:
+    """Describes paired differences, every time with the same bootstrap settings."""
+
+    def __init__(self, bootstrap, published_seed, kernels):
+        """Take the section study/bootstrap of config.yaml and the graph-level seed of the page.
+
+        `kernels` is what `read_kernels` gives.
+        """
+        self.bootstrap, self.published_seed, self.kernels = bootstrap, published_seed, kernels
+
+    def interval(self, differences):
+        """Return the bootstrap interval (low, high) of the mean of a 1-D array."""
+        if numpy.ptp(differences) == 0:
+            return differences.mean(), differences.mean()
+        found = stats.bootstrap(
+            (differences,),
+            numpy.mean,
+            n_resamples=self.bootstrap["resamples"],
+            confidence_level=self.bootstrap["confidence"],
+            batch=200,
+            rng=numpy.random.default_rng(self.bootstrap["seed"]),
+        )
+        return found.confidence_interval
+
+    def describe(self, first, second, published=None):
+        """Return the numbers of a contrast of two Series of losses, indexed by seed.
+
+        `published` is the difference to compare with, by default that of the published seed.
+        """
+        both = pandas.DataFrame({"first": first, "second": second})
+        finite = both[numpy.isfinite(both).all(axis=1)]
+        diverged = len(both) - len(finite)
+        if published is None and self.published_seed in first.index:
+            published = second[self.published_seed] - first[self.published_seed]
+        described = {
+            "seeds": len(finite),
+            "diverged": diverged,
+            "published_difference": published,
+        }
+        if len(finite) < 2:
+            return described
+        first, second = finite["first"], finite["second"]
+        differences = (second - first).to_numpy()
+        low, high = self.interval(differences)
+        return {
+            **described,
+            "mean_first": first.mean(),
+            "mean_second": second.mean(),
+            "mean_difference": differences.mean(),
+            "low": low,
+            "high": high,
+            "standard_deviation": differences.std(ddof=1),
+            "share_second_lower": (differences < 0).mean(),
+            **self.share_as_extreme(differences, published, independent=len(differences)),
+        }
+
+    def describe_chance(self, losses, published):
+        """Return the numbers of kind chance: each seed and the next one, of a Series of losses.
+
+        Their differences have mean zero whatever is true, so nothing is said of their mean, and no
+        direction is better. Each seed is in two pairs: half of the pairs are independent.
+        """
+        finite = losses[numpy.isfinite(losses)].to_numpy()
+        described = {
+            "seeds": len(finite),
+            "diverged": len(losses) - len(finite),
+            "published_difference": published,
+        }
+        if len(finite) < 2:
+            return described
+        differences = numpy.roll(finite, -1) - finite
+        return {
+            **described,
+            "mean_first": finite.mean(),
+            "standard_deviation": differences.std(ddof=1),
+            **self.share_as_extreme(differences, published, independent=len(finite) // 2),
+        }
+
+    def share_as_extreme(self, differences, published, independent):
+        """Return the share of differences at least as large as the published one, in its direction.
+
+        With its Wilson interval, for so many `independent` differences.
+        """
+        if published is None or not numpy.isfinite(published):
+            return {}
+        sign = 1 if published >= 0 else -1
+        share = (sign * differences >= sign * published).mean()
+        counted = stats.binomtest(round(share * independent), independent)
+        found = counted.proportion_ci(self.bootstrap["confidence"], method="wilson")
+        return {"share_as_extreme": share, "share_low": found.low, "share_high": found.high}
+
+    def add_families(self, rows):
+        """Give each row of effects.csv the interval that holds together with all of its family.
+
+        A family is all contrasts of a kind on the same kind of rows. Student's t with Bonferroni's
+        correction: the bootstrap would need millions of resamples that far out. Of numbers that
+        are all equal, the interval is a point.
+        """
+        confidence = self.bootstrap["family_confidence"]
+        families = {}
+        for row in rows:
+            if row.get("low") is not None and numpy.isfinite(row["low"]):
+                families.setdefault((row["kind"], row["rows"]), []).append(row)
+        for family in families.values():
+            each = 1 - (1 - confidence) / len(family)
+            for row in family:
+                error = row["standard_deviation"] / row["seeds"] ** 0.5
+                half = stats.t.ppf((1 + each) / 2, row["seeds"] - 1) * error
+                row["low_of_family"] = row["mean_difference"] - half
+                row["high_of_family"] = row["mean_difference"] + half
+                row["family"], row["family_confidence"] = len(family), confidence
+
+
+def cells_of(table):
+    """Return {the values of RUN: losses indexed by seed} in table order, duplicates once."""
+    grouped = table.groupby(RUN, sort=False, observed=True)
+    return {key: rows.drop_duplicates("seed").set_index("seed") for key, rows in grouped}
+
+
+def summarize_cells(cells, compared, published_seed):
+    """Return one row per cell, noted epoch and kind of rows: its distribution over the seeds."""
+    rows = []
+    for key, losses in cells.items():
+        trained = [value for name, value in zip(RUN, key, strict=True) if name in COMPARED_KEY]
+        runs, largest = compared.get(tuple(trained), (0, None))
+        runs = runs if is_last(key) else 0
+        for kind in LOSSES:
+            values = losses[kind]
+            published = values.get(published_seed)
+            percentile = None
+            if published is not None:
+                percentile = stats.percentileofscore(values, published, kind="mean")
+            rows.append(
+                {
+                    **dict(zip(RUN, key, strict=True)),
+                    "rows": kind.removesuffix("_loss"),
+                    "seeds": len(values),
+                    "mean": values.mean(),
+                    "standard_deviation": values.std(ddof=1),
+                    "published_seed_loss": published,
+                    "published_seed_percentile": percentile,
+                    "compared_runs": runs,
+                    "largest_difference_from_keras": largest if runs else None,
+                }
+            )
+    return pandas.DataFrame(rows, columns=list(COLUMNS["study_cells"]))
+
+
+def is_last(key):
+    """Tell whether a run is noted after its last epoch, where stock Keras was compared."""
+    return key[RUN.index("epochs")] == key[RUN.index("epoch")]
+
+
+def percentiles(cells, kernels):
+    """Return one row per whole percentile of each cell's losses and each contrast's differences."""
+    rows = []
+    for loss in LOSSES:
+        kind_of_rows = loss.removesuffix("_loss")
+        for key, losses in cells.items():
+            described = {**dict(zip(RUN, key, strict=True)), "kind": "loss"}
+            rows += percentile_rows({**described, "rows": kind_of_rows}, losses[loss])
+        for kind, start, first, second in contrasts(cells, kernels):
+            if kind == "chance":
+                continue
+            described = {**dict(zip(RUN, second, strict=True)), "kind": kind, "start": start}
+            described["first"] = name_side(first, second, kind, 0)
+            differences = cells[second][loss] - cells[first][loss]
+            rows += percentile_rows({**described, "rows": kind_of_rows}, differences)
+    return pandas.DataFrame(rows, columns=list(COLUMNS["percentiles"]))
+
+
+def percentile_rows(described, values):
+    """Yield a row for each whole percentile of some values."""
+    for percentile, value in enumerate(numpy.percentile(values, range(101))):
+        yield {**described, "percentile": percentile, "value": value}
+
+
+def contrasts(cells, kernels):
+    """Yield (kind, start, key of the first cell, key of the second) of every contrast.
+
+    bn: without and with BN, from their own draws (start own) or from equal initial weights, as
+    the hashes of `kernels` say (start equal);
+    extra_activation: V1 and V2; chance: a cell without BN and itself, with the next seed;
+    batch_size_32_*: batches of 32 rows and another size; linear_linear: that and another pair.
+    """
+    named = [(dict(zip(RUN, key, strict=True)), key) for key in cells]
+    places = {}
+    for cell, key in named:
+        shared = tuple(cell[name] for name in SHARED)
+        places.setdefault((*shared, cell["variant"], cell["start"]), key)
+    for cell, key in named:
+        shared = tuple(cell[name] for name in SHARED)
+        for without, with_bn in WITH_BN.items():
+            if cell["variant"] == with_bn:
+                for start, first in bn_counterparts(places, shared, without, cell):
+                    if start == "own" or equal_kernels(kernels, first, key):
+                        yield "bn", start, first, key
+        first = places.get((*shared, "plain", cell["start"]))
+        if cell["variant"] == "activation" and first:
+            yield "extra_activation", cell["start"], first, key
+        if cell["variant"] in WITH_BN:
+            yield "chance", cell["start"], key, key
+        if cell["question"] == "batch_size" and cell["batch_size"] != 32:
+            yield from batch_counterparts(named, cell, key)
+        if (
+            cell["question"] == "activations"
+            and (cell["hidden"], cell["output"]) != ("linear",) * 2
+        ):
+            other = {**cell, "hidden": "linear", "output": "linear"}
+            yield "linear_linear", cell["start"], tuple(other[name] for name in RUN), key
+
+
+def bn_counterparts(places, shared, without, cell):
+    """Yield (start, key) of the cells without BN that one with BN is compared with.
+
+    Linear activations compute nothing: from the kernels of `plain`, `plain` stands for them all.
+    """
+    own = places.get((*shared, without, cell["start"]))
+    if cell["start"] == "own" and own:
+        yield "own", own
+    if cell["start"] != "own":
+        plain = places.get((*shared, "plain", cell["start"]))
+        plain = plain or places.get((*shared, "plain", "own"))
+        if plain:
+            yield "equal", plain
+
+
+def equal_kernels(kernels, first, second):
+    """Tell whether two cells started from the same kernels, seed by seed, by their hashes."""
+    found = [
+        kernels[tuple(value for name, value in zip(RUN, key, strict=True) if name in KERNEL_KEY)]
+        for key in (first, second)
+    ]
+    return found[0] == found[1]
+
+
+def batch_counterparts(named, cell, key):
+    """Yield the contrasts with batches of 32 rows: after as many epochs, and as many steps.
+
+    The two agree in every setting but the batch size and what follows from it.
+    """
+    for other, first in named:
+        same = [name for name in RUN if name not in LENGTH]
+        if other["batch_size"] == 32 and all(other[name] == cell[name] for name in same):
+            if other["epoch"] == cell["epoch"]:
+                yield "batch_size_32_epochs", cell["start"], first, key
+            if abs(other["steps"] - cell["steps"]) <= SAME_STEPS * other["steps"]:
+                yield "batch_size_32_steps", cell["start"], first, key
+
+
+def measure_effects(cells, statistics):
+    """Return one row per contrast and kind of rows, with interval; see `contrasts`."""
+    rows = []
+    for kind, start, first, second in contrasts(cells, statistics.kernels):
+        described = dict(zip(RUN, second, strict=True)) | {"start": start}
+        for loss in LOSSES:
+            a, b = cells[first][loss], cells[second][loss]
+            equal_start = equal_kernels(statistics.kernels, first, second)
+            if kind == "chance":
+                equal_start = None
+                published = published_gap(cells, second, loss, statistics.published_seed)
+                found = statistics.describe_chance(a, published)
+            else:
+                found = statistics.describe(a, b)
+            rows.append(
+                {
+                    **described,
+                    "kind": kind,
+                    "first": name_side(first, second, kind, 0),
+                    "second": name_side(first, second, kind, 1),
+                    "rows": loss.removesuffix("_loss"),
+                    "equal_start": equal_start,
+                    **found,
+                }
+            )
+    rows += measure_pca(cells, statistics)
+    rows += pool_data_seeds(rows, statistics)
+    statistics.add_families(rows)
+    return pandas.DataFrame(rows, columns=list(COLUMNS["effects"]))
+
+
+def measure_pca(cells, statistics):
+    """Return rows of kind pca: the loss of `plain` minus that of rank-8 PCA on the same rows."""
+    lines = yardsticks(cells).set_index(["data_seed", "training_rows", "yardstick", "rows"])["loss"]
+    rows = []
+    for key, losses in cells.items():
+        cell = dict(zip(RUN, key, strict=True))
+        if cell["variant"] == "plain" and cell["question"] in ("page", "learning_rate"):
+            for loss in LOSSES:
+                kind = loss.removesuffix("_loss")
+                line = lines[cell["data_seed"], cell["training_rows"], "pca", kind]
+                first = pandas.Series(line, losses.index)
+                named = {"kind": "pca", "first": "rank-8 PCA", "second": "plain", "rows": kind}
+                rows.append({**cell, **named, **statistics.describe(first, losses[loss])})
+    return rows
+
+
+def name_side(first, second, kind, side):
+    """Return what a side of a contrast is, in a word: its variant, batch size, pair or seed."""
+    cell = dict(zip(RUN, (first, second)[side], strict=True))
+    if kind == "chance":
+        return ("a seed", "the next seed")[side]
+    if kind.startswith("batch_size"):
+        return f"{cell['variant']}, batches of {cell['batch_size']}"
+    if kind == "linear_linear":
+        return f"{cell['variant']}, {cell['hidden']}/{cell['output']}"
+    return cell["variant"]
+
+
+def published_gap(cells, without, loss, seed):
+    """Return the loss with BN minus that without, both as published, of one seed."""
+    cell = dict(zip(RUN, without, strict=True))
+    with_bn = tuple({**cell, "variant": WITH_BN[cell["variant"]]}[name] for name in RUN)
+    if with_bn not in cells or seed not in cells[with_bn].index:
+        return None
+    return cells[with_bn][loss][seed] - cells[without][loss][seed]
+
+
+def pool_data_seeds(rows, statistics):
+    """Return rows of kind bn_over_data: the mean differences of all data seeds, taken as one."""
+    groups = {}
+    for row in rows:
+        if row["question"] == "data_seeds" and row["kind"] == "bn":
+            key = (row["environment"], row["protocol"], row["rows"])
+            groups.setdefault(key, []).append(row)
+    pooled = []
+    for group in groups.values():
+        means = [
+            pandas.Series([row[name] for row in group], [row["data_seed"] for row in group])
+            for name in ("mean_first", "mean_second")
+        ]
+        described = statistics.describe(*means)
+        shares = ("share_as_extreme", "share_low", "share_high")
+        blank = dict.fromkeys(("data_seed", "published_difference", *shares))
+        blank["equal_start"] = all(row["equal_start"] for row in group)
+        pooled.append({**group[0], "kind": "bn_over_data", **described, **blank})
+    return pooled
+
+
+def yardsticks(cells):
+    """Return one row per data set and yardstick: mean squared errors from closed form.
+
+    rank-8 PCA (and mean) fitted on the training rows, predicting their mean, predicting zero.
+    """
+    rows = []
+    named = [dict(zip(RUN, key, strict=True)) for key in cells]
+    data_sets = {
+        (cell["data_seed"], cell["training_rows"], cell["held_out_rows"]): cell for cell in named
+    }
+    for cell in data_sets.values():
+        training, held_out = draw_rows(cell)
+        mean = training.mean(axis=0)
+        axes = numpy.linalg.svd(training - mean)[2][:RANK]
+        predictions = {
+            "pca": lambda x, mean=mean, axes=axes: mean + (x - mean) @ axes.T @ axes,
+            "mean": lambda x, mean=mean: numpy.broadcast_to(mean, x.shape),
+            "zero": numpy.zeros_like,
+        }
+        kinds = {"training": training, "answer_rows": training[-10:], "held_out": held_out}
+        for yardstick, predict in predictions.items():
+            for kind, x in kinds.items():
+                loss = ((x - predict(x)) ** 2).mean()
+                keys = ("data_seed", "training_rows", "held_out_rows")
+                described = {key: cell[key] for key in keys}
+                rows.append({**described, "yardstick": yardstick, "rows": kind, "loss": loss})
+    return pandas.DataFrame(rows, columns=list(COLUMNS["yardsticks"]))

@@ -1,0 +1,111 @@
+"""Does the study train what the configuration says? Its engine is made for the page alone."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from page import study
+
+ENGINE = Path(__file__).resolve().parent / "engine.py"
+PAGE = "workflow/page/autoencoder.py"
+NAMES = {"BatchNormalization": "bn", "Activation": "activation"}
+ARGUMENTS = {"BatchNormalization": {}, "Activation": {"activation": "linear"}}
+Mistake = tuple[str, object, str]
+
+
+def study_mistakes(config: dict) -> Iterator[Mistake]:
+    """Yield (key, found, expected) for each setting that the study would not follow."""
+    if "study" not in config:
+        return
+    engine = constants_of(ENGINE, ("VARIANTS", "FEATURES"))
+    experiment = config["experiment"]
+    yield from differing(
+        ("experiment/module", experiment["module"], PAGE),
+        ("experiment/data/features", experiment["data"].get("features"), engine["FEATURES"]),
+        ("experiment/loss", experiment.get("loss"), "mean squared error"),
+    )
+    parts = config["study"]["parts"]
+    for part, settings in parts.items():
+        yield from part_mistakes(config, f"study/parts/{part}", settings)
+    runs = [run for settings in parts.values() for run in settings["runs"]]
+    for name in used(runs, "protocol") & config["protocols"].keys():
+        yield from protocol_mistakes(f"protocols/{name}", config["protocols"][name])
+    for name in (used(runs, "variant") | used(runs, "start")) & config["variants"].keys():
+        yield from variant_mistakes(name, config["variants"][name], engine["VARIANTS"])
+
+
+def differing(*settings: tuple[str, object, object]) -> Iterator[Mistake]:
+    """Yield those settings, (key, found, wanted), that are not what the study trains."""
+    for key, found, wanted in settings:
+        if found != wanted:
+            yield key, found, f"{wanted}, which alone the study trains; leave out `study` otherwise"
+
+
+def protocol_mistakes(key: str, protocol: dict) -> Iterator[Mistake]:
+    """Yield what the study would not follow in a protocol."""
+    yield from differing((f"{key}/optimizer", protocol["optimizer"], "Adam"))
+    if protocol["procedure"] not in study.PROCEDURES:
+        known = ", ".join(study.PROCEDURES)
+        yield f"{key}/procedure", protocol["procedure"], f"one of {known}, for the study"
+    if protocol["training_rows"][0] != 0:
+        yield f"{key}/training_rows", protocol["training_rows"], "rows from 0 on, for the study"
+
+
+def variant_mistakes(name: str, variant: dict, trained: dict) -> Iterator[Mistake]:
+    """Yield what the study would train otherwise in a variant."""
+    key = f"variants/{name}"
+    if name not in trained:
+        yield key, name, f"a variant that the study's engine trains: {', '.join(trained)}"
+        return
+    for slot, layers in zip(("between", "after"), trained[name], strict=True):
+        found = [named(layer) for layer in variant["layers"].get(slot, [])]
+        if found != list(layers):
+            wanted = ", ".join(layers) or "no layer"
+            yield f"{key}/layers/{slot}", variant["layers"].get(slot), f"{wanted}, for the study"
+
+
+def named(layer: str | dict) -> str:
+    """Return what the engine calls a layer; a layer that it does not know, as it stands."""
+    name, arguments = (layer, {}) if isinstance(layer, str) else next(iter(layer.items()))
+    return NAMES[name] if ARGUMENTS.get(name) == arguments else str(layer)
+
+
+def part_mistakes(config: dict, key: str, part: dict) -> Iterator[Mistake]:
+    """Yield what cannot be trained of a part."""
+    for run in part["runs"]:
+        if {"steps", "epochs"} <= run.keys():
+            yield f"{key}/runs", "steps and epochs", "one of the two"
+    published = config["study"]["published_seed"]
+    if part["question"] == "page" and published >= part["seeds"]:
+        yield "study/published_seed", published, f"one of the seeds 0 to {part['seeds'] - 1}"
+    if used(part["runs"], "protocol") - config["protocols"].keys():
+        return  # told elsewhere
+    cells = study.expand_part(part, config["experiment"], config["protocols"])
+    if part["compared"] > len(cells) * part["seeds"]:
+        yield f"{key}/compared", part["compared"], f"at most {len(cells) * part['seeds']} runs"
+    for cell in cells:
+        if cell["batch_size"] > cell["training_rows"]:
+            expected = f"at most the {cell['training_rows']} training rows"
+            yield f"{key}/runs/batch_size", cell["batch_size"], expected
+
+
+def used(runs: list[dict], key: str) -> set[str]:
+    """Return every value of a setting in some runs."""
+    values = [run.get(key, []) for run in runs]
+    return {one for value in values for one in (value if isinstance(value, list) else [value])}
+
+
+def constants_of(path: Path, names: tuple[str, ...]) -> dict[str, object]:
+    """Return constants of a module that cannot be imported here, since it needs a framework."""
+    found = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+            pairs = zip(node.targets[0].elts, node.value.elts, strict=True)
+        else:
+            pairs = [(target, node.value) for target in getattr(node, "targets", [])]
+        found |= {
+            target.id: ast.literal_eval(value)
+            for target, value in pairs
+            if isinstance(target, ast.Name) and target.id in names
+        }
+    return found

@@ -1,0 +1,113 @@
+"""Train every cell of a part of the seed study for a range of graph-level seeds.
+
+A plain command line, without Snakemake: Python 3.7, numpy and TensorFlow are enough.
+
+    python -s workflow page.train_study --plan plan.json --output chunk.npz
+
+    {"part": "momentum", "environment": "tf2.0-keras2.3.1", "first_seed": 0, "last_seed": 255,
+     "runs": [{"variant": "bn", "protocol": "answer", "bn_momentum": [0.99, 0.9]}], "noted": [10],
+     "experiment": {"data": {"rows": 100, "features": 12}, "data_seed": 1},
+     "protocols": {"answer": {"procedure": "train_on_batch", "learning_rate": 0.001, "epochs": 20,
+                              "batch_size": 10, "training_rows": [0, 90]}}}
+
+The file appears whole or not at all: a killed chunk loses only itself.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import tempfile
+
+import numpy
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from page import engine, study
+
+
+def parse_arguments():
+    """Return the options; argparse explains what is missing or malformed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--plan", required=True, help="JSON file; see above")
+    parser.add_argument("--output", required=True, help="NPZ file")
+    return parser.parse_args()
+
+
+def engine_settings(cell, part, protocols):
+    """Return the engine's settings for a cell."""
+    return engine.TrainSettings(
+        variant=cell["variant"],
+        protocol=study.PROCEDURES[protocols[cell["protocol"]]["procedure"]],
+        activations=(cell["hidden"], cell["output"]),
+        epochs=cell["epochs"],
+        batch_rows=cell["batch_size"],
+        learning_rate=cell["learning_rate"],
+        bn_momentum=cell["bn_momentum"],
+        data_seed=cell["data_seed"],
+        training_rows=cell["training_rows"],
+        held_out_rows=cell["held_out_rows"],
+        evaluate=study.evaluated_rows(cell),
+        noted=tuple(study.noted_epochs(part, cell)),
+    )
+
+
+def train_cell(cell, part, protocols, seeds):
+    """Return the arrays that are kept of a cell, one row per seed; weights as SHA-256."""
+    start = cell["start"]
+    kernels = None if start == "own" else engine.draw_kernels(start, seeds)
+    trained = engine.train_seeds(engine_settings(cell, part, protocols), seeds, kernels)
+    kept = {name: trained[name] for name in ("loss", "val_loss") if name in trained}
+    kept["evaluations"] = trained["noted_evaluations"]
+    for name in ("initial_weights", "final_weights"):
+        networks = zip(*trained[name])
+        networks = list(networks)
+        kept[name + "_sha256"] = numpy.array([digest(arrays) for arrays in networks], dtype="S64")
+        if name == "initial_weights":  # those of Dense, which variants with and without BN share
+            kernels_alone = [[a for a in arrays if a.ndim == 2] for arrays in networks]
+            hashes = [digest(arrays) for arrays in kernels_alone]
+            kept["initial_kernels_sha256"] = numpy.array(hashes, dtype="S64")
+    return kept
+
+
+def digest(arrays):
+    """Return the SHA-256 of float32 arrays, in their order, as hexadecimal text."""
+    return hashlib.sha256(b"".join(a.astype("<f4").tobytes() for a in arrays)).hexdigest()
+
+
+def write_arrays(arrays, path):
+    """Write an NPZ file that appears whole or not at all."""
+    folder = os.path.dirname(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            numpy.savez(stream, **arrays)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def main():
+    """Train the cells one after the other, all seeds of each side by side."""
+    options = parse_arguments()
+    with open(options.plan, encoding="utf-8") as stream:
+        plan = json.load(stream)
+    seeds = list(range(plan["first_seed"], plan["last_seed"] + 1))
+    cells = study.expand_part(plan, plan["experiment"], plan["protocols"])
+    arrays = {name: numpy.array(plan[name]) for name in ("part", "environment")}
+    arrays.update(seeds=numpy.array(seeds), cells=numpy.array(json.dumps(cells)))
+    for position, cell in enumerate(cells):
+        trained = train_cell(cell, plan, plan["protocols"], seeds)
+        arrays.update({"{}/{}".format(position, name): a for name, a in trained.items()})
+    write_arrays(arrays, options.output)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit("page.train_study: {}".format(error))

@@ -1,0 +1,1 @@
+"""What is to be run, in Snakemake's process: the checked configuration, the plan of each job."""

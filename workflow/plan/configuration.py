@@ -1,0 +1,387 @@
+"""Checking the configuration before anything is run, and the cells that it asks for."""
+
+import functools
+import json
+import math
+import operator
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator, validators
+from page.study_check import study_mistakes
+
+from plan.controls import variants_of
+from plan.module import read_interface
+
+# A number is finite, and 2.0 is no integer, here: frameworks take neither for a number of epochs.
+Validator = validators.extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ).redefine(
+        "number",
+        lambda _, value: (
+            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        ),
+    ),
+)
+SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
+APIS = ("tf.keras", "keras")
+
+
+class ConfigurationError(Exception):
+    """A mistake in a file of the user's; the message says file, key, found and expected."""
+
+
+def read_yaml(path):
+    """Return the document in a YAML file; in C where possible, since every job reads some."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(Path(path).read_text(encoding="utf-8"), loader)
+
+
+@functools.lru_cache
+def read_schema(name):
+    """Return the schema in a file of schemas/."""
+    return read_yaml(SCHEMAS / name)
+
+
+def restore_numbers(config):
+    """Turn text into the number that the schema asks for, in place.
+
+    Snakemake reads a number inside a list or mapping of --config as text: 'seeds=[3,11]'.
+    """
+    for error in [*Validator(read_schema("config.schema.yaml")).iter_errors(config)]:
+        if error.validator != "type" or error.validator_value not in ("integer", "number"):
+            continue
+        number = yaml.safe_load(error.instance) if isinstance(error.instance, str) else None
+        if Validator({"type": error.validator_value}).is_valid(number):
+            *folders, last = error.absolute_path
+            functools.reduce(operator.getitem, folders, config)[last] = number
+
+
+def check_schema(document, schema_name, source):
+    """Check a document against schemas/`schema_name`.
+
+    Raises ConfigurationError with one line per mistake, each naming `source`, the key, what
+    was found and what was expected.
+    """
+    errors = Validator(read_schema(schema_name)).iter_errors(document)
+    errors = sorted(errors, key=lambda error: error.json_path)
+    if errors:
+        # jsonschema reports each missing key by itself, `describe_error` all of an object's.
+        lines = dict.fromkeys(describe_error(error, source) for error in errors)
+        raise ConfigurationError("\n".join(lines))
+
+
+def describe_error(error, source):
+    """Return one line for a jsonschema error."""
+    key = "/".join(str(part) for part in error.absolute_path) or "top level"
+    if error.validator == "required":
+        found, expected = "nothing", f"the key{missing_keys(error)}"
+    elif error.validator == "additionalProperties":
+        unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))
+        found = "unknown " + ", ".join(map(str, unknown))
+        expected = "only " + ", ".join(error.schema.get("properties", {}))
+    else:
+        found, expected = shorten(error.instance), expectation(error)
+    return f"{source}: {key}: found {found}, expected {expected}"
+
+
+def missing_keys(error):
+    """Return the required keys that an object lacks, as text with a leading space or plural."""
+    missing = [key for key in error.validator_value if key not in error.instance]
+    return ("s " if len(missing) > 1 else " ") + ", ".join(missing)
+
+
+def expectation(error):
+    """Return what a schema keyword asks for, in words."""
+    value = error.validator_value
+    words = {
+        "type": f"{'an' if str(value)[0] in 'aeiou' else 'a'} {value}",
+        "enum": "one of " + ", ".join(map(str, value)) if isinstance(value, list) else "",
+        "minimum": f"at least {value}",
+        "maximum": f"at most {value}",
+        "exclusiveMinimum": f"more than {value}",
+        "exclusiveMaximum": f"less than {value}",
+        "minItems": f"at least {value} item(s)",
+        "maxItems": f"at most {value} item(s)",
+        "minProperties": f"at least {value} key(s)",
+        "maxProperties": f"at most {value} key(s)",
+        "uniqueItems": "no item twice",
+        "pattern": f"text that matches {value}",
+        "maxLength": f"at most {value} characters",
+    }
+    described = error.schema.get("description") if isinstance(error.schema, dict) else None
+    expected = words.get(error.validator) or described or error.message
+    return f"{expected} ({described})" if described and described != expected else expected
+
+
+def shorten(value):
+    """Return a value as JSON of at most 60 characters."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def check_config(config, base, source="config"):
+    """Check the merged configuration, its files, and the names it uses of other entries.
+
+    Adds what it leaves out, in place. `base` is the folder that its relative paths start from.
+    Raises ConfigurationError.
+    """
+    check_schema(config, "config.schema.yaml", source)
+    fill_defaults(config, Path(base) / "config.yaml")
+    mistakes = [*missing_files(config, base, source)]
+    if not mistakes:
+        mistakes = [*unknown_names(config, base, source), *unknown_keys(config, base, source)]
+    if not mistakes:
+        mistakes = [
+            f"{source}: {key}: found {shorten(found)}, expected {expected}"
+            for key, found, expected in [*row_mistakes(config), *study_mistakes(config)]
+        ]
+    if mistakes:
+        raise ConfigurationError("\n".join(mistakes))
+
+
+def fill_defaults(config, page):
+    """Add what a configuration may leave out, in place; `page` is the page's configuration file.
+
+    An experiment of one's own is judged by the page's controls, but for those that are limited
+    to comparisons of the page.
+    """
+    if "controls" not in config:
+        controls = read_yaml(page)["controls"]
+        config["controls"] = {
+            name: control for name, control in controls.items() if "comparisons" not in control
+        }
+    config.setdefault("results", "results")
+    config.setdefault("training_threads", 1)
+    config.setdefault("variants_per_job", 1)
+    config.setdefault("seeds_per_job", 1)
+    config["repeats"] = {"tf.keras": 1, "keras": 1} | config.get("repeats", {})
+    first_seed = {"seed": config["seeds"][0]}
+    config["control_runs"] = {**first_seed, "variants": {}} | config.get("control_runs", {})
+    config["figures"] = {"formats": ["svg", "pdf", "png"], **first_seed} | config.get("figures", {})
+
+
+def missing_files(config, base, source):
+    """Yield a line for each file that the configuration names and that is not there."""
+    named = {"experiment/module": config["experiment"]["module"]}
+    for position, path in enumerate(config["experiment"].get("files", [])):
+        named[f"experiment/files/{position}"] = path
+    if "claims" in config:
+        named["claims"] = config["claims"]
+    for name, environment in config["environments"].items():
+        named[f"environments/{name}/file"] = environment["file"]
+    for name, release in config.get("sweep", {}).get("releases", {}).items():
+        named[f"sweep/releases/{name}/file"] = release["file"]
+    for key, path in named.items():
+        if not (Path(base) / path).is_file():
+            yield f"{source}: {key}: found {path}, which is no file; expected a path from {base}"
+
+
+def unknown_keys(config, base, source):
+    """Yield a line for each key of a protocol that neither the workflow nor the module knows.
+
+    A module may ask for settings of its own; it does so by their name.
+    """
+    schema = read_schema("config.schema.yaml")["properties"]["protocols"]
+    known = schema["additionalProperties"]["properties"]
+    module = config["experiment"]["module"]
+    text = (Path(base) / module).read_text(encoding="utf-8")
+    for name, protocol in config["protocols"].items():
+        for key in protocol:
+            if key not in known and f'"{key}"' not in text and f"'{key}'" not in text:
+                yield (
+                    f"{source}: protocols/{name}: found unknown {key}, expected only "
+                    f"{', '.join(known)}, or a setting that {module} names"
+                )
+
+
+def row_mistakes(config):
+    """Yield (key, found, expected) for rows that no training can have."""
+    rows = config["experiment"]["data"].get("rows")
+    for name, protocol in config["protocols"].items():
+        first, last = protocol["training_rows"]
+        ranges = [("training_rows", protocol["training_rows"])]
+        ranges += [("evaluation_rows", one) for one in protocol["evaluation_rows"]]
+        for key, (start, stop) in ranges:
+            if start >= stop or (isinstance(rows, int) and stop > rows):
+                within = f" within the {rows} rows of the data" if isinstance(rows, int) else ""
+                yield f"protocols/{name}/{key}", [start, stop], f"a range of rows{within}"
+        if protocol["batch_size"] > last - first > 0:
+            expected = f"at most the {last - first} training rows"
+            yield f"protocols/{name}/batch_size", protocol["batch_size"], expected
+
+
+def unknown_names(config, base, source):
+    """Yield a line for each name that the configuration uses and nowhere defines."""
+    experiment = config["experiment"]
+    try:
+        interface = read_interface(Path(base) / experiment["module"], experiment["data"])
+    except ValueError as error:
+        raise ConfigurationError(str(error).removeprefix(f"{base}/")) from None
+    uses = [
+        (key, name, known, kind)
+        for kind, known, paths in references(config, *interface)
+        for path in paths
+        for key, name in find_names(config, path.split("/"))
+    ]
+    for key, name, known, kind in [*uses, *dependent_names(config)]:
+        if name not in known:
+            known_names = ", ".join(map(str, known))
+            yield f"{source}: {key}: found {name}, expected {kind}: {known_names}"
+
+
+def references(
+    config: dict, slots: list, procedures: list
+) -> list[tuple[str, Collection, list[str]]]:
+    """Return [(kind, the names that there are, the paths in the configuration that use them)].
+
+    A * in a path is any key; lists on the way are gone through. Where a path ends at a mapping,
+    its keys are the names.
+    """
+    module, environments = config["experiment"]["module"], config["environments"]
+    variants, all_variants = config["variants"], variants_of(config)
+    study = config.get("study", {"default": [], "parts": {}})
+    shown = [study["parts"][name] for name in study["default"] if name in study["parts"]]
+    shown_environments = list(dict.fromkeys(one for part in shown for one in part["environments"]))
+    apis = [name for name in APIS if all(name in one["apis"] for one in environments.values())]
+    cell = "comparisons/*/*"
+    return [
+        ("a seed", config["seeds"], ["figures/seed", "control_runs/seed"]),
+        ("an environment", environments, [f"{cell}/environment", "study/parts/*/environments"]),
+        (
+            "an environment of the study's default parts",
+            shown_environments,
+            ["figures/seeds/panels/environment"],
+        ),
+        ("an API of every environment", apis, ["figures/weight_sums/api", "figures/val_loss/api"]),
+        (
+            "a protocol",
+            config["protocols"],
+            [
+                *(f"{cell}/protocol", "control_runs/*/protocol", "figures/*/protocol"),
+                *("figures/seeds/panels/protocol", "study/parts/*/runs/protocol", "sweep/rows"),
+            ],
+        ),
+        (
+            "a variant",
+            variants,
+            [
+                "control_runs/evaluation_swap/pairs",
+                "figures/weight_sums/variants",
+                "figures/seeds/panels/variants",
+                "study/parts/*/runs/variant",
+                "sweep/pair",
+            ],
+        ),
+        (
+            "a variant",
+            all_variants,
+            [
+                f"{cell}/variant",
+                "control_runs/*/variants",
+                "control_runs/crossed/architectures",
+                "control_runs/crossed/starts_of",
+            ],
+        ),
+        ("own or a variant", ["own", *variants], ["study/parts/*/runs/start"]),
+        (
+            "a comparison",
+            config["comparisons"],
+            ["controls/*/comparisons", "figures/*/comparisons"],
+        ),
+        ("a control", config["controls"], ["figures/trajectories/controls"]),
+        ("a part", study["parts"], ["study/default"]),
+        (
+            f"a slot of {module}",
+            slots,
+            ["variants/*/layers", "control_runs/variants/*/layers"],
+        ),
+        (f"one of {module}", procedures, ["protocols/*/procedure"]),
+    ]
+
+
+def find_names(document, path: list[str], key: str = "") -> Iterator[tuple[str, object]]:
+    """Yield (key, name) for each name at a path of `references`."""
+    if isinstance(document, list):
+        for item in document:
+            yield from find_names(item, path, key)
+    elif not path:
+        for name in document if isinstance(document, dict) else [document]:
+            yield key, name
+    elif isinstance(document, dict):
+        step, *rest = path
+        for name in document if step == "*" else {step} & document.keys():
+            yield from find_names(document[name], rest, f"{key}/{name}" if key else name)
+
+
+def dependent_names(config: dict) -> Iterator[tuple[str, object, Collection, str]]:
+    """Yield (key, name, known names, kind) where what is known depends on other keys."""
+    figures, runs = config["figures"], config["control_runs"]
+    rows = "evaluation rows of its protocol"
+    for name, comparison in config["comparisons"].items():
+        for side in ("first", "second"):
+            key, cell = f"comparisons/{name}/{side}", comparison[side]
+            apis = config["environments"].get(cell["environment"], {"apis": []})["apis"]
+            yield f"{key}/api", cell["api"], apis, "an API of that environment"
+            yield f"{key}/rows", cell["rows"], evaluation_rows(config, cell["protocol"]), rows
+    shown = figures.get("val_loss")
+    if shown and shown["protocol"] in config["protocols"]:
+        yield (
+            "figures/val_loss/rows",
+            shown["rows"],
+            evaluation_rows(config, shown["protocol"]),
+            rows,
+        )
+    sweep = config.get("sweep", {"rows": {}, "releases": {}})
+    for protocol, name in sweep["rows"].items():
+        yield f"sweep/rows/{protocol}", name, evaluation_rows(config, protocol), rows
+    for name, entry in sweep["releases"].items():
+        file = config["environments"].get(name, entry)["file"]
+        key = f"sweep/releases/{name}/file"
+        yield key, entry["file"], [file], "the file of the environment with that name"
+    if "published_and_measured" in figures:
+        yield "figures/published_and_measured", "claims", config, "the key claims among"
+    if "spread" in runs:
+        yield "control_runs/spread", "default_threads", config["controls"], "a control"
+    if "study" in config:
+        yield "figures", "seeds", figures, "an entry for that figure of the study among"
+
+
+def evaluation_rows(config, protocol):
+    """Return the evaluation rows of a protocol as the tables name them, [] for an unknown one."""
+    rows = config["protocols"].get(protocol, {"evaluation_rows": []})["evaluation_rows"]
+    return [f"{first}:{last}" for first, last in rows]
+
+
+def load_claims(path, config):
+    """Read and check the claims file; return its list of claims. Raises ConfigurationError."""
+    document = read_yaml(path)
+    check_schema(document, "claims.schema.yaml", path)
+    claims = document["claims"]
+    identifiers = [claim["id"] for claim in claims]
+    repeated = sorted({name for name in identifiers if identifiers.count(name) > 1})
+    if repeated:
+        raise ConfigurationError(f"{path}: id: found {', '.join(repeated)} twice, expected once")
+    mistakes = [line for claim in claims for line in unknown_cells(claim, config, path)]
+    if mistakes:
+        raise ConfigurationError("\n".join(mistakes))
+    return claims
+
+
+def unknown_cells(claim, config, path):
+    """Yield a line for each part of a claim's cells that the configuration does not define."""
+    known = {
+        "environment": config["environments"],
+        "variant": config["variants"],
+        "protocol": config["protocols"],
+    }
+    for cell in claim.get("cells", []):
+        for key, names in known.items():
+            if cell[key] not in names:
+                yield (
+                    f"{path}: {claim['id']}/{key}: found {cell[key]}, "
+                    f"expected one of {', '.join(names)}"
+                )

@@ -1,0 +1,223 @@
+"""Which runs the controls need, and how each one differs from the published runs.
+
+A change is what a control changes in how a run starts: "published" (nothing), the name of a
+control, "start_of.ENVIRONMENT.API.VARIANT" (the initial weights of that variant's published run),
+or "portable_matrix_kernel".
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import product
+from typing import NamedTuple
+
+from plan.runs import (
+    PUBLISHED,
+    RUN_FILE,
+    jobs_of_seed,
+    make_plan,
+    run_files,
+    training_jobs,
+)
+
+CONTROL_FILE = "controls/{process}/{environment}/{api}.jsonl"  # below the results
+PORTABLE = "portable_matrix_kernel"
+SHARED = "shared"  # the process of all changes that do not need one of their own
+CELL = ("environment", "api", "variant", "protocol")
+# Made when `control_runs` or `figures` has an entry of that name.
+TABLES_ON_REQUEST = (
+    "identity_layers",
+    "crossed",
+    "evaluation_swap",
+    "spread",
+    "processor",
+    "trajectories",
+    "initial_kernels",
+)
+
+
+class Job(NamedTuple):
+    """One process: all runs in one environment and API that may share it."""
+
+    process: str  # SHARED, or the name of the change that it is made for
+    environment: str
+    api: str
+
+
+class Run(NamedTuple):
+    """One training of a job, `repeats` times."""
+
+    change: str
+    variant: str
+    protocol: str
+
+
+def control_tables(config):
+    """Return the names of the tables made of the controls: two always, the others on request."""
+    requests = {**config["control_runs"], **config["figures"]}
+    return ["controls", "verdicts", *(name for name in TABLES_ON_REQUEST if name in requests)]
+
+
+def control_jobs(config):
+    """Return {Job: [Run]}: every run that the controls need beyond the published ones."""
+    jobs = defaultdict(list)
+    for change, cell in wanted_runs(config):
+        if change == PUBLISHED and cell["variant"] in config["variants"]:
+            continue
+        process = change if needs_own_process(config, change) else SHARED
+        runs = jobs[Job(process, cell["environment"], cell["api"])]
+        run = Run(change, cell["variant"], cell["protocol"])
+        if run not in runs:
+            runs.append(run)
+    return dict(jobs)
+
+
+def needs_own_process(config, change):
+    """Tell whether a change is about the process: its threads, mode or kernels, or just another.
+
+    Runs as published need one, too, since others may start from their initial weights.
+    """
+    if change == PUBLISHED or change not in config["controls"]:
+        return change in (PUBLISHED, PORTABLE)
+    return "initializer_seeds" not in config["controls"][change]["change"]
+
+
+def wanted_runs(config):
+    """Yield (change, cell) for everything that the controls look at."""
+    for _, control, comparison in applicable(config):
+        for change, cell in runs_of(config, control, comparison):
+            yield change, cell
+    for environment, series in requests(config, "identity_layers"):
+        for variant in series["variants"]:
+            yield PUBLISHED, cell_in(environment, series, variant)
+    for environment, crossed in requests(config, "crossed"):
+        for start, variant in product(crossed["starts_of"], crossed["architectures"]):
+            cell = cell_in(environment, crossed, variant)
+            yield start_of({**cell, "variant": start}), cell
+    for environment, spread in requests(config, "spread"):
+        for variant in spread["variants"]:
+            yield "default_threads", cell_in(environment, spread, variant)
+    for environment, processor in requests(config, "processor"):
+        for variant in processor["variants"]:
+            yield PORTABLE, cell_in(environment, processor, variant)
+
+
+def requests(config, table):
+    """Yield (environment, entry of `control_runs`) for a table, where its API is trained."""
+    entry = config["control_runs"].get(table)
+    for environment, settings in config["environments"].items():
+        if entry and entry["api"] in settings["apis"]:
+            yield environment, entry
+
+
+def cell_in(environment, entry, variant):
+    """Return the cell of a variant with an entry's api and protocol."""
+    return dict(zip(CELL, (environment, entry["api"], variant, entry["protocol"]), strict=True))
+
+
+def applicable(config):
+    """Yield (control name, control, comparison name) for each control that applies."""
+    for name, control in config["controls"].items():
+        for comparison in control.get("comparisons", config["comparisons"]):
+            yield name, {"name": name, **control}, comparison
+
+
+def runs_of(config, control, comparison):
+    """Return [(change, cell), (change, cell)]: the two runs that a control compares.
+
+    For `trajectory_and_published_one` the comparison's pair is returned under the change.
+    """
+    pair = config["comparisons"][comparison]
+    change = control.get("change")
+    if change is None:
+        names = [PUBLISHED, PUBLISHED]
+    elif "initial_weights" in change:
+        names = [start_of(pair[change["initial_weights"]])] * 2
+    else:
+        names = [control["name"]] * 2
+    return [(name, pair[side]) for name, side in zip(names, ("first", "second"), strict=True)]
+
+
+def start_of(cell):
+    """Return the name of the change that starts from the initial weights of a cell."""
+    return ".".join(("start_of", cell["environment"], cell["api"], cell["variant"]))
+
+
+def variants_of(config):
+    """Return every variant, those of the controls included."""
+    return {**config["variants"], **config["control_runs"]["variants"]}
+
+
+def published_files(config: dict) -> list[str]:
+    """Return the files that hold the published runs of the controls' seed."""
+    jobs = jobs_of_seed(training_jobs(config), config["control_runs"]["seed"])
+    return run_files(config, jobs)
+
+
+def control_files(config: dict, jobs: Iterable[Job]) -> list[str]:
+    """Return the files of jobs of the controls."""
+    return [f"{config['results']}/{CONTROL_FILE}".format(**job._asdict()) for job in jobs]
+
+
+def donors(config: dict) -> dict[str, dict]:
+    """Return {change: where its initial weights are}, for each change that starts from others'.
+
+    Where is the file of a published run, and the run's variant. Initial weights are drawn before
+    the training, so those under any protocol will do.
+    """
+    jobs = training_jobs(config)
+    job_of = {
+        variant: job
+        for job in jobs_of_seed(jobs, config["control_runs"]["seed"])
+        for variant in jobs[job][0]
+    }
+    found = {}
+    for cell in donor_cells(config):
+        variant = cell["variant"]
+        pattern = f"{config['results']}/{RUN_FILE if variant in job_of else CONTROL_FILE}"
+        file = pattern.format(process=PUBLISHED, job=job_of.get(variant), **cell)
+        found[start_of(cell)] = {"file": file, "variant": variant}
+    return found
+
+
+def donor_cells(config):
+    """Yield every cell whose initial weights some control starts from."""
+    for comparison in config["comparisons"].values():
+        yield comparison["first"]
+        yield comparison["second"]
+    for environment, crossed in requests(config, "crossed"):
+        for variant in crossed["starts_of"]:
+            yield cell_in(environment, crossed, variant)
+
+
+def donor_files(config: dict, jobs: dict[Job, list[Run]], wildcards) -> list[str]:
+    """Return the files whose initial weights a job's runs start from."""
+    job, known = Job(wildcards.process, wildcards.environment, wildcards.api), donors(config)
+    found = [known[run.change]["file"] for run in jobs[job] if run.change in known]
+    return list(dict.fromkeys(found))
+
+
+def plan_controls(config: dict, jobs: dict[Job, list[Run]], wildcards) -> str:
+    """Return the plan of a job: its runs with what each changes, and what its process changes."""
+    job = Job(wildcards.process, wildcards.environment, wildcards.api)
+    changes = {name: control.get("change") or {} for name, control in config["controls"].items()}
+    known = donors(config)
+    runs = [
+        {
+            **run._asdict(),
+            "initial_weights": known.get(run.change),
+            "initializer_seeds": changes.get(run.change, {}).get("initializer_seeds"),
+        }
+        for run in jobs[job]
+    ]
+    process = changes.get(job.process, {})
+    return make_plan(
+        config,
+        runs,
+        [config["control_runs"]["seed"]],
+        environment=job.environment,
+        api=job.api,
+        repeats=config["repeats"][job.api],
+        threads=process.get("threads", config["training_threads"]),
+        eager=process.get("eager", "default"),
+        matrix_kernel="portable" if job.process == PORTABLE else "processor",
+    )

@@ -1,0 +1,49 @@
+"""What a rule depends on besides its data: the code that a script imports, its settings."""
+
+import json
+import os
+from functools import cache
+from modulefinder import ModuleFinder
+from pathlib import Path
+
+WORKFLOW = "workflow"
+
+
+@cache
+def code_of(module: str) -> list[str]:
+    """Return the file of a module, such as "judge.claims", and those that it imports.
+
+    With them the data that a module reads from workflow/schemas under its own name. Nothing is run.
+    What lies elsewhere (numpy, say) belongs to the environment of the module.
+    """
+    script = f"{WORKFLOW}/{module.replace('.', '/')}.py"
+    finder = ModuleFinder(path=[WORKFLOW])
+    finder.run_script(script)
+    del finder.modules["__main__"]
+    modules = [found.__file__ for found in finder.modules.values()]
+    files = [script, *(os.path.relpath(file) for file in modules if file)]  # Python's own have none
+    data = [f"{WORKFLOW}/schemas/{Path(file).stem}.yaml" for file in files]
+    return sorted({*files, *(file for file in data if Path(file).is_file())})
+
+
+def settings(config: dict, *paths: str) -> str:
+    """Return the parts of a configuration at these paths as JSON, each in its place.
+
+    A path is written as for Snakemake's `lookup`: "figures/seed", "variants/*/label". Where the
+    configuration lacks the end of a path, so does the result. A script that is given only what it
+    uses runs again only when that has changed.
+    """
+    chosen: dict = {}
+    for path in paths:
+        copy_at(path.split("/"), config, chosen)
+    return json.dumps(chosen)
+
+
+def copy_at(keys: list[str], source: dict, target: dict) -> None:
+    """Copy what is under these keys, one below the other; "*" stands for every key."""
+    first, *others = keys
+    for key in source if first == "*" else {first} & source.keys():
+        if others:
+            copy_at(others, source[key], target.setdefault(key, {}))
+        else:
+            target[key] = source[key]

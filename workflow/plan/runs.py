@@ -1,0 +1,216 @@
+"""Which trainings a configuration asks for, and what each job is told: its plan.
+
+For Snakemake's process. A plan is JSON, as train.job, probe_randomness.py, train_study.py and
+compare_with_stock.py take it; a job whose plan has changed runs again.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import product
+from pathlib import Path
+
+PUBLISHED = "published"  # the change of a run in which nothing is changed
+# What a job writes, below the folder of the results.
+RUN_FILE = "runs/{environment}/{api}/{job}.jsonl"
+CHUNK_FILE = "study/{part}/{environment}/seeds{first}-{last}.npz"
+
+
+def training_jobs(config: dict) -> dict[str, tuple[list[str], list[int]]]:
+    """Return {job: (its variants, its seeds)}, the same in every environment and API.
+
+    A job is named after the place of its variants and after its first and last seed, so that a
+    variant or seed at the end of the configuration makes a job of its own or joins the last one.
+    """
+    variants = in_chunks(list(config["variants"]), config["variants_per_job"])
+    seeds = in_chunks(config["seeds"], config["seeds_per_job"])
+    return {
+        f"variants{number}-{name_seeds(some)}": (together, some)
+        for (number, together), some in product(enumerate(variants, start=1), seeds)
+    }
+
+
+def in_chunks(items: Sequence, size: int) -> list[Sequence]:
+    """Return a list as lists of `size` items or what is left, in their order."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def name_seeds(seeds: list[int]) -> str:
+    """Return "seed3" for one seed, else "seeds3-102", after the first and the last."""
+    first, *others = map(str, seeds)
+    return f"seeds{first}-{others[-1]}" if others else f"seed{first}"
+
+
+def jobs_of_seed(jobs: dict, seed: int) -> list[str]:
+    """Return the names of the training jobs that train a seed."""
+    return [job for job, (_, seeds) in jobs.items() if seed in seeds]
+
+
+def run_files(config: dict, jobs: Iterable[str]) -> list[str]:
+    """Return the files of training jobs, in every environment and API."""
+    return [
+        f"{config['results']}/{RUN_FILE}".format(environment=environment, api=api, job=job)
+        for environment, entry in config["environments"].items()
+        for api, job in product(entry["apis"], jobs)
+    ]
+
+
+def make_plan(config: dict, runs: list[dict], seeds: list[int], **process) -> str:
+    """Return the plan of a job of train.job; what `runs` do not name is left out of it.
+
+    A run has the keys change, variant and protocol, and what is changed in its start. `process`
+    is what all of them share: environment, api, repeats, threads, eager, matrix_kernel.
+    """
+    variants = {**config["variants"], **config["control_runs"]["variants"]}
+    experiment = config["experiment"]
+    plan = {
+        "data": experiment["data"],
+        "data_seed": experiment["data_seed"],
+        "python_seed": experiment["python_seed"],
+        "variants": {run["variant"]: variants[run["variant"]]["layers"] for run in runs},
+        "protocols": {run["protocol"]: config["protocols"][run["protocol"]] for run in runs},
+        "seeds": seeds,
+        "runs": runs,
+    }
+    return json.dumps({**process, **plan})
+
+
+def cross(change: str, variants: Iterable[str], protocols: Iterable[str]) -> list[dict]:
+    """Return a run of each variant under each protocol."""
+    return [
+        {"change": change, "variant": variant, "protocol": protocol}
+        for variant, protocol in product(variants, protocols)
+    ]
+
+
+def plan_runs(config: dict, jobs: dict, wildcards) -> str:
+    """Return the plan of a training job: its variants under every protocol, as published."""
+    variants, seeds = jobs[wildcards.job]
+    return make_plan(
+        config,
+        cross(PUBLISHED, variants, config["protocols"]),
+        seeds,
+        environment=wildcards.environment,
+        api=wildcards.api,
+        repeats=config["repeats"][wildcards.api],
+        threads=config["training_threads"],
+    )
+
+
+def release_modes(config: dict) -> list[tuple[str, str]]:
+    """Return [(release, mode)] of the sweep, in table order: mode by mode, oldest first."""
+    releases = config["sweep"]["releases"]
+    return [
+        (release, mode)
+        for mode in ("default", "switched")
+        for release, entry in releases.items()
+        if mode in entry["modes"]
+    ]
+
+
+def plan_release(config: dict, wildcards) -> str:
+    """Return the plan of a release in a mode, which its runs have for their change."""
+    runs = cross(wildcards.mode, config["variants"], config["protocols"])
+    return plan_in_release(config, runs, wildcards)
+
+
+def plan_probe(config: dict, wildcards) -> str:
+    """Return the plan of probe_randomness.py: two variants, under the first protocol."""
+    first = list(config["protocols"])[:1]
+    return plan_in_release(config, cross(wildcards.mode, config["sweep"]["pair"], first), wildcards)
+
+
+def plan_in_release(config: dict, runs: list[dict], wildcards) -> str:
+    """Return the plan of runs in a release and mode, with one thread."""
+    return make_plan(
+        config,
+        runs,
+        [config["sweep"]["seed"]],
+        environment=wildcards.environment,
+        api="tf.keras",
+        threads=1,
+        eager=wildcards.mode,
+    )
+
+
+def study_parts(config: dict) -> tuple[list[str], list[str]]:
+    """Return the parts of the seed study in the default run, and all others."""
+    study = config["study"]
+    return study["default"], [part for part in study["parts"] if part not in study["default"]]
+
+
+def study_trainings(config: dict, parts: list[str]) -> dict[str, list[str]]:
+    """Return {"part": [...], "environment": [...]}: where each of these parts is trained."""
+    study = config["study"]["parts"]
+    pairs = [(part, environment) for part in parts for environment in study[part]["environments"]]
+    return {"part": [part for part, _ in pairs], "environment": [name for _, name in pairs]}
+
+
+def chunk_files(config: dict, part: list[str], environment: list[str]) -> list[str]:
+    """Return the chunks of each part and environment: `chunk` seeds each, or what is left."""
+    return [
+        f"{config['results']}/{CHUNK_FILE}".format(
+            part=part, environment=environment, first=chunk[0], last=chunk[-1]
+        )
+        for part, environment in zip(part, environment, strict=True)
+        for settings in [config["study"]["parts"][part]]
+        for chunk in in_chunks(range(settings["seeds"]), settings["chunk"])
+    ]
+
+
+def effects_of_this_run(config: dict, targets: Iterable[str]) -> list[str]:
+    """Return the effects of the whole study, if these targets make them or an earlier run here has.
+
+    The table in the repository is of another run: only the chunks behind the table tell.
+    """
+    others = study_parts(config)[1] if "study" in config else []
+    chunks = chunk_files(config, **study_trainings(config, others)) if others else []
+    if chunks and ("study" in targets or all(Path(chunk).is_file() for chunk in chunks)):
+        return [f"{config['results']}/tables/sensitivity_effects.csv"]
+    return []
+
+
+def plan_chunk(config: dict, wildcards) -> str:
+    """Return the plan of a chunk of the seed study."""
+    settings = config["study"]["parts"][wildcards.part]
+    runs = settings["runs"]
+    return json.dumps(
+        {
+            "part": wildcards.part,
+            "environment": wildcards.environment,
+            "first_seed": int(wildcards.first),
+            "last_seed": int(wildcards.last),
+            "runs": runs,
+            "noted": settings.get("noted", []),
+            "experiment": {key: config["experiment"][key] for key in ("data", "data_seed")},
+            "protocols": {name: config["protocols"][name] for name in values_of(runs, "protocol")},
+        }
+    )
+
+
+def plan_sample(config: dict, wildcards) -> str:
+    """Return the plan of the comparison of a part's sample with stock Keras."""
+    settings = config["study"]["parts"][wildcards.part]
+    runs = settings["runs"]
+    variants = [*values_of(runs, "variant"), *values_of(runs, "start")]
+    return json.dumps(
+        {
+            "count": settings["compared"],
+            "sample_seed": config["study"]["sample_seed"],
+            "protocols": {name: config["protocols"][name] for name in values_of(runs, "protocol")},
+            "variants": {
+                name: config["variants"][name]["layers"] for name in variants if name != "own"
+            },
+        }
+    )
+
+
+def values_of(runs: list[dict], setting: str) -> list:
+    """Return every value of a setting in the runs of a part, in their order."""
+    given = [run[setting] for run in runs if setting in run]
+    values = [each for one in given for each in (one if isinstance(one, list) else [one])]
+    return list(dict.fromkeys(values))
+
+
+def grow(amount: int):
+    """Return a resource that is `amount` at the first attempt, twice that at the second, ..."""
+    return lambda wildcards, attempt: amount * attempt

@@ -1,0 +1,1 @@
+"""What a reader gets: report, note, provenance, archive, documentation and terminal."""

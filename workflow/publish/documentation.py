@@ -1,0 +1,190 @@
+"""What the documentation site takes from elsewhere: generated pages, and files of the repository.
+
+MkDocs calls the functions named on_*. Pages are generated from the one place that knows: the
+configuration's schema, the columns of the tables, the workflow's rules (in $WORKFLOW_RULES, as
+workflow/rules/docs.smk lists them), the changelog.
+"""
+
+import json
+import os
+import re
+import tomllib
+from pathlib import Path, PurePosixPath
+
+import yaml
+from judge.tables import DESCRIBED, SCHEMA  # workflow/scripts is in $PYTHONPATH
+from mkdocs.structure.files import File
+
+ROOT = Path(__file__).resolve().parents[2]
+OUTSIDE = re.compile(r"\]\(((?:\.\./)+)([^)#]+)")  # a link that may leave docs/
+
+
+def on_config(config):
+    """Show the version beside the name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    config.site_name += f" {project['version']}"
+    return config
+
+
+def on_files(files, config):
+    """Add the generated pages, and every file of the repository that a page links to."""
+    for path, content in {
+        "reference/configuration.md": configuration_page(),
+        "reference/tables.md": tables_page(),
+        "reference/rules.md": rules_page(json.loads(os.environ["WORKFLOW_RULES"])),
+        "changelog.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+    }.items():
+        files.append(File.generated(config, path, content=content))
+    linked = {
+        target
+        for page in files.documentation_pages()
+        for _, target in OUTSIDE.findall(page.content_string)
+        if (ROOT / target).is_file()
+    }
+    for target in sorted(linked):
+        source = str(ROOT / target)
+        files.append(File.generated(config, f"repository/{target}", abs_src_path=source))
+    return files
+
+
+def on_page_markdown(markdown, page, config, files):
+    """Lead links to files of the repository to their copies in the site."""
+    depth = len(PurePosixPath(page.file.src_uri).parents) - 1
+
+    def lead(match):
+        ups, target = match.groups()
+        inside = len(ups) // 3 <= depth or not (ROOT / target).is_file()
+        return match[0] if inside else f"]({'../' * depth}repository/{target}"
+
+    return OUTSIDE.sub(lead, markdown)
+
+
+def configuration_page():
+    """Return the reference of config.yaml, from its schema."""
+    schema = yaml.safe_load(
+        (ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8")
+    )
+    lines = [
+        "# Configuration",
+        "",
+        "All keys of [config.yaml](../../config.yaml), generated from its schema "
+        "(`workflow/schemas/config.schema.yaml`), against which it is checked before anything "
+        "runs. `NAME` stands for a name of your own; keys in **bold** are required.",
+        "",
+    ]
+    for key, entry in schema["properties"].items():
+        lines += [f"## {key}", "", sentence(entry.get("description", "")), ""]
+        rows = list(describe_keys(entry, schema, key, key in schema["required"]))
+        lines += ["| key | value | meaning |", "|---|---|---|", *rows, ""]
+    return "\n".join(lines)
+
+
+def describe_keys(entry, schema, path, required):
+    """Yield the table rows of a key and of all keys below it."""
+    entry = resolve(entry, schema)
+    name = f"**`{path}`**" if required else f"`{path}`"
+    meaning = entry.get("description", "")
+    yield f"| {name} | {kind_of(entry, schema)} | {escape(meaning)} |"
+    for key, below in entry.get("properties", {}).items():
+        yield from describe_keys(below, schema, f"{path}.{key}", key in entry.get("required", []))
+    more = entry.get("additionalProperties")
+    if isinstance(more, dict) and more:
+        more = resolve(more, schema)
+        if more.get("type") == "object" and more.get("properties"):
+            yield from describe_keys(more, schema, f"{path}.NAME", False)
+        else:
+            meaning = escape(more.get("description", ""))
+            yield f"| `{path}.NAME` | {kind_of(more, schema)} | {meaning} |"
+
+
+def resolve(entry, schema):
+    """Return an entry with its $ref replaced by what it refers to."""
+    if "$ref" not in entry:
+        return entry
+    referred = schema["$defs"][entry["$ref"].rsplit("/", 1)[1]]
+    return referred | {key: value for key, value in entry.items() if key != "$ref"}
+
+
+def kind_of(entry, schema):
+    """Return in words which values an entry admits."""
+    entry = resolve(entry, schema)
+    if "enum" in entry:
+        return " or ".join(f"`{value}`" for value in entry["enum"])
+    if "anyOf" in entry:
+        return " or ".join(kind_of(one, schema) for one in entry["anyOf"])
+    kind = {"array": "list", "object": "mapping", "string": "text"}.get(
+        entry.get("type"), entry.get("type", "any value")
+    )
+    if kind == "list" and "items" in entry:
+        kind = f"list of {kind_of(entry['items'], schema)}"
+    limits = [
+        f"{sign} {entry[limit]}"
+        for limit, sign in (
+            ("minimum", "≥"),
+            ("exclusiveMinimum", ">"),
+            ("maximum", "≤"),
+            ("exclusiveMaximum", "<"),
+        )
+        if limit in entry
+    ]
+    return ", ".join([kind, *limits])
+
+
+def sentence(text):
+    """Return a description as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def escape(text):
+    """Return text that does not end a table's cell."""
+    return text.replace("|", "\\|")
+
+
+def tables_page():
+    """Return the reference of the tables, from the file that lists their columns."""
+    kinds = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["kinds"]
+    lines = [
+        "# Tables",
+        "",
+        "All tables under `results/tables/` and their columns, generated from "
+        "`workflow/schemas/tables.yaml`. One row per observation, stable order, 17 "
+        "significant digits: two runs can be compared with `diff`.",
+        "",
+        "## What may differ between two runs",
+        "",
+        "`make check` judges each column by its kind.",
+        "",
+        "| kind | what it is; when it may differ |",
+        "|---|---|",
+        *(f"| {kind} | {escape(meaning)} |" for kind, meaning in kinds.items()),
+        "",
+    ]
+    for table, columns in DESCRIBED.items():
+        link = f"results/tables/{table}.csv"
+        title = f"[{table}.csv](../../{link})" if (ROOT / link).is_file() else f"{table}.csv"
+        lines += [f"## {table}", "", title, ""]
+        lines += ["| column | type | unit | kind | meaning |", "|---|---|---|---|---|"]
+        for name, entry in columns.items():
+            cells = [entry["type"], entry.get("unit", ""), entry["kind"], escape(entry["meaning"])]
+            lines.append(f"| `{name}` | {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def rules_page(rules):
+    """Return the reference of the rules: `rules` is {rule file: {rule: its message}}."""
+    lines = [
+        "# Rules",
+        "",
+        "Every rule of the workflow, as Snakemake lists them, with the message that its jobs "
+        "print. `In` and `Out` open each rule file. A rule may be asked for by its name, a file "
+        "by its path: `snakemake --use-conda -c2 results/figures/weight_sums.pdf`.",
+        "",
+    ]
+    for path, messages in rules.items():
+        text = (ROOT / path).read_text(encoding="utf-8")
+        purpose = text.split('"""')[1].strip()
+        lines += [f"## {PurePosixPath(path).name}", "", "```text", purpose, "```", ""]
+        lines += ["| rule | message |", "|---|---|"]
+        lines += [f"| `{name}` | {escape(message)} |" for name, message in messages.items()] + [""]
+    return "\n".join(lines)

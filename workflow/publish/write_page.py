@@ -1,0 +1,120 @@
+"""Write a table as one HTML page that sorts and filters, without any other file or server."""
+
+import argparse
+import html
+import re
+import string
+from pathlib import Path
+
+import pandas
+from judge.tables import COLUMNS
+
+# Columns to show, where a table has more than a page can hold.
+SHOWN = {
+    "claims": ["claim", "statement", "published", "measured", "verdict", "reason", "place"],
+    "verdicts": [
+        "label",
+        "first_loss",
+        "second_loss",
+        "computation_size",
+        "relative_size",
+        "causes",
+        "reason",
+        "deterministic",
+    ],
+}
+PIN = re.compile(r"^ *- (?P<package>[a-z0-9-]+)==(?P<version>\S+)(?P<rest>.*)$", re.MULTILINE)
+PYTHON = re.compile(r'^ *- "python (.+)"$', re.MULTILINE)
+LONG_NUMBER = re.compile(r"\b\d+\.\d{8,}(e[-+]\d+)?\b")
+LOCK_COLUMNS = {
+    "environment": "name of the environment file",
+    "package": "name on the package index; python comes from the conda channel",
+    "version": "the one version admitted",
+    "where": "the Pythons that it is for; empty: all",
+    "files": "number of files admitted, each by its SHA-256",
+}
+
+
+def read_csv(path):
+    """Return a table as text, cell for cell as it is written, with the columns of SHOWN."""
+    table = pandas.read_csv(path, dtype=str, keep_default_na=False)
+    return table[SHOWN.get(path.stem, list(table))]
+
+
+def read_locks(paths):
+    """Return the pins of environment files, one row each, with the columns of LOCK_COLUMNS."""
+    rows = []
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        rows += [(path.stem, "python", version, "", "") for version in PYTHON.findall(text)]
+        rows += [
+            (
+                path.stem,
+                pin["package"],
+                pin["version"],
+                pin["rest"].partition(" --hash=")[0].strip(" ;"),
+                str(pin["rest"].count("--hash=")),
+            )
+            for pin in PIN.finditer(text)
+        ]
+    return pandas.DataFrame(rows, columns=list(LOCK_COLUMNS))
+
+
+def render(template, title, table, meanings, whose=""):
+    """Return the page; `meanings` explains columns, {name: text}, `whose` which run it is from."""
+    heads = "".join(
+        f'<th scope="col" title="{html.escape(meanings.get(name, ""))}">'
+        f'<button type="button">{html.escape(name.replace("_", " "))}</button></th>'
+        for name in table
+    )
+    rows = "\n".join(
+        f"<tr>{''.join(render_cell(name, row[name]) for name in table)}</tr>"
+        for row in table.to_dict("records")
+    )
+    return string.Template(template).substitute(
+        title=html.escape(title),
+        description=f"{len(table)} rows. Click a column’s head to sort, hover over it to read "
+        f"what it means. {html.escape(whose)}",
+        heads=heads,
+        rows=rows,
+    )
+
+
+def shorten(text):
+    """Return a text with 7 significant digits of each longer number, as float32 has them."""
+    return LONG_NUMBER.sub(lambda number: f"{float(number[0]):.7g}", text)
+
+
+def render_cell(column, value):
+    """Return one cell; the style sheet colours verdicts by data-value."""
+    marks = f'data-column="{html.escape(column.replace("_", " "))}"'
+    if column == "verdict":
+        marks += f' data-value="{html.escape(value)}"'
+    short = shorten(value)
+    if short != value:
+        marks += f' title="{html.escape(value)}"'
+    return f"<td {marks}>{html.escape(short)}</td>"
+
+
+def main():
+    """Read the command line and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--template", type=Path, required=True, help="the page around the table")
+    parser.add_argument("--title", required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--table", type=Path, help="a CSV file")
+    source.add_argument("--locks", type=Path, nargs="+", help="environment files")
+    parser.add_argument("--whose", default="", help="a sentence on which run made the table")
+    parser.add_argument("--output", type=Path, required=True)
+    options = parser.parse_args()
+    if options.table:
+        table, meanings = read_csv(options.table), COLUMNS.get(options.table.stem, {})
+    else:
+        table, meanings = read_locks(options.locks), LOCK_COLUMNS
+    template = options.template.read_text(encoding="utf-8")
+    page = render(template, options.title, table, meanings, options.whose)
+    options.output.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""What the scripts of the rules share."""

@@ -1,0 +1,67 @@
+"""Find out where a release takes its initial weights from: vary one source of randomness a time.
+
+A plain command line with the options of train.job; Python 3.7, numpy and the framework are enough.
+Of the two runs in the plan the first is built every time, the second only as "extra_layer".
+"""
+
+from train import framework, observe, run
+from train.job import cells, parse_arguments, start_framework
+
+# What is varied, each alone, and the framework started afresh before each. The first and the last
+# vary nothing, to show that what lies between leaves no trace.
+SOURCES = (
+    "nothing",
+    "graph_seed",
+    "numpy_seed",
+    "python_seed",
+    "extra_op",
+    "extra_draw",
+    "extra_layer",
+    "nothing_again",
+)
+
+
+def draw_weights(tensorflow, keras, experiment, cell, source):
+    """Build the model of a cell with one source varied; return what was drawn, layer by layer."""
+    seeds = {
+        kind: seed + (source == "{}_seed".format(kind)) for kind, seed in cell["seeds"].items()
+    }
+    framework.set_seeds(tensorflow, seeds)
+    inputs, _ = experiment.make_data(**cell["data"])
+    if source == "extra_op":
+        tensorflow.constant(0.0)
+    if source == "extra_draw":
+        tensorflow.random.uniform([])
+    with observe.noting_op_seeds() as op_seeds:
+        model = run.build(keras, experiment, cell, inputs)
+    weights = observe.weights_of(model)
+    drawing = observe.drawing_layers(model, weights)
+    return {
+        "drawing_layers": drawing,
+        "op_level_seeds": observe.attribute_seeds(op_seeds, drawing),
+        "kernels": {
+            layer: observe.sha256_of([array])
+            for layer, position, array in weights
+            if position == 0 and layer in drawing
+        },
+    }
+
+
+def main():
+    """Vary each source and write what every layer drew."""
+    options = parse_arguments()
+    plan = options.plan
+    experiment = run.load_experiment(options.experiment, plan["data"])
+    tensorflow, keras, machine = start_framework(plan)
+    built, with_layer = cells(plan)
+    drawn = {}
+    for source in SOURCES:
+        framework.start_afresh(tensorflow, keras, plan["threads"])
+        cell = with_layer if source == "extra_layer" else built
+        drawn[source] = draw_weights(tensorflow, keras, experiment, cell, source)
+    record = {"format": run.RECORD_FORMAT, "cell": built, "machine": machine, "sources": drawn}
+    run.write_records([record], options.output)
+
+
+if __name__ == "__main__":
+    main()
