@@ -34,7 +34,7 @@ reproduce: setup
 	@$(driver) snakemake --use-conda --cores $(cores) --forcerun all
 
 claim: setup
-	@$(driver) configuration="$$(python -s workflow plan.write_claim_config '$(NAME)')" && \
+	@$(driver) configuration="$$(python -s workflow plan.reduce '$(NAME)')" && \
 	tables="$$(dirname "$$configuration")/tables" && \
 	snakemake --use-conda --cores $(cores) --configfile "$$configuration" -- "$$tables/claims.csv"
 
@@ -49,7 +49,7 @@ figures: setup
 		--forcerun render_figure -- $$(git ls-files 'results/figures/$(or $(NAME),*).*')
 
 check: setup
-	@$(driver) python -s workflow judge.check_results || [ $$? -eq 1 ]
+	@$(driver) python -s workflow judge.check || [ $$? -eq 1 ]
 
 # These three show the tables and figures that there are; nothing is trained.
 report: setup

@@ -43,7 +43,7 @@ def collect(folder):
     command = [
         sys.executable,
         ROOT / "workflow",
-        "judge.collect_tables",
+        "judge.records",
         "--records",
         f"@{folder}/files.txt",
         *outputs,
@@ -52,7 +52,7 @@ def collect(folder):
     process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        sys.exit("judge.collect_tables failed")
+        sys.exit("judge.records failed")
     return time.perf_counter() - begin, usage.ru_maxrss / 1024
 
 

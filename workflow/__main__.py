@@ -3,14 +3,14 @@
 python -s workflow judge.check --help
 """
 
-import runpy
+import importlib
+import subprocess
 import sys
 
 if len(sys.argv) < 2:
     sys.exit("usage: python -s workflow ROOM.MODULE [OPTION ...], such as judge.check --help")
-sys.argv.pop(0)
-module = sys.argv[0]
+name = sys.argv[0] = sys.argv.pop(1)
 try:
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
-except (OSError, ValueError) as error:  # a file or a value; the message says which
-    sys.exit(f"{module}: {error}")
+    importlib.import_module(name).main()
+except (OSError, ValueError, subprocess.CalledProcessError) as error:  # the message says which
+    sys.exit(f"{name}: {error}")

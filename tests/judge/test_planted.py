@@ -12,7 +12,7 @@ from judge.compare import (
     first_difference,
     rounding_limit,
 )
-from judge.tables_on_request import make_tables
+from judge.controls import make_tables
 from planted_runs import ROWS, STEPS, Variant, make_config, plant
 
 

@@ -73,7 +73,7 @@ def test_check_says_by_its_status_how_far_a_run_is(clone, api, status, message):
     if api:
         table.loc[table["api"].eq(api).idxmax(), "val_loss"] += 1e-6
         write_table(table, path)
-    done = run_driver("python", "-s", "workflow", "judge.check_results", cwd=clone)
+    done = run_driver("python", "-s", "workflow", "judge.check", cwd=clone)
     path.write_bytes(committed)
     assert done.returncode == status, done.stdout
     assert message in done.stdout

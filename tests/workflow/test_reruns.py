@@ -7,20 +7,20 @@ import json
 import re
 import subprocess
 import sys
-from collections import defaultdict
 
 import pytest
 from plan.runs import chunk_files, study_parts, study_trainings
 from repository import ROOT, copy_repository, copy_results, list_jobs, read_yaml, write_yaml
 
+FIGURES = read_yaml(ROOT / "workflow/schemas/figures.yaml")
 EVERYTHING = [
     *("all", "study", "sweep", "report", "set_paper", "validate_crate"),
     *("build_documentation", "write_bills", "audit_locks"),
 ]
-PACKER = "workflow/publish/write_crate.py"  # takes every file of the workflow as data
+PACKER = ("publish.write_crate",)  # takes every file of the workflow as data
 # Imports a script with everything but our own modules and the standard library replaced.
 IMPORT = """
-import json, os, runpy, sys
+import importlib, json, os, sys
 from importlib.machinery import ModuleSpec
 from unittest.mock import MagicMock
 
@@ -38,47 +38,48 @@ class Finder:
 
 sys.path[:] = [path for path in sys.path if "site-packages" not in path] + ["workflow"]
 sys.meta_path.append(Finder())
-runpy.run_path(sys.argv[1], run_name="imported")
+for module in sys.argv[1:]:
+    importlib.import_module(module)
 files = [getattr(module, "__file__", None) for module in sys.modules.values()]
 inside = [os.path.relpath(file) for file in files if isinstance(file, str)]
 print(json.dumps([file for file in inside if file.startswith("workflow/")]))
 """
 
 
-def imported_by(script):
-    """Return the files under workflow that a script imports, by importing them."""
-    command = [sys.executable, "-c", IMPORT, script]
+def imported_by(modules):
+    """Return the files under workflow that modules consist of and import, by importing them."""
+    command = [sys.executable, "-c", IMPORT, *modules]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return set(json.loads(done.stdout.splitlines()[-1])) - {script}
+    return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-def scripts_of(jobs):
-    """Return {script: [its jobs]}; the script of the documentation is a plug-in of MkDocs."""
-    scripts = defaultdict(list)
-    for job in jobs:
-        if called := re.search(r"python -s workflow/__main__.py (\S+)", job["shell"] or ""):
-            scripts[f"workflow/{called[1].replace('.', '/')}.py"].append(job)
-        if job["rule"] == "build_documentation":
-            scripts["workflow/publish/documentation.py"].append(job)
-    return scripts
+def modules_of(job):
+    """Return the modules that a job starts or is told to import, those of other programs too."""
+    if job["rule"] == "build_documentation":  # a plug-in of MkDocs
+        return ("publish.documentation",)
+    called = re.search(
+        r"__main__\.py (\S+)(?: --module (\S+))?(?:.* --tests (\S+) (\S+) --)?", job["shell"] or ""
+    )
+    return tuple(dict.fromkeys(filter(None, called.groups()))) if called else ()
 
 
 def test_every_job_depends_on_what_its_script_imports():
-    scripts = scripts_of(list_jobs(ROOT, *EVERYTHING))
-    assert len(scripts) > 20
-    started = {"workflow/page/compare_with_stock.py": {"workflow/page/train_stock.py"}}
-    for script, jobs in scripts.items():
-        wanted = imported_by(script) | started.get(script, set()) | {script}
-        if script != "workflow/publish/documentation.py":
-            wanted |= {"workflow/__main__.py"}
-        for job in jobs if script != PACKER else []:
-            code = {path for path in job["input"] if path.endswith(".py")}
-            assert code - {"workflow/page/autoencoder.py"} == wanted, job["rule"]
+    jobs = {modules_of(job): job for job in list_jobs(ROOT, *EVERYTHING)}
+    assert len(jobs) > 20
+    started = {("page.compare_with_stock",): {"workflow/page/train_stock.py"}}
+    for modules, job in jobs.items():
+        if modules in ((), PACKER):
+            continue
+        wanted = imported_by(modules) | started.get(modules, set())
+        if modules != ("publish.documentation",):
+            wanted.add("workflow/__main__.py")
+        code = {path for path in job["input"] if path.endswith(".py")}
+        assert code - {"workflow/page/autoencoder.py"} == wanted, job["rule"]
 
 
 @pytest.fixture
 def changed(tmp_path):
-    """Return the scripts whose commands differ after a change of the configuration."""
+    """Return the modules whose commands differ after a change of the configuration."""
     folder = copy_repository(tmp_path / "copy")
 
     def changed(change):
@@ -87,7 +88,7 @@ def changed(tmp_path):
         change(config)
         write_yaml(config, folder / "config.yaml")
         differing = [job for job in list_jobs(folder, *EVERYTHING) if job["shell"] not in before]
-        return {script.removeprefix("workflow/") for script in scripts_of(differing)}
+        return {modules_of(job)[-1] for job in differing}
 
     return changed
 
@@ -96,16 +97,17 @@ def test_a_label_is_of_the_figures_alone(changed):
     def rename(config):
         config["variants"]["bn"]["label"] = "with BN"
 
-    rules = changed(rename)
-    assert "draw/val_loss.py" in rules
-    assert all("figures.main(" in (ROOT / "workflow" / rule).read_text() for rule in rules)
+    modules = changed(rename)
+    assert "draw.val_loss" in modules
+    drawn_by = {figure["module"] for figure in FIGURES.values()}
+    assert modules <= drawn_by
 
 
 def test_a_resample_is_of_the_effects_alone(changed):
     def resample(config):
         config["study"]["bootstrap"]["resamples"] += 1
 
-    assert changed(resample) == {"page/collect_study.py"}
+    assert changed(resample) == {"page.effects"}
 
 
 def test_claims_take_the_effects_of_the_study_from_this_run_only(tmp_path):

@@ -1,6 +1,7 @@
 """What all figures share: one style, one colour per variant, the same bytes on every run."""
 
 import argparse
+import importlib
 import json
 from pathlib import Path
 
@@ -76,15 +77,14 @@ def split_label(label):
     return "\n".join(label.rsplit(", ", 1))
 
 
-def main(description, draw):
-    """Draw a figure from a configuration and tables; the command line of each script.
-
-    `draw(config, *tables)` returns the figure; every output is written in its ending's format.
-    """
-    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+def main():
+    """Draw a figure from a configuration and tables, in the format of each output's ending."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--module", required=True, help="whose draw(config, *tables) is called")
     parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")
     parser.add_argument("--table", type=Path, required=True, nargs="+", help="to draw from")
     parser.add_argument("--output", type=Path, nargs="+", required=True)
     options = parser.parse_args()
     tables = [read_table(path) for path in options.table]
+    draw = importlib.import_module(options.module).draw
     save(draw(read_config(options.config), *tables), options.output)

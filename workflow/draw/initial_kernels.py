@@ -42,7 +42,3 @@ def describe_seeds(first, second):
     if names[0] == names[1]:
         return f"op-level seed\n{names[0]} in both"
     return f"op-level seeds\n{names[0]} and {names[1]}"
-
-
-if __name__ == "__main__":
-    figures.main(__doc__, draw)

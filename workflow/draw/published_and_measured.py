@@ -68,7 +68,3 @@ def draw_differences(panel, numbers, zoom):
         panel.text(0, place + 0.36, claim.verdict, ha="center", va="center", size=6, **WHITE_BOX)
     panel.set_xlim(-1e3 * zoom, 1e3 * zoom)
     panel.set_xlabel("difference (10⁻³)")
-
-
-if __name__ == "__main__":
-    figures.main(__doc__, draw)

@@ -121,7 +121,3 @@ def add_legend(figure):
         Line2D([], [], **sign, marker=BOLD, markersize=12, label="the page's number ± 0.001"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, columnspacing=1)
-
-
-if __name__ == "__main__":
-    figures.main(__doc__, draw)

@@ -48,7 +48,3 @@ def draw(config, trajectories):
     axes[0][0].set_ylabel("largest difference\nbetween weights")
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
-
-
-if __name__ == "__main__":
-    figures.main(__doc__, draw)

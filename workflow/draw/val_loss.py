@@ -54,7 +54,3 @@ def group_equal(curves):
 def take_turns(position, count, length=4):
     """Return the line style that shows every `count`-th dash, from the one at `position` on."""
     return (position * length, (length, (count - 1) * length)) if count > 1 else "-"
-
-
-if __name__ == "__main__":
-    figures.main(__doc__, draw)

@@ -40,7 +40,3 @@ def draw(config, steps):
     for line in legend.get_lines():
         line.set_color("0.4")  # the line's style stands for the layer, its colour for the variant
     return figure
-
-
-if __name__ == "__main__":
-    figures.main(__doc__, draw)

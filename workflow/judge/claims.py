@@ -4,14 +4,18 @@ Each function in TESTS takes a claim (an entry of claims.yaml) and the tables, a
 (measured, verdict, reason). Numbers in reasons are the measured ones.
 """
 
+import argparse
+import importlib
 import struct
 from decimal import Decimal
 from itertools import combinations
+from pathlib import Path
 
 import numpy
 import pandas
+import yaml
 
-from judge.tables import COLUMNS
+from judge.tables import COLUMNS, read_table, write_table
 
 REPRODUCED = "reproduced"
 WITHIN = "within 0.001"
@@ -364,3 +368,18 @@ def judge_all(claims, tables, tests):
     """Return claims.csv as a data frame: every claim, in their order."""
     rows = [judge(claim, tables, tests) for claim in claims]
     return pandas.DataFrame(rows, columns=list(COLUMNS["claims"]))
+
+
+def main():
+    """Decide every claim of claims.yaml from the tables, and write claims.csv."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--claims", type=Path, required=True, help="claims.yaml")
+    parser.add_argument("--tests", nargs="+", required=True, help="modules whose TESTS decide")
+    parser.add_argument("--tables", type=Path, required=True, nargs="+", help="runs.csv, ...")
+    parser.add_argument("--output", type=Path, required=True, help="claims.csv")
+    options = parser.parse_args()
+    listed = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
+    tables = {path.stem: read_table(path) for path in options.tables}
+    modules = [importlib.import_module(name) for name in options.tests]
+    tests = {name: test for module in modules for name, test in module.TESTS.items()}
+    write_table(judge_all(listed, tables, tests), options.output)

@@ -1,12 +1,13 @@
 """Run records in JSON Lines files, as train.job writes them, found by what was trained."""
 
+import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from train.run import RECORD_FORMAT
 
-from judge.tables import cell_of
+from judge.tables import ROWS, cell_of, write_record_tables
 
 
 class Records:
@@ -73,3 +74,13 @@ def read_lines(path: str) -> Iterator[tuple[int, dict]]:
                 raise ValueError(f"{path}, line {number}: found {found}, {expected}")
             yield start, document
             start += len(line)
+
+
+def main():
+    """Read every record and write one CSV per table."""
+    parser = argparse.ArgumentParser(description=__doc__, fromfile_prefix_chars="@")
+    parser.add_argument("--records", nargs="+", required=True, help="JSON Lines of train.job")
+    for name in ROWS:
+        parser.add_argument(f"--{name}", type=Path, required=True, help=f"output: {name}.csv")
+    options = parser.parse_args()
+    write_record_tables(Records(options.records), {name: getattr(options, name) for name in ROWS})

@@ -3,14 +3,19 @@
 Same always means equal bytes of float32 weights or equal reported losses, never "close".
 """
 
+import argparse
+import json
 from itertools import product
+from pathlib import Path
 
 import pandas
+import yaml
 from plan.runs import release_modes
 
 from judge.claims import judge_number
 from judge.compare import equal_losses
-from judge.tables import COLUMNS, role_of
+from judge.records import Records, read_lines
+from judge.tables import COLUMNS, role_of, write_table
 
 # Column of releases.csv that is compared -> column with the result of the comparison.
 COMPARED = {
@@ -176,3 +181,23 @@ def drawn_in(record):
 def op_seed(drawn, layer):
     """Return the op-level seed of a layer's draw, None where the release asks for none."""
     return drawn["op_level_seeds"].get(layer, {}).get("op_seed")
+
+
+def main():
+    """Write one CSV for what each release computes, one for where its randomness comes from."""
+    parser = argparse.ArgumentParser(description=__doc__, fromfile_prefix_chars="@")
+    parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")
+    parser.add_argument("--records", nargs="+", required=True, help="JSON Lines of train.job")
+    parser.add_argument("--probes", nargs="+", required=True, help="of probe_randomness.py")
+    parser.add_argument("--claims", type=Path, help="claims.yaml, for the published numbers")
+    parser.add_argument("--releases", type=Path, required=True, help="output: releases.csv")
+    parser.add_argument("--randomness", type=Path, required=True, help="output: randomness.csv")
+    options = parser.parse_args()
+    config = json.loads(options.config.read_text(encoding="utf-8"))
+    claims = []
+    if options.claims:
+        claims = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
+    records = Records(options.records)
+    probes = [probe for path in options.probes for _, probe in read_lines(path)]
+    write_table(tabulate_releases(config, records, claims), options.releases)
+    write_table(tabulate_randomness(config, records, probes), options.randomness)

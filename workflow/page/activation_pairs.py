@@ -56,7 +56,3 @@ def draw_pairs(axis, panel, better):
     axis.set_ylim(len(names) - 0.5, -0.5)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-
-
-if __name__ == "__main__":
-    figures.main(__doc__, draw)

@@ -105,7 +105,3 @@ def name_ticks(axis):
     )
     values = [value for value in values if value > 1]
     axis.set_xticks(values, [f"{value:g}" for value in values])
-
-
-if __name__ == "__main__":
-    figures.main(__doc__, draw)

@@ -154,10 +154,3 @@ def main():
                 )
             )
     run.write_records(entries, options.output)
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except (OSError, ValueError, KeyError, subprocess.CalledProcessError) as error:
-        sys.exit("page.compare_with_stock: {}".format(error))

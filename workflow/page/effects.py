@@ -4,11 +4,16 @@ A contrast pairs two cells seed by seed and looks at second minus first; its int
 bootstrap of the mean, with a seed from config.yaml.
 """
 
+import argparse
+import json
+from pathlib import Path
+
 import numpy
 import pandas
-from judge.tables import COLUMNS, SAME_STEPS
+from judge.tables import COLUMNS, SAME_STEPS, write_table
 from scipy import stats
 
+from page import chunks
 from page.chunks import LOSSES, RUN, draw_rows
 
 WITH_BN = {"plain": "bn", "activations": "bn_activations", "activation": "activation_bn"}
@@ -387,3 +392,34 @@ def yardsticks(cells):
                 described = {key: cell[key] for key in keys}
                 rows.append({**described, "yardstick": yardstick, "rows": kind, "loss": loss})
     return pandas.DataFrame(rows, columns=list(COLUMNS["yardsticks"]))
+
+
+def main():
+    """Write the rows as Parquet and CSV, then what follows from them as CSV."""
+    parser = argparse.ArgumentParser(description=main.__doc__, fromfile_prefix_chars="@")
+    parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")
+    parser.add_argument("--chunks", nargs="+", required=True, help="NPZ files of train_study.py")
+    parser.add_argument("--compared", nargs="+", required=True, help="of compare_with_stock.py")
+    parser.add_argument("--name", required=True, help="study or sensitivity: name of the table")
+    parser.add_argument("--output-folder", type=Path, required=True)
+    options = parser.parse_args()
+    config = json.loads(options.config.read_text(encoding="utf-8"))
+    settings, name, folder = config["study"], options.name, options.output_folder
+    table = chunks.read_chunks(options.chunks, settings["parts"], name)
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
+    write_table(table, folder / f"{name}.csv")
+    cells = cells_of(table)
+    compared = chunks.read_compared(options.compared)
+    kernels = chunks.read_kernels(options.chunks)
+    statistics = Statistics(settings["bootstrap"], settings["published_seed"], kernels)
+    prefix = "" if name == "study" else f"{name}_"
+    tables = {
+        f"{name}_cells": summarize_cells(cells, compared, settings["published_seed"]),
+        f"{prefix}effects": measure_effects(cells, statistics),
+        f"{prefix}yardsticks": yardsticks(cells),
+    }
+    if name == "study":
+        tables["percentiles"] = percentiles(cells, kernels)
+    for stem, made in tables.items():
+        write_table(made, folder / f"{stem}.csv")

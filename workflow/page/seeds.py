@@ -128,7 +128,3 @@ def published_gap(cells, panel, without, with_bn):
         for variant in (without, with_bn)
     ]
     return losses[1] - losses[0]
-
-
-if __name__ == "__main__":
-    figures.main(__doc__, draw)

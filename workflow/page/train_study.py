@@ -17,7 +17,6 @@ import argparse
 import hashlib
 import json
 import os
-import sys
 import tempfile
 
 import numpy
@@ -104,10 +103,3 @@ def main():
         trained = train_cell(cell, plan, plan["protocols"], seeds)
         arrays.update({"{}/{}".format(position, name): a for name, a in trained.items()})
     write_arrays(arrays, options.output)
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except (OSError, ValueError, KeyError) as error:
-        sys.exit("page.train_study: {}".format(error))

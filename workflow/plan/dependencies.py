@@ -10,18 +10,17 @@ WORKFLOW = "workflow"
 
 
 @cache
-def code_of(module: str) -> list[str]:
-    """Return the file of a module, such as "judge.claims", and those that it imports.
+def code_of(*modules: str) -> list[str]:
+    """Return the files of modules, such as "judge.claims", and of those that they import.
 
     With them the data that a module reads from workflow/schemas under its own name. Nothing is run.
-    What lies elsewhere (numpy, say) belongs to the environment of the module.
+    What lies elsewhere (numpy, say) belongs to the environment of the job.
     """
-    script = f"{WORKFLOW}/{module.replace('.', '/')}.py"
     finder = ModuleFinder(path=[WORKFLOW])
-    finder.run_script(script)
-    del finder.modules["__main__"]
-    modules = [found.__file__ for found in finder.modules.values()]
-    files = [script, *(os.path.relpath(file) for file in modules if file)]  # Python's own have none
+    for module in modules:
+        finder.import_hook(module)
+    found = [module.__file__ for module in finder.modules.values()]
+    files = [os.path.relpath(file) for file in found if file]  # Python's own have none
     data = [f"{WORKFLOW}/schemas/{Path(file).stem}.yaml" for file in files]
     return sorted({*files, *(file for file in data if Path(file).is_file())})
 

@@ -1,6 +1,11 @@
 """The configuration of one claim alone: what it rests on, and nothing else."""
 
+import argparse
+import sys
 from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
 
 PAIR = ("first", "second")
 
@@ -70,3 +75,33 @@ def values(cells: list[dict], key: str, **only: str) -> list[str]:
 def pick(mapping: dict, names: Iterable[str]) -> dict:
     """Return the entries of a mapping with these names, in their order."""
     return {name: mapping[name] for name in names}
+
+
+def main() -> None:
+    """Read the command line and write both files into the folder of the claim."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("claim", help="identifier in the claims file")
+    parser.add_argument("--config", type=Path, default=Path("config.yaml"))
+    options = parser.parse_args()
+    config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
+    document = yaml.safe_load(Path(config["claims"]).read_text(encoding="utf-8"))
+    claims = {claim["id"]: claim for claim in document["claims"]}
+    if options.claim not in claims:
+        known = "\n  ".join(claims)
+        sys.exit(f"There is no claim '{options.claim}'; NAME is one of\n  {known}")
+    claim = claims[options.claim]
+    try:
+        reduced = reduce_config(config, claim)
+    except ValueError as error:
+        sys.exit(str(error))
+    folder = Path(reduced["results"])
+    folder.mkdir(parents=True, exist_ok=True)
+    reduced["claims"] = str(folder / "claims.yaml")
+    for path, content in (
+        (Path(reduced["claims"]), {**document, "claims": [claim]}),
+        (folder / "config.yaml", reduced),
+    ):
+        text = yaml.safe_dump(content, sort_keys=False, width=1000)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+    print(folder / "config.yaml")

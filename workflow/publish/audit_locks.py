@@ -77,7 +77,3 @@ def describe(answers):
         return 3, lines
     count = sum(map(len, packages.values()))
     return 0, [f"Nothing is known against the {count} packages of {' and '.join(answers)}."]
-
-
-if __name__ == "__main__":
-    main()

@@ -59,7 +59,3 @@ def seconds_in(benchmark: Path) -> float:
     """Return the wall seconds of the jobs in a benchmark file of Snakemake."""
     with benchmark.open(encoding="utf-8", newline="") as stream:
         return sum(float(row["s"]) for row in csv.DictReader(stream, delimiter="\t"))
-
-
-if __name__ == "__main__":
-    main()

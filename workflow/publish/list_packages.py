@@ -91,7 +91,3 @@ def main():
         writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(list_packages(Path(sys.prefix), options.environment_file))
-
-
-if __name__ == "__main__":
-    main()

@@ -39,7 +39,3 @@ def write_numbers(noted: list[dict], path: Path) -> None:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(noted)
-
-
-if __name__ == "__main__":
-    main()

@@ -60,7 +60,3 @@ def remember(cache, address, content):
     )
     with CachedSession(str(cache)) as session:
         session.cache.save_response(response)
-
-
-if __name__ == "__main__":
-    main()

@@ -18,7 +18,3 @@ def main():
     command += ["--validate", "--output-file", options.output, "-"]
     pins = "\n".join(read_requirements(options.lock))
     sys.exit(subprocess.run(command, input=pins, text=True).returncode)
-
-
-if __name__ == "__main__":
-    main()

@@ -159,7 +159,3 @@ def add_settings(crate, run):
         )
         for name, value in settings.items()
     ]
-
-
-if __name__ == "__main__":
-    main()

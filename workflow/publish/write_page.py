@@ -114,7 +114,3 @@ def main():
     template = options.template.read_text(encoding="utf-8")
     page = render(template, options.title, table, meanings, options.whose)
     options.output.write_text(page, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -157,7 +157,3 @@ def describe_environment(packages, lock):
 def hash_file(path):
     """Return a file's SHA-256, as hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-if __name__ == "__main__":
-    main()

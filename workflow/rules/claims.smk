@@ -9,7 +9,7 @@ Out: results/tables/claims.csv: every claim; one whose table is not made says wh
 rule judge_claims:
     input:
         program=PROGRAM,
-        code=code_of("judge.judge_claims"),
+        code=code_of("judge.claims", "page.study_claims"),
         claims=config["claims"],
         tables=expand(
             f"{RESULTS}/tables/{{table}}.csv", table=["runs", "layers", *control_tables(config)]
@@ -33,6 +33,6 @@ rule judge_claims:
     message:
         "Judging the claims of the page"
     shell:
-        "python -s {input.program:q} judge.judge_claims"
-        " --claims {input.claims:q} --tables {input.tables:q}"
-        " {input.effects:q} --output {output:q} > {log:q} 2>&1"
+        "python -s {input.program:q} judge.claims --claims {input.claims:q}"
+        " --tests judge.claims page.study_claims --tables {input.tables:q} {input.effects:q}"
+        " --output {output:q} > {log:q} 2>&1"

@@ -36,7 +36,7 @@ use rule train_runs as train_controls with:
 rule compare_controls:
     input:
         program=PROGRAM,
-        code=code_of("judge.compare_controls"),
+        code=code_of("judge.controls"),
         published=published_files(config),
         controlled=control_files(config, CONTROL_JOBS),
     output:
@@ -67,6 +67,6 @@ rule compare_controls:
     message:
         "Comparing the controls, bit for bit"
     shell:
-        "python -s {input.program:q} judge.compare_controls --config <(printf %s {params.config:q})"
+        "python -s {input.program:q} judge.controls --config <(printf %s {params.config:q})"
         " --records @<(printf '%s\\n' {input.published:q} {input.controlled:q})"
         " --output-folder {params.folder:q} > {log:q} 2>&1"

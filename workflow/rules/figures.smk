@@ -16,7 +16,7 @@ FIGURE_FILES = expand(
 rule render_figure:
     input:
         program=PROGRAM,
-        code=lambda wildcards: code_of(FIGURES[wildcards.figure]["module"]),
+        code=lambda wildcards: code_of("draw.figures", FIGURES[wildcards.figure]["module"]),
         tables=collect(
             f"{RESULTS}/tables/{{table}}.csv",
             table=lookup(dpath="{figure}/tables", within=FIGURES),
@@ -55,7 +55,7 @@ rule render_figure:
     message:
         "Drawing {wildcards.figure}"
     shell:
-        "python -s {input.program:q} {params.module} --config <(printf %s {params.config:q})"
+        "python -s {input.program:q} draw.figures --module {params.module} --config <(printf %s {params.config:q})"
         " --table {input.tables:q} --output {output:q} > {log:q} 2>&1"
 
 

@@ -72,7 +72,7 @@ rule compare_with_stock:
 rule collect_study:
     input:
         program=PROGRAM,
-        code=code_of("page.collect_study"),
+        code=code_of("page.effects"),
         chunks=chunk_files(config, **study_trainings(config, DEFAULT_PARTS)),
         compared=expand(COMPARED, zip, **study_trainings(config, DEFAULT_PARTS)),
     output:
@@ -95,7 +95,7 @@ rule collect_study:
     message:
         "Collecting the chunks into {params.name}.parquet, with effects and intervals"
     shell:
-        "python -s {input.program:q} page.collect_study --config <(printf %s {params.config:q})"
+        "python -s {input.program:q} page.effects --config <(printf %s {params.config:q})"
         " --chunks @<(printf '%s\\n' {input.chunks:q}) --compared {input.compared:q}"
         " --name {params.name} --output-folder {params.folder:q} > {log:q} 2>&1"
 
@@ -103,7 +103,7 @@ rule collect_study:
 use rule collect_study as collect_sensitivity with:
     input:
         program=PROGRAM,
-        code=code_of("page.collect_study"),
+        code=code_of("page.effects"),
         chunks=chunk_files(config, **study_trainings(config, OTHER_PARTS)),
         compared=expand(COMPARED, zip, **study_trainings(config, OTHER_PARTS)),
     output:

@@ -64,7 +64,7 @@ rule probe_randomness:
 rule compare_releases:
     input:
         program=PROGRAM,
-        code=code_of("judge.compare_releases"),
+        code=code_of("judge.releases"),
         claims=config.get("claims", []),
         records=expand(rules.train_releases.output, zip, **SWEPT),
         probes=expand(rules.probe_randomness.output, zip, **SWEPT),
@@ -94,7 +94,7 @@ rule compare_releases:
     message:
         "Comparing the releases, bit for bit"
     shell:
-        "python -s {input.program:q} judge.compare_releases --config <(printf %s {params.config:q})"
+        "python -s {input.program:q} judge.releases --config <(printf %s {params.config:q})"
         " --records {input.records:q} --probes {input.probes:q} {params.claims} {input.claims:q}"
         " --releases {output.releases:q} --randomness {output.randomness:q} > {log:q} 2>&1"
 

@@ -10,7 +10,7 @@ TABLES = ["runs", "epochs", "steps", "layers"]
 rule collect_tables:
     input:
         program=PROGRAM,
-        code=code_of("judge.collect_tables"),
+        code=code_of("judge.records"),
         records=run_files(config, TRAINING_JOBS),
     output:
         **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},
@@ -27,7 +27,7 @@ rule collect_tables:
     message:
         "Collecting the records into tables"
     shell:
-        "python -s {input.program:q} judge.collect_tables"
+        "python -s {input.program:q} judge.records"
         " --records @<(printf '%s\\n' {input.records:q})"
         " --runs {output.runs:q} --epochs {output.epochs:q} --steps {output.steps:q}"
         " --layers {output.layers:q} > {log:q} 2>&1"

@@ -144,7 +144,3 @@ def main():
         find_donor(cell)
     experiment = run.load_experiment(options.experiment, options.plan["data"])
     run.write_records(train_all(experiment, options.plan), options.output)
-
-
-if __name__ == "__main__":
-    main()

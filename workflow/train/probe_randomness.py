@@ -61,7 +61,3 @@ def main():
         drawn[source] = draw_weights(tensorflow, keras, experiment, cell, source)
     record = {"format": run.RECORD_FORMAT, "cell": built, "machine": machine, "sources": drawn}
     run.write_records([record], options.output)
-
-
-if __name__ == "__main__":
-    main()

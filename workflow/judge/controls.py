@@ -4,6 +4,10 @@ A configuration asks for each of them: with an entry of `control_runs`, or with 
 drawn from it.
 """
 
+import argparse
+import json
+from pathlib import Path
+
 import numpy
 from plan.controls import (
     PORTABLE,
@@ -27,7 +31,8 @@ from judge.compare import (
     sha256_of,
     trajectory,
 )
-from judge.tables import role_of
+from judge.records import Records
+from judge.tables import role_of, write_table
 
 
 def make_tables(config, records):
@@ -262,3 +267,16 @@ TABULATE = {
     "trajectories": tabulate_trajectories,
     "initial_kernels": tabulate_initial_kernels,
 }
+
+
+def main():
+    """Write one CSV per table of the controls."""
+    parser = argparse.ArgumentParser(description=__doc__, fromfile_prefix_chars="@")
+    parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")
+    parser.add_argument("--records", nargs="+", required=True, help="JSON Lines of train.job")
+    parser.add_argument("--output-folder", type=Path, required=True)
+    options = parser.parse_args()
+    config = json.loads(options.config.read_text(encoding="utf-8"))
+    records = Records(options.records, config["control_runs"]["seed"])
+    for name, table in make_tables(config, records).items():
+        write_table(table, options.output_folder / f"{name}.csv")
