@@ -17,6 +17,7 @@
 # make commands    every `make claim`, then docs/claims-to-commands.csv with the minutes of each
 # make lock        hashes of envs/*.in again; NAME=one of them, UPGRADE=1 for newer versions
 # make clean-envs  remove the environments of the rules; NAME=one of them, PREFIX=--conda-prefix
+# make help        this list
 
 driver := . .driver/bin/activate &&
 cores ?= 4
@@ -27,7 +28,7 @@ quietly = @mkdir -p results/logs && $(driver) snakemake $(1) \
 build = $(call quietly,--use-conda --cores $(cores) $(1))
 
 .PHONY: reproduce claim sweep study figures check report paper docs crate sbom audit \
-	commands test benchmark setup lock clean-envs
+	commands test benchmark setup lock clean-envs help
 
 # Forced is only the end, which prints the claims, with nothing else to do, too.
 reproduce: setup
@@ -100,3 +101,6 @@ lock: setup
 
 clean-envs: setup
 	@$(driver) python workflow/deploy/clean_envs.py $(NAME) $(if $(PREFIX),--prefix "$(PREFIX)")
+
+help:
+	@sed -n 's/^# //p;/^$$/q' Makefile
