@@ -25,7 +25,11 @@ def committed():
 
 
 def change(committed, table, column, row, value, instructions=None):
-    """Return {column: within the spread?} of what `compare` finds after one change."""
+    """Return {column: within the spread?} of what `compare` finds after one change.
+
+    Of that table, and of those that the limits are taken from: others are not looked at.
+    """
+    committed = {name: committed[name] for name in {table, "runs", "spread", "processor"}}
     fresh = {name: frame.copy() for name, frame in committed.items()}
     fresh[table][column] = fresh[table][column].astype(object)
     fresh[table].loc[row, column] = value
