@@ -55,31 +55,23 @@ class Statistics:
 
         `published` is the difference to compare with, by default that of the published seed.
         """
-        both = pandas.DataFrame({"first": first, "second": second})
-        finite = both[numpy.isfinite(both).all(axis=1)]
-        diverged = len(both) - len(finite)
         if published is None and self.published_seed in first.index:
             published = second[self.published_seed] - first[self.published_seed]
-        described = {
-            "seeds": len(finite),
-            "diverged": diverged,
-            "published_difference": published,
-        }
+        pairs = pandas.DataFrame({"first": first, "second": second})
+        finite, described = count_finite(pairs, published)
         if len(finite) < 2:
             return described
-        first, second = finite["first"], finite["second"]
-        differences = (second - first).to_numpy()
+        differences = (finite["second"] - finite["first"]).to_numpy()
         low, high = self.interval(differences)
         return {
             **described,
-            "mean_first": first.mean(),
-            "mean_second": second.mean(),
+            "mean_first": finite["first"].mean(),
+            "mean_second": finite["second"].mean(),
             "mean_difference": differences.mean(),
             "low": low,
             "high": high,
-            "standard_deviation": differences.std(ddof=1),
             "share_second_lower": (differences < 0).mean(),
-            **self.share_as_extreme(differences, published, independent=len(differences)),
+            **self.describe_spread(differences, published, independent=len(differences)),
         }
 
     def describe_chance(self, losses, published):
@@ -88,39 +80,34 @@ class Statistics:
         Their differences have mean zero whatever is true, so nothing is said of their mean, and no
         direction is better. Each seed is in two pairs: half of the pairs are independent.
         """
-        finite = losses[numpy.isfinite(losses)].to_numpy()
-        described = {
-            "seeds": len(finite),
-            "diverged": len(losses) - len(finite),
-            "published_difference": published,
-        }
+        finite, described = count_finite(losses.to_frame("first"), published)
         if len(finite) < 2:
             return described
-        differences = numpy.roll(finite, -1) - finite
-        return {
-            **described,
-            "mean_first": finite.mean(),
-            "standard_deviation": differences.std(ddof=1),
-            **self.share_as_extreme(differences, published, independent=len(finite) // 2),
-        }
+        values = finite["first"].to_numpy()
+        differences = numpy.roll(values, -1) - values
+        spread = self.describe_spread(differences, published, independent=len(values) // 2)
+        return {**described, "mean_first": values.mean(), **spread}
 
-    def share_as_extreme(self, differences, published, independent):
-        """Return the share of differences at least as large as the published one, in its direction.
+    def describe_spread(self, differences, published, independent):
+        """Return how far differences spread, and how often they are as large as the published one.
 
-        With its Wilson interval, for so many `independent` differences.
+        In its direction, with a Wilson interval for so many `independent` differences.
         """
+        found = {"standard_deviation": differences.std(ddof=1)}
         if published is None or not numpy.isfinite(published):
-            return {}
+            return found
         sign = 1 if published >= 0 else -1
         share = (sign * differences >= sign * published).mean()
         counted = stats.binomtest(round(share * independent), independent)
-        found = counted.proportion_ci(self.bootstrap["confidence"], method="wilson")
-        return {"share_as_extreme": share, "share_low": found.low, "share_high": found.high}
+        interval = counted.proportion_ci(self.bootstrap["confidence"], method="wilson")
+        shares = {"share_low": interval.low, "share_high": interval.high}
+        return {**found, "share_as_extreme": share, **shares}
 
     def add_families(self, rows):
         """Give each row of effects.csv the interval that holds together with all of its family.
 
-        A family is all contrasts of a kind on the same kind of rows. Student's t with Bonferroni's
+        A family is all contrasts of a kind on the same kind of rows; both kinds of comparison with
+        batches of 32 rows are one, since one claim rests on them. Student's t with Bonferroni's
         correction: the bootstrap would need millions of resamples that far out. Of numbers that
         are all equal, the interval is a point.
         """
@@ -128,7 +115,8 @@ class Statistics:
         families = {}
         for row in rows:
             if row.get("low") is not None and numpy.isfinite(row["low"]):
-                families.setdefault((row["kind"], row["rows"]), []).append(row)
+                kind = row["kind"].partition("_32_")[0]
+                families.setdefault((kind, row["rows"]), []).append(row)
         for family in families.values():
             each = 1 - (1 - confidence) / len(family)
             for row in family:
@@ -137,6 +125,13 @@ class Statistics:
                 row["low_of_family"] = row["mean_difference"] - half
                 row["high_of_family"] = row["mean_difference"] + half
                 row["family"], row["family_confidence"] = len(family), confidence
+
+
+def count_finite(losses, published):
+    """Return (the rows of a data frame of losses that are all finite, how many they are)."""
+    finite = losses[numpy.isfinite(losses).all(axis=1)]
+    counts = {"seeds": len(finite), "diverged": len(losses) - len(finite)}
+    return finite, {**counts, "published_difference": published}
 
 
 def cells_of(table):
@@ -230,12 +225,10 @@ def contrasts(cells, kernels):
             yield "chance", cell["start"], key, key
         if cell["question"] == "batch_size" and cell["batch_size"] != 32:
             yield from batch_counterparts(named, cell, key)
-        if (
-            cell["question"] == "activations"
-            and (cell["hidden"], cell["output"]) != ("linear",) * 2
-        ):
-            other = {**cell, "hidden": "linear", "output": "linear"}
-            yield "linear_linear", cell["start"], tuple(other[name] for name in RUN), key
+        linear = dict.fromkeys(("hidden", "output"), "linear")
+        first = tuple({**cell, **linear}[name] for name in RUN)
+        if cell["question"] == "activations" and first != key and first in cells:
+            yield "linear_linear", cell["start"], first, key
 
 
 def bn_counterparts(places, shared, without, cell):
@@ -345,12 +338,15 @@ def published_gap(cells, without, loss, seed):
 
 
 def pool_data_seeds(rows, statistics):
-    """Return rows of kind bn_over_data: the mean differences of all data seeds, taken as one."""
+    """Return rows of kind bn_over_data: the mean differences of all data seeds, taken as one.
+
+    The cells agree in every setting but the seed of the data.
+    """
+    same = [name for name in (*RUN, "first", "rows") if name != "data_seed"]
     groups = {}
     for row in rows:
         if row["question"] == "data_seeds" and row["kind"] == "bn":
-            key = (row["environment"], row["protocol"], row["rows"])
-            groups.setdefault(key, []).append(row)
+            groups.setdefault(tuple(row[name] for name in same), []).append(row)
     pooled = []
     for group in groups.values():
         means = [
