@@ -21,6 +21,7 @@ from judge.claims import (
 from judge.tables import COLUMNS, make_table, read_table
 from page import study_claims
 from planted import make_record
+from publish import summary
 from repository import ROOT, read_yaml
 
 EMPTY = {name: pandas.DataFrame(columns=list(COLUMNS[name])) for name in COLUMNS}
@@ -94,7 +95,7 @@ def test_published_number_shows_every_digit_and_its_reason():
     assert float(row["measured"]) == 0.8407472372055054
     assert row["reason"] == "measured 0.841 at the printed precision, 0.000747 away from 0.840"
     assert row["cells"] == "tf1.14-keras2.2.4/tf.keras/bn/question/3/90:100"
-    assert row["tolerance"] == "0.0005"
+    assert (row["published"], row["tolerance"]) == ("0.840", "0.0005")
 
 
 @pytest.mark.parametrize(("first", "expected"), [(0.7, REPRODUCED), (0.8, REFUTED), (0.9, REFUTED)])
@@ -129,7 +130,11 @@ def test_rows_held_out(published, expected, rows):
     cells = [cell("plain", "80:90"), cell("plain", "90:100")]
     row = decide("rows_held_out", cells, records, published=published)
     assert row["verdict"] == expected
-    assert f"the number fits rows {rows}" in row["reason"]
+    assert row["measured"] == "rows 80:90: 0.840700; rows 90:100: 0.765400"
+    distance, role = ("0.000700", "training") if rows == "80:90" else ("0.004600", "held out")
+    assert row["reason"] == (
+        f"the number fits rows {rows} ({distance} away), which are {role} rows of that script"
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,7 +148,7 @@ def test_rows_that_a_number_does_not_tell_apart(losses, said):
     cells = [cell("plain", "80:90"), cell("plain", "90:100")]
     row = decide("rows_held_out", cells, [run("plain", losses)], published="0.840")
     assert row["verdict"] == NOT_TESTED
-    assert said in row["reason"]
+    assert f"the number {said} within 0.001 (rows 80:90: {losses['80:90']:.6f}; " in row["reason"]
 
 
 @pytest.mark.parametrize(
@@ -229,14 +234,15 @@ def test_the_least_share_may_be_the_level_itself():
     assert "in 0.05 of all ways" in row["reason"]
 
 
-def test_kernels_are_those_of_the_first_repeat():
+@pytest.mark.parametrize(("other", "said"), [("x", "different draws"), ("a", "bitwise equal")])
+def test_kernels_of_every_repeat_are_compared(other, said):
     weights = make_record()["initial_weights"]
     first, *rest = weights["arrays"]
-    other = weights | {"arrays": [first | {"sha256": "x" * 64}, *rest]}
+    changed = weights | {"arrays": [first | {"sha256": other * 64}, *rest]}
     records = [run(name, 0.8, repeat=1) for name in ("bn", "plain")]
-    records.append(run("plain", 0.8, repeat=2, initial_weights=other))
+    records.append(run("plain", 0.8, repeat=2, initial_weights=changed))
     row = decide("same_result", [cell("bn"), cell("plain")], records)
-    assert "initial kernels are bitwise equal" in row["reason"]
+    assert f"initial kernels are {said}" in row["reason"]
 
 
 def test_more_repeats_tell_smaller_differences():
@@ -256,6 +262,10 @@ def test_more_repeats_tell_smaller_differences():
         ([1.0, 2.0], [3.0, 4.0], 2 / 6, 2 / 6),
         ([1.0], [2.0, 3.0], 1 / 3, 2 / 3),
         ([1.0, 1.0], [1.0, 1.0], 2 / 6, 1.0),
+        ([0.0, 0.0], [0.0, 0.0], 2 / 6, 1.0),
+        # Equal but for the last digits of their sums, of large numbers and of small ones.
+        ([1e9, 2e9, 3.3e9, 7e8], [7e8, 3.3e9, 2e9, 1e9], 2 / 70, 1.0),
+        ([1e-9, 2e-9, 3.3e-9, 7e-10], [7e-10, 3.3e-9, 2e-9, 1e-9], 2 / 70, 1.0),
     ],
 )
 def test_permutation_share_counts_all_divisions(first, second, least, share):
@@ -356,6 +366,9 @@ def test_the_lower_of_two_runs_from_one_start_counts():
     about = {name: value for name, value in subject.items() if name != "start_sha256"}
     row = decide_by("crossed", rows, test="never_lower_from_same_start", **about)
     assert (row["verdict"], row["measured"]) == (REFUTED, "lower from 1 of 1")
+    rows[1]["difference"] = nan  # and none stands for another one that diverged
+    row = decide_by("crossed", rows, test="never_lower_from_same_start", **about)
+    assert row["verdict"] == NOT_TESTED
 
 
 def test_every_cell_has_to_have_the_layer():
@@ -407,9 +420,16 @@ def test_never_lower_from_same_start(differences, expected, measured):
         for start, difference in enumerate([*differences, differences[0]])
     ]
     rows[-1]["start_sha256"] = "0"  # the same start under another name counts once
-    rows += [rows[0] | {"rows": "80:90", "difference": -9.0, "start_sha256": "other"}]
+    for key in subject:  # runs that the claim is not about
+        rows.append(rows[0] | {key: "other", "difference": -9.0, "start_sha256": "other"})
     row = decide_by("crossed", rows, test="never_lower_from_same_start", **subject)
     assert (row["verdict"], row["measured"]) == (expected, measured)
+    assert row["cells"] == "e/bn/90:100"
+    if measured:
+        assert row["reason"] == (
+            f"{measured} different starts, differences from "
+            f"{min(differences):+.6f} to {max(differences):+.6f}; one seed of the data"
+        )
 
 
 @pytest.mark.parametrize("test", ABOUT_CONTROLS)
@@ -423,12 +443,52 @@ def test_a_control_that_was_not_run_is_told(test):
 def test_what_is_needed_is_told():
     row = decide("none_yet", [], [make_record()], needs="a study")
     assert (row["verdict"], row["reason"]) == (NOT_TESTED, "needs a study")
+    assert decide("none_yet", [], [make_record()])["reason"] == "needs a test"
 
 
-def test_the_first_repeat_stands_for_its_cell():
-    records = [run("bn", 0.1, repeat=2), run("bn", 0.8, repeat=1)]
-    records.sort(key=lambda record: record["cell"]["repeat"])
-    assert verdict("published_number", [cell("bn")], records, published="0.8") == REPRODUCED
+@pytest.mark.parametrize(
+    ("test", "table"),
+    [
+        ("cause_is", "verdicts"),
+        ("cannot_be_shown", "controls"),
+        ("never_lower_from_same_start", "crossed"),
+    ],
+)
+def test_a_table_of_the_controls_that_is_not_made_is_told(test, table):
+    claim = {"id": "x", "statement": "s", "place": "p", "test": test, "comparison": "pair"}
+    row = judge(claim, {}, TESTS)
+    assert row["verdict"] == NOT_TESTED
+    assert row["reason"] == f"make reproduce makes {table}.csv, which decides it"
+
+
+def test_verdicts_are_the_documented_ones():
+    """In the description of the column, and in the colours of the terminal."""
+    verdicts = [REPRODUCED, WITHIN, NOT_REPRODUCED, REFUTED, NOT_TESTED]
+    assert COLUMNS["claims"]["verdict"] == f"{', '.join(verdicts[:-1])} or {verdicts[-1]}"
+    assert list(summary.VERDICT_COLOURS) == verdicts
+
+
+@pytest.mark.parametrize(
+    "test", ["published_number", "lower_loss", "same_result", "different_result", "rows_held_out"]
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_no_repeat_stands_for_others_that_end_elsewhere(test, place):
+    """Each of them alone would decide: the first one in one way, the second in another."""
+    cells = [cell("plain"), cell("bn")] if place == 0 else [cell("bn"), cell("plain")]
+    cells = cells[:1] if test == "published_number" else cells
+    published = {"published": "0.8"} if test in ("published_number", "rows_held_out") else {}
+    same = [run(name, 0.8, repeat=number) for name in ("plain", "bn") for number in (1, 2)]
+    assert verdict(test, cells, same, **published) != NOT_TESTED
+    same[1] = run("plain", nextafter(0.8, 1), repeat=2)
+    row = decide(test, cells, same, **published)
+    if test == "published_number" and place == 1:  # about the other cell
+        assert row["verdict"] == REPRODUCED
+    else:
+        assert row["verdict"] == NOT_TESTED
+        assert row["reason"] == (
+            "the 2 repeats of tf1.14-keras2.2.4/tf.keras/plain/question/3/90:100 end at 2 "
+            "different losses"
+        )
 
 
 def test_table_of_the_committed_claims():

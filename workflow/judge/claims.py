@@ -53,11 +53,6 @@ def name_cell(cell):
     return "/".join(str(cell[key]) for key in CELL_KEYS if key in cell)
 
 
-def first_run(tables, cell):
-    """Return the row of runs.csv for the first repeat of a cell."""
-    return select(tables["runs"], cell).iloc[0]
-
-
 def tolerance_of(published):
     """Return half a unit of the last printed digit, as Decimal, or None for text."""
     try:
@@ -77,7 +72,7 @@ def judge_number(published, measured):
 
 def published_number(claim, tables):
     """Does the measured loss round to the published digits?"""
-    measured = finite_loss(tables, claim["cells"][0])
+    measured = loss_of(tables, claim["cells"][0])
     published = claim["published"]
     digits = -Decimal(published).as_tuple().exponent
     reason = (
@@ -89,7 +84,7 @@ def published_number(claim, tables):
 
 def lower_loss(claim, tables):
     """Is the first cell's loss lower than the second's?"""
-    lower, higher = (finite_loss(tables, cell) for cell in claim["cells"])
+    lower, higher = (loss_of(tables, cell) for cell in claim["cells"])
     reason = (
         f"the first is {'lower' if lower < higher else 'not lower'} "
         f"(difference {lower - higher:+.6f}); one seed, so no statement about others"
@@ -100,38 +95,48 @@ def lower_loss(claim, tables):
 
 def compare_runs(claim, tables):
     """Return (equal?, measured, reason) for the bits of two cells' runs."""
-    losses = [finite_loss(tables, cell) for cell in claim["cells"]]
+    losses = [loss_of(tables, cell) for cell in claim["cells"]]
     kernels, seeds = zip(*(draws(tables, cell) for cell in claim["cells"]), strict=True)
     first, second = (struct.pack("<d", loss) for loss in losses)
     reason = (
         f"losses are {'bitwise equal' if first == second else 'not equal'}; initial kernels are "
-        f"{'bitwise equal' if kernels[0] == kernels[1] else 'different draws'}"
+        f"{'bitwise equal' if len(set.union(*kernels)) <= 1 else 'different draws'}"
         f" ({' and '.join(seeds)})"
     )
     return first == second, f"{losses[0]:.17g} and {losses[1]:.17g}", reason
 
 
-def finite_loss(tables, cell):
-    """Return the loss of a cell's first repeat; raise NoStatement where it is no number."""
-    loss = float(first_run(tables, cell)["val_loss"])
-    if not numpy.isfinite(loss):
-        raise NoStatement(f"the training of {name_cell(cell)} has diverged: its loss is {loss}")
-    return loss
+def loss_of(tables, cell):
+    """Return the loss that a cell ends at, in every repeat.
+
+    Raises NoStatement where it is no number, and where repeats end at others: none of these is the
+    one that a statement about the cell means.
+    """
+    losses = select(tables["runs"], cell)["val_loss"].to_numpy(dtype=float)
+    if not numpy.isfinite(losses).all():
+        found = ", ".join(map(str, losses))
+        raise NoStatement(f"the training of {name_cell(cell)} has diverged: its loss is {found}")
+    different = len({loss.tobytes() for loss in losses})
+    if different > 1:
+        raise NoStatement(
+            f"the {len(losses)} repeats of {name_cell(cell)} end at {different} different losses"
+        )
+    return float(losses[0])
 
 
 def draws(tables, cell):
-    """Return the hashes of the kernels that a cell's first repeat drew, and their seeds as text.
+    """Return what the repeats of a cell drew, a set of tuples of hashes, and their seeds as text.
 
     The hashes tell what was drawn; op-level seeds only how, and not every release has them.
     """
     layers = select(tables["layers"], cell)
-    drawn = layers[(layers["repeat"] == layers["repeat"].min()) & layers["draws"]]
+    drawn = layers[layers["draws"]]
     if drawn["initial_kernel_sha256"].isna().any():
         raise CellNotRun(f"{name_cell(cell)}, the hash of an initial kernel")
-    seeds = ", ".join(str(int(seed)) for seed in drawn["op_seed"].dropna())
-    return list(drawn["initial_kernel_sha256"]), f"op-level seeds {seeds}" if seeds else (
-        "no op-level seeds"
-    )
+    kernels = {tuple(rows) for _, rows in drawn.groupby("repeat")["initial_kernel_sha256"]}
+    seeds = {tuple(rows.dropna()) for _, rows in drawn.groupby("repeat")["op_seed"]} - {()}
+    texts = [", ".join(str(int(seed)) for seed in found) for found in sorted(seeds)]
+    return kernels, f"op-level seeds {' or '.join(texts)}" if texts else "no op-level seeds"
 
 
 def same_result(claim, tables):
@@ -148,8 +153,8 @@ def different_result(claim, tables):
 
 def rows_held_out(claim, tables):
     """Of cells that differ in rows only: are the rows that fit the number held out?"""
-    runs = [first_run(tables, cell) for cell in claim["cells"]]
-    losses = [finite_loss(tables, cell) for cell in claim["cells"]]
+    runs = [select(tables["runs"], cell).iloc[0] for cell in claim["cells"]]
+    losses = [loss_of(tables, cell) for cell in claim["cells"]]
     measured = "; ".join(
         f"rows {run['rows']}: {loss:.6f}" for run, loss in zip(runs, losses, strict=True)
     )
@@ -293,13 +298,13 @@ def never_lower_from_same_start(claim, tables):
         & (crossed["architecture"] == claim["architecture"])
         & (crossed["rows"] == claim["rows"])
     ]
-    # Of runs from one start, the one that speaks most against the claim counts.
-    chosen = chosen.sort_values("difference", kind="stable").drop_duplicates("start_sha256")
     if chosen.empty:
         raise CellNotRun(f"{claim['environment']}/{claim['architecture']}")
-    differences = chosen["difference"]
-    if not numpy.isfinite(differences.astype(float)).all():
+    if not numpy.isfinite(chosen["difference"].astype(float)).all():
         raise NoStatement("a crossed run has diverged: its loss is no finite number")
+    # Of runs from one start, the one that speaks most against the claim counts.
+    chosen = chosen.sort_values("difference", kind="stable").drop_duplicates("start_sha256")
+    differences = chosen["difference"]
     lower = int((differences < 0).sum())
     reason = (
         f"lower from {lower} of {len(chosen)} different starts, differences from "
