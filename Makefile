@@ -20,6 +20,8 @@
 # make help        this list
 
 driver := . .driver/bin/activate &&
+# At a terminal with a bar for each rule; in pipes and files as Snakemake writes.
+snakemake = snakemake --use-conda --cores $(cores) $$([ -t 2 ] && echo --logger=rich)
 cores ?= 4
 # Snakemake with these arguments; what it says is worth reading only if it fails.
 quietly = @mkdir -p results/logs && $(driver) snakemake $(1) \
@@ -32,21 +34,21 @@ build = $(call quietly,--use-conda --cores $(cores) $(1))
 
 # Forced is only the end, which prints the claims, with nothing else to do, too.
 reproduce: setup
-	@$(driver) snakemake --use-conda --cores $(cores) --forcerun all
+	@$(driver) $(snakemake) --forcerun all
 
 claim: setup
 	@$(driver) configuration="$$(python -s workflow plan.reduce '$(NAME)')" && \
 	tables="$$(dirname "$$configuration")/tables" && \
-	snakemake --use-conda --cores $(cores) --configfile "$$configuration" -- "$$tables/claims.csv"
+	$(snakemake) --configfile "$$configuration" -- "$$tables/claims.csv"
 
 sweep: setup
-	@$(driver) snakemake --use-conda --cores $(cores) sweep
+	@$(driver) $(snakemake) sweep
 
 study: setup
-	@$(driver) snakemake --use-conda --cores $(cores) study
+	@$(driver) $(snakemake) study
 
 figures: setup
-	@$(driver) snakemake --use-conda --cores $(cores) --allowed-rules render_figure \
+	@$(driver) $(snakemake) --allowed-rules render_figure \
 		--forcerun render_figure -- $$(git ls-files 'results/figures/$(or $(NAME),*).*')
 
 check: setup

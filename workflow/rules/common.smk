@@ -29,7 +29,6 @@ from plan.controls import (
     published_files,
 )
 from plan.dependencies import code_of, settings
-from publish.progress import follow, wants_colour
 from publish.report import list_benchmarks, list_rules
 from plan.runs import (
     CHUNK_FILE,
@@ -48,7 +47,7 @@ from plan.runs import (
     study_trainings,
     training_jobs,
 )
-from publish.summary import summarize
+from publish.summary import summarize, takes_colour
 
 restore_numbers(config)
 try:
