@@ -10,8 +10,8 @@ from judge.claims import NOT_REPRODUCED, NOT_TESTED, REFUTED, REPRODUCED, judge
 from judge.tables import COLUMNS
 from page import study_claims
 from page.chunks import read_chunks
+from page.plans import chunk_files, study_parts, study_trainings
 from page.study import CELL, evaluated_rows, expand_part, noted_epochs
-from plan.runs import chunk_files, study_parts, study_trainings
 from repository import ROOT, read_yaml
 
 CLAIMS = {

@@ -6,7 +6,7 @@ from itertools import product
 from types import SimpleNamespace
 
 import pytest
-from page.study_check import study_mistakes
+from page.plans import plan_chunk, plan_sample
 from plan.configuration import (
     ConfigurationError,
     check_config,
@@ -15,7 +15,7 @@ from plan.configuration import (
     restore_numbers,
 )
 from plan.controls import control_jobs, plan_controls
-from plan.runs import plan_chunk, plan_runs, plan_sample, run_files, training_jobs
+from plan.runs import plan_runs, run_files, training_jobs
 from repository import ROOT, read_yaml, write_yaml
 
 MODULE = "workflow/page/autoencoder.py"
@@ -416,49 +416,3 @@ def test_what_would_fail_later_or_outside_is_refused(config, key, value, told):
     change(config, key, value)
     lines = mistakes_in(config)
     assert any(told in line for line in lines), lines
-
-
-DISAGREEING = [
-    ("experiment/data/features", 16, "found 16, expected 12"),
-    ("experiment/loss", "mean absolute error", "expected mean squared error"),
-    ("protocols/question/optimizer", "SGD", 'found "SGD", expected Adam'),
-    ("variants/plain/layers/between", ["BatchNormalization"], "expected no layer"),
-    ("variants/bn/layers/between", [{"BatchNormalization": {"momentum": 0.5}}], "expected bn"),
-    ("study/published_seed", 2000, "found 2000, expected one of the seeds 0 to 1999"),
-    ("study/parts/data_seeds/compared", 10**9, "found 1000000000, expected at most"),
-]
-
-
-@pytest.mark.parametrize(("key", "value", "told"), DISAGREEING)
-def test_what_the_study_would_not_follow_is_refused(config, key, value, told):
-    """It would train the page's experiment all the same, without a word."""
-    change(config, key, value)
-    assert any(line.startswith(f"config: {key}: ") and told in line for line in mistakes_in(config))
-    if not key.startswith("study/"):  # the experiment without its study is right
-        del config["study"], config["figures"]["seeds"]
-        check_config(config, ROOT)
-
-
-def test_the_study_is_about_the_experiment_of_the_page(config):
-    config["experiment"]["module"] = "examples/classifier/experiment.py"
-    lines = [line for line in study_mistakes(config) if line[0] == "experiment/module"]
-    assert len(lines) == 1
-
-
-def test_a_variant_of_ones_own_cannot_be_in_the_study(config):
-    config["variants"]["relu"] = {
-        "label": "relu",
-        "layers": {"between": [{"Activation": {"activation": "relu"}}]},
-    }
-    check_config(copy.deepcopy(config), ROOT)  # besides it, it may be
-    config["study"]["parts"]["momentum"]["runs"][0]["variant"] = "relu"
-    (line,) = mistakes_in(config)
-    assert "variants/relu" in line
-    assert "a variant that the study's engine trains: plain, activation" in line
-
-
-def test_a_run_of_the_study_is_as_long_as_one_setting_says(config):
-    config["study"]["parts"]["momentum"]["runs"][0]["steps"] = 60
-    assert any(
-        'found "steps and epochs", expected one of the two' in one for one in mistakes_in(config)
-    )

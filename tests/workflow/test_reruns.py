@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from plan.runs import chunk_files, study_parts, study_trainings
+from page.plans import chunk_files, study_parts, study_trainings
 from repository import ROOT, copy_repository, copy_results, list_jobs, read_yaml, write_yaml
 
 FIGURES = read_yaml(ROOT / "workflow/schemas/figures.yaml")

@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from plan.configuration import ConfigurationError, describe_mistakes
+
 from page import study
 
 ENGINE = Path(__file__).resolve().parent / "engine.py"
@@ -13,10 +15,15 @@ ARGUMENTS = {"BatchNormalization": {}, "Activation": {"activation": "linear"}}
 Mistake = tuple[str, object, str]
 
 
+def check_study(config: dict, source: str = "config") -> None:
+    """Check that the study does what a checked configuration says. Raises ConfigurationError."""
+    mistakes = describe_mistakes(study_mistakes(config), source)
+    if mistakes:
+        raise ConfigurationError("\n".join(mistakes))
+
+
 def study_mistakes(config: dict) -> Iterator[Mistake]:
     """Yield (key, found, expected) for each setting that the study would not follow."""
-    if "study" not in config:
-        return
     engine = constants_of(ENGINE, ("VARIANTS", "FEATURES"))
     experiment = config["experiment"]
     yield from differing(

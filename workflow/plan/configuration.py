@@ -4,12 +4,11 @@ import functools
 import json
 import math
 import operator
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator, validators
-from page.study_check import study_mistakes
 
 from plan.controls import variants_of
 from plan.module import read_interface
@@ -135,12 +134,17 @@ def check_config(config, base, source="config"):
     if not mistakes:
         mistakes = [*unknown_names(config, base, source), *unknown_keys(config, base, source)]
     if not mistakes:
-        mistakes = [
-            f"{source}: {key}: found {shorten(found)}, expected {expected}"
-            for key, found, expected in [*row_mistakes(config), *study_mistakes(config)]
-        ]
+        mistakes = describe_mistakes(row_mistakes(config), source)
     if mistakes:
         raise ConfigurationError("\n".join(mistakes))
+
+
+def describe_mistakes(mistakes: Iterable[tuple], source: str) -> list[str]:
+    """Return a line for each (key, found, expected) in a file."""
+    return [
+        f"{source}: {key}: found {shorten(found)}, expected {expected}"
+        for key, found, expected in mistakes
+    ]
 
 
 def fill_defaults(config, page):

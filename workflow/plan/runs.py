@@ -1,18 +1,16 @@
 """Which trainings a configuration asks for, and what each job is told: its plan.
 
-For Snakemake's process. A plan is JSON, as train.job, probe_randomness.py, train_study.py and
-compare_with_stock.py take it; a job whose plan has changed runs again.
+For Snakemake's process. A plan is JSON, as train.job and train.probe_randomness take it; a job
+whose plan has changed runs again.
 """
 
 import json
 from collections.abc import Iterable, Sequence
 from itertools import product
-from pathlib import Path
 
 PUBLISHED = "published"  # the change of a run in which nothing is changed
 # What a job writes, below the folder of the results.
 RUN_FILE = "runs/{environment}/{api}/{job}.jsonl"
-CHUNK_FILE = "study/{part}/{environment}/seeds{first}-{last}.npz"
 
 
 def training_jobs(config: dict) -> dict[str, tuple[list[str], list[int]]]:
@@ -130,85 +128,6 @@ def plan_in_release(config: dict, runs: list[dict], wildcards) -> str:
         threads=1,
         eager=wildcards.mode,
     )
-
-
-def study_parts(config: dict) -> tuple[list[str], list[str]]:
-    """Return the parts of the seed study in the default run, and all others."""
-    study = config["study"]
-    return study["default"], [part for part in study["parts"] if part not in study["default"]]
-
-
-def study_trainings(config: dict, parts: list[str]) -> dict[str, list[str]]:
-    """Return {"part": [...], "environment": [...]}: where each of these parts is trained."""
-    study = config["study"]["parts"]
-    pairs = [(part, environment) for part in parts for environment in study[part]["environments"]]
-    return {"part": [part for part, _ in pairs], "environment": [name for _, name in pairs]}
-
-
-def chunk_files(config: dict, part: list[str], environment: list[str]) -> list[str]:
-    """Return the chunks of each part and environment: `chunk` seeds each, or what is left."""
-    return [
-        f"{config['results']}/{CHUNK_FILE}".format(
-            part=part, environment=environment, first=chunk[0], last=chunk[-1]
-        )
-        for part, environment in zip(part, environment, strict=True)
-        for settings in [config["study"]["parts"][part]]
-        for chunk in in_chunks(range(settings["seeds"]), settings["chunk"])
-    ]
-
-
-def effects_of_this_run(config: dict, targets: Iterable[str]) -> list[str]:
-    """Return the effects of the whole study, if these targets make them or an earlier run here has.
-
-    The table in the repository is of another run: only the chunks behind the table tell.
-    """
-    others = study_parts(config)[1] if "study" in config else []
-    chunks = chunk_files(config, **study_trainings(config, others)) if others else []
-    if chunks and ("study" in targets or all(Path(chunk).is_file() for chunk in chunks)):
-        return [f"{config['results']}/tables/sensitivity_effects.csv"]
-    return []
-
-
-def plan_chunk(config: dict, wildcards) -> str:
-    """Return the plan of a chunk of the seed study."""
-    settings = config["study"]["parts"][wildcards.part]
-    runs = settings["runs"]
-    return json.dumps(
-        {
-            "part": wildcards.part,
-            "environment": wildcards.environment,
-            "first_seed": int(wildcards.first),
-            "last_seed": int(wildcards.last),
-            "runs": runs,
-            "noted": settings.get("noted", []),
-            "experiment": {key: config["experiment"][key] for key in ("data", "data_seed")},
-            "protocols": {name: config["protocols"][name] for name in values_of(runs, "protocol")},
-        }
-    )
-
-
-def plan_sample(config: dict, wildcards) -> str:
-    """Return the plan of the comparison of a part's sample with stock Keras."""
-    settings = config["study"]["parts"][wildcards.part]
-    runs = settings["runs"]
-    variants = [*values_of(runs, "variant"), *values_of(runs, "start")]
-    return json.dumps(
-        {
-            "count": settings["compared"],
-            "sample_seed": config["study"]["sample_seed"],
-            "protocols": {name: config["protocols"][name] for name in values_of(runs, "protocol")},
-            "variants": {
-                name: config["variants"][name]["layers"] for name in variants if name != "own"
-            },
-        }
-    )
-
-
-def values_of(runs: list[dict], setting: str) -> list:
-    """Return every value of a setting in the runs of a part, in their order."""
-    given = [run[setting] for run in runs if setting in run]
-    values = [each for one in given for each in (one if isinstance(one, list) else [one])]
-    return list(dict.fromkeys(values))
 
 
 def grow(amount: int):

@@ -5,6 +5,8 @@ In:  claims.yaml, results/tables/{runs,layers}.csv and the tables of the control
 Out: results/tables/claims.csv: every claim; one whose table is not made says what makes it
 """
 
+from page.plans import effects_of_this_run
+
 
 rule judge_claims:
     input:

@@ -31,20 +31,13 @@ from plan.controls import (
 from plan.dependencies import code_of, settings
 from publish.report import list_benchmarks, list_rules
 from plan.runs import (
-    CHUNK_FILE,
     RUN_FILE,
-    chunk_files,
-    effects_of_this_run,
     grow,
-    plan_chunk,
     plan_probe,
     plan_release,
     plan_runs,
-    plan_sample,
     release_modes,
     run_files,
-    study_parts,
-    study_trainings,
     training_jobs,
 )
 from publish.summary import summarize, takes_colour

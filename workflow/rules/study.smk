@@ -7,6 +7,21 @@ Out: results/study/{part}/{environment}/seeds{first}-{last}.npz, one chunk of se
      `study` the same of all other parts, and their figures
 """
 
+from page.plans import (
+    CHUNK_FILE,
+    chunk_files,
+    plan_chunk,
+    plan_sample,
+    study_parts,
+    study_trainings,
+)
+from page.study_check import check_study
+
+try:
+    check_study(config)
+except ConfigurationError as error:
+    raise WorkflowError(str(error)) from None
+
 COMPARED = f"{RESULTS}/study/{{part}}/{{environment}}/compared.jsonl"
 DEFAULT_PARTS, OTHER_PARTS = study_parts(config)
 STUDY_SETTINGS = ["study/published_seed", "study/bootstrap"]

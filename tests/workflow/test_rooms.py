@@ -1,0 +1,65 @@
+"""Rooms import in the direction of the data: plan, train, judge, draw, publish; the page apart.
+
+Every import statement counts, those within functions too; the rule files count for the page.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+
+WORKFLOW = ROOT / "workflow"
+ROOMS = ["plan", "train", "judge", "draw", "publish"]
+MAY_IMPORT = {
+    **{room: {*ROOMS[: position + 1]} for position, room in enumerate(ROOMS)},
+    "page": {"plan", "train", "judge", "draw", "page"},
+    "deploy": {"deploy"},
+}
+# Runs under Python 3.7 in both processes, as all of train/ does.
+FOR_TRAINING = "plan.interface"
+RULES_OF_THE_PAGE = {"study.smk", "claims.smk"}
+
+
+def imported(path: Path) -> set[str]:
+    """Return the modules, such as "judge.tables", that a file imports from any room."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: every import names its room"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+            found.add(node.module)
+    return {name for name in found if name.partition(".")[0] in MAY_IMPORT}
+
+
+def test_every_folder_with_modules_is_a_room():
+    assert {path.parent.name for path in WORKFLOW.glob("*/*.py")} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_from_those_before_it(room):
+    files = [*(WORKFLOW / room).rglob("*.py")]
+    assert files
+    against = {
+        (str(path.relative_to(WORKFLOW)), name)
+        for path in files
+        for name in imported(path)
+        if name.partition(".")[0] not in MAY_IMPORT[room]
+    }
+    assert against == set()
+
+
+def test_training_imports_of_the_plans_what_runs_under_python_3_7():
+    names = {name for path in (WORKFLOW / "train").glob("*.py") for name in imported(path)}
+    assert {name for name in names if name.startswith("plan.")} == {FOR_TRAINING}
+
+
+def test_only_its_own_rules_use_the_page():
+    files = [ROOT / "Snakefile", WORKFLOW / "Snakefile", *(WORKFLOW / "rules").glob("*.smk")]
+    modules = "|".join(path.stem for path in (WORKFLOW / "page").glob("*.py"))
+    use = re.compile(rf"\bpage[./]({modules})\b|\b(?:from|import) page\b")
+    using = {path.name for path in files if use.search(path.read_text(encoding="utf-8"))}
+    assert using == RULES_OF_THE_PAGE
