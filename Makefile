@@ -20,8 +20,7 @@
 # make help        this list
 
 driver := . .driver/bin/activate &&
-# At a terminal with a bar for each rule; in pipes and files as Snakemake writes.
-snakemake = snakemake --use-conda --cores $(cores) $$([ -t 2 ] && echo --logger=rich)
+snakemake = snakemake --use-conda --cores $(cores)
 cores ?= 4
 # Snakemake with these arguments; what it says is worth reading only if it fails.
 quietly = @mkdir -p results/logs && $(driver) snakemake $(1) \
