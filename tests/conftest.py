@@ -6,20 +6,27 @@ import os
 import subprocess
 
 import pytest
+from plan.configuration import check_config
 from repository import ROOT, read_yaml, run_driver
 from waiting import HANGS
 
 
 @pytest.fixture(scope="session")
 def committed_config():
-    """The experiment as it is committed."""
-    return read_yaml(ROOT / "config.yaml")
+    """The experiment as it is committed, and as the rules use it."""
+    return check_config(read_yaml(ROOT / "config.yaml"), ROOT)
 
 
 @pytest.fixture
-def config(committed_config):
-    """The experiment as it is committed, to be changed at will."""
+def planned(committed_config):
+    """The same, to be changed at will."""
     return copy.deepcopy(committed_config)
+
+
+@pytest.fixture
+def config():
+    """The experiment as it is written, to be changed at will and checked."""
+    return read_yaml(ROOT / "config.yaml")
 
 
 @pytest.fixture(scope="session")

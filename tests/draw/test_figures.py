@@ -9,6 +9,7 @@ from draw_all import FIGURES, draw
 from judge.claims import TESTS, judge_all
 from judge.tables import make_table, read_table, write_table
 from page import study_claims
+from plan.configuration import check_config
 from planted import make_control_tables, make_records, make_release_table
 from repository import ROOT, read_yaml, write_yaml
 
@@ -17,7 +18,7 @@ STUDY_TABLES = {
     for figure in ("seeds", "bn_effect", "activation_pairs")
     for table in FIGURES[figure]["tables"]
 }
-WHOLE_CONFIG = read_yaml(ROOT / "config.yaml")
+WHOLE_CONFIG = check_config(read_yaml(ROOT / "config.yaml"), ROOT)
 
 
 @pytest.fixture(scope="module")

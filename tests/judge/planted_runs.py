@@ -16,7 +16,6 @@ from judge.records import Records
 from plan.configuration import fill_defaults
 from plan.controls import PORTABLE, control_files, control_jobs, plan_controls
 from plan.runs import plan_runs, run_files, training_jobs
-from repository import ROOT
 from train.run import RECORD_FORMAT
 
 STEPS = 5
@@ -51,14 +50,15 @@ def make_config(folder, rows=(ROWS[1], ROWS[1]), **more):
         "results": str(folder),
         "experiment": {"module": "toy.py", "data": {}, "data_seed": 1, "python_seed": 2},
         "seeds": [3],
+        "seed": 3,
         "environments": {"toy": {"file": "toy.yaml", "label": "toy", "apis": ["tf.keras"]}},
         "variants": {side: {"label": side, "layers": {}} for side in sides},
         "protocols": {"loop": {"evaluation_rows": [[0, 90], [90, 100]], "training_rows": [0, 90]}},
         "comparisons": {"pair": {"label": "first and second", **sides}},
         **more,
     }
-    fill_defaults(config, ROOT / "config.yaml")
-    return config
+    fill_defaults(config)
+    return config | more  # with these controls alone, if some are given
 
 
 def plant(config, first, second, losses=None, controls=False):

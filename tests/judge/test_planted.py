@@ -260,7 +260,7 @@ def test_rounding_is_judged_by_what_the_kernel_of_the_processor_contributes(tmp_
     for noise in (0.0, 1e-12):
         config = make_config(
             tmp_path / str(noise),
-            control_runs={"seed": 3, "variants": {}, "processor": entry},
+            control_runs={"processor": entry},
             controls=ONLY_STARTS,
         )
         records = plant(
@@ -410,7 +410,7 @@ def test_predictions_that_refer_to_the_published_pair(judge):
 @pytest.mark.parametrize(("noise", "equal"), [(0.0, True), (1e-12, False)])
 def test_what_the_kernel_of_the_processor_contributes(tmp_path, noise, equal):
     entry = {"api": "tf.keras", "protocol": "loop", "variants": ["first"]}
-    config = make_config(tmp_path, control_runs={"seed": 3, "variants": {}, "processor": entry})
+    config = make_config(tmp_path, control_runs={"processor": entry})
     records = plant(config, Variant(noise=noise), Variant())
     table = make_tables(config, records)["processor"]
     assert list(table["rows"]) == list(ROWS)

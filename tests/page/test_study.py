@@ -25,17 +25,17 @@ def expand(config, *runs, **part):
     return expand_part({"runs": runs, **part}, config["experiment"], config["protocols"])
 
 
-def test_every_combination_is_a_cell(config):
+def test_every_combination_is_a_cell(planned):
     run = {"variant": ["plain", "bn"], "protocol": "question", "batch_size": [2, 4, 8]}
-    cells = expand(config, run)
+    cells = expand(planned, run)
     assert [(cell["variant"], cell["batch_size"]) for cell in cells] == [
         (variant, size) for variant in ("plain", "bn") for size in (2, 4, 8)
     ]
     assert all(tuple(cell) == CELL for cell in cells)
 
 
-def test_a_cell_is_as_its_protocol_says(config):
-    question, answer = expand(config, {"variant": "bn", "protocol": ["question", "answer"]})
+def test_a_cell_is_as_its_protocol_says(planned):
+    question, answer = expand(planned, {"variant": "bn", "protocol": ["question", "answer"]})
     assert (question["batch_size"], question["epochs"], question["steps"]) == (32, 20, 60)
     assert (answer["batch_size"], answer["epochs"], answer["steps"]) == (10, 20, 180)
     assert (question["training_rows"], question["held_out_rows"]) == (90, 10)
@@ -51,9 +51,9 @@ def test_a_cell_is_as_its_protocol_says(config):
         (4, "answer", 8, 176),
     ],
 )
-def test_steps_become_whole_epochs(config, size, protocol, epochs, steps):
+def test_steps_become_whole_epochs(planned, size, protocol, epochs, steps):
     (cell,) = expand(
-        config, {"variant": "bn", "protocol": protocol, "batch_size": size, "steps": 180}
+        planned, {"variant": "bn", "protocol": protocol, "batch_size": size, "steps": 180}
     )
     assert (cell["epochs"], cell["steps"]) == (epochs, steps)
 
@@ -64,13 +64,13 @@ def test_the_last_epoch_is_always_noted():
     assert noted_epochs({}, {"epochs": 5}) == [5]
 
 
-def test_raising_the_seeds_adds_chunks_only(config):
-    part = config["study"]["parts"]["protocols"]
+def test_raising_the_seeds_adds_chunks_only(planned):
+    part = planned["study"]["parts"]["protocols"]
     part.update(seeds=4, chunk=2)
-    before = chunk_files(config, ["protocols"], ["x"])
+    before = chunk_files(planned, ["protocols"], ["x"])
     assert [path.rsplit("/", 1)[1] for path in before] == ["seeds0-1.npz", "seeds2-3.npz"]
     part["seeds"] = 7
-    after = chunk_files(config, ["protocols"], ["x"])
+    after = chunk_files(planned, ["protocols"], ["x"])
     assert after[:2] == before
     assert [path.rsplit("/", 1)[1] for path in after[2:]] == ["seeds4-5.npz", "seeds6-6.npz"]
 
@@ -95,7 +95,7 @@ def write_chunks(config, part, environment):
 
 
 @pytest.mark.parametrize("size", [1, 3, 7])
-def test_rows_do_not_depend_on_the_size_of_the_chunks(config, size, tmp_path, monkeypatch):
+def test_rows_do_not_depend_on_the_size_of_the_chunks(planned, size, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     runs = [{"variant": ["plain", "bn"], "protocol": "question"}]
     part = {
@@ -106,9 +106,9 @@ def test_rows_do_not_depend_on_the_size_of_the_chunks(config, size, tmp_path, mo
         "noted": [5],
         "runs": runs,
     }
-    config["study"]["parts"] = {"p": part}
-    files = write_chunks(config, "p", "x")
-    table = read_chunks(files, config["study"]["parts"], "study")
+    planned["study"]["parts"] = {"p": part}
+    files = write_chunks(planned, "p", "x")
+    table = read_chunks(files, planned["study"]["parts"], "study")
     assert list(table["seed"]) == list(range(7)) * 4
     assert list(table["variant"]) == ["plain"] * 14 + ["bn"] * 14
     assert list(table["epoch"]) == ([5] * 7 + [20] * 7) * 2
@@ -116,30 +116,30 @@ def test_rows_do_not_depend_on_the_size_of_the_chunks(config, size, tmp_path, mo
     assert list(table["held_out_loss"]) == [start + seed for start in starts for seed in range(7)]
 
 
-def test_chunks_of_other_seeds_are_told(config, tmp_path, monkeypatch):
+def test_chunks_of_other_seeds_are_told(planned, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     runs = [{"variant": "bn", "protocol": "question"}]
     part = {"question": "page", "environments": ["x"], "seeds": 6, "chunk": 2, "runs": runs}
-    config["study"]["parts"] = {"p": part}
-    files = write_chunks(config, "p", "x")
+    planned["study"]["parts"] = {"p": part}
+    files = write_chunks(planned, "p", "x")
     for given in (files[:2], files[1:], [files[0], *files], files[::-1]):
         with pytest.raises(ValueError, match=r"chunks of p in x: found . seeds .* each of 6 once"):
-            read_chunks(given, config["study"]["parts"], "study")
+            read_chunks(given, planned["study"]["parts"], "study")
 
 
-def test_each_part_is_in_one_table(config):
-    default, others = study_parts(config)
-    assert sorted(default + others) == sorted(config["study"]["parts"])
+def test_each_part_is_in_one_table(planned):
+    default, others = study_parts(planned)
+    assert sorted(default + others) == sorted(planned["study"]["parts"])
     assert default == ["protocols"]
-    trained = study_trainings(config, default + others)
-    assert set(trained["part"]) == set(config["study"]["parts"])
+    trained = study_trainings(planned, default + others)
+    assert set(trained["part"]) == set(planned["study"]["parts"])
 
 
-def test_at_least_sixteen_runs_are_compared_in_each_study_run(config):
-    parts = config["study"]["parts"]
+def test_at_least_sixteen_runs_are_compared_in_each_study_run(planned):
+    parts = planned["study"]["parts"]
     compared = sum(
         parts[part]["compared"] * len(parts[part]["environments"])
-        for part in config["study"]["default"]
+        for part in planned["study"]["default"]
     )
     assert compared >= 16
 

@@ -10,6 +10,7 @@ from page.plans import plan_chunk, plan_sample
 from plan.configuration import (
     ConfigurationError,
     check_config,
+    fill_defaults,
     load_claims,
     read_interface,
     restore_numbers,
@@ -45,10 +46,11 @@ def test_the_committed_configuration_is_right(config):
     assert load_claims(ROOT / config["claims"], config)
 
 
+SEEDS = "graph-level seeds, one run each; the first is that of the controls, releases and figures"
 SCHEMA_MISTAKES = [
-    ("seeds", 3, "found 3, expected an array (graph-level seeds, one run each)"),
-    ("seeds", [], "found [], expected at least 1 item(s) (graph-level seeds, one run each)"),
-    ("seeds", [3, 3], "found [3, 3], expected no item twice (graph-level seeds, one run each)"),
+    ("seeds", 3, f"found 3, expected an array ({SEEDS})"),
+    ("seeds", [], f"found [], expected at least 1 item(s) ({SEEDS})"),
+    ("seeds", [3, 3], f"found [3, 3], expected no item twice ({SEEDS})"),
     ("repeats/keras", "five", 'found "five", expected an integer'),
     ("repeats/keras", True, "found true, expected an integer"),
     ("protocols/question/epochs", 0, "found 0, expected at least 1"),
@@ -99,6 +101,7 @@ def test_name_that_makes_no_file_name(config):
 @pytest.mark.parametrize("key", ["environments", "controls"])
 def test_name_that_makes_the_logs_of_a_group_too_long(config, key):
     name = "n" * 25
+    fill_defaults(config)
     config[key][name] = next(iter(config[key].values()))
     assert mistakes_in(config) == [
         f'config: {key}: found "{name}", expected at most 24 characters (a short name, since a '
@@ -125,7 +128,6 @@ UNKNOWN_NAMES = [
     ("figures/weight_sums/protocol", "reply", "reply", "a protocol: question, answer"),
     ("figures/val_loss/protocol", "reply", "reply", "a protocol: question, answer"),
     ("figures/weight_sums/variants", ["plane"], "plane", "a variant: plain, activation, "),
-    ("figures/seed", 11, "11", "a seed: 3"),
     ("figures/val_loss/rows", "0:90", "0:90", "evaluation rows of its protocol: 80:90, 90:100"),
 ]  # fmt: skip
 
@@ -327,17 +329,19 @@ def planned_cells(config):
 
 
 @pytest.mark.parametrize("size", [1, 4, 6])
-def test_every_cell_is_planned_once_whatever_shares_a_job(config, size):
-    cells = planned_cells(config | {"variants_per_job": size, "seeds_per_job": 2, "seeds": [3, 11]})
-    assert len(cells) == len(set(cells)) == 2 * 2 * len(config["variants"]) * 2 * (1 + 5)
+def test_every_cell_is_planned_once_whatever_shares_a_job(planned, size):
+    cells = planned_cells(
+        planned | {"variants_per_job": size, "seeds_per_job": 2, "seeds": [3, 11]}
+    )
+    assert len(cells) == len(set(cells)) == 2 * 2 * len(planned["variants"]) * 2 * (1 + 5)
     assert ("tf2.0-keras2.3.1", "keras", "bn", "answer", 3, 4) in cells
 
 
-def test_each_job_writes_one_file(config):
-    files = run_files(config, training_jobs(config))
+def test_each_job_writes_one_file(planned):
+    files = run_files(planned, training_jobs(planned))
     assert files == [
         f"results/runs/{environment}/{api}/variants1-seed3.jsonl"
-        for environment in config["environments"]
+        for environment in planned["environments"]
         for api in ("tf.keras", "keras")
     ]
 
@@ -349,33 +353,33 @@ def plans(config):
     return {job: plan_runs(config, jobs, SimpleNamespace(job=job, **place)) for job in jobs}
 
 
-def test_another_seed_or_variant_that_shares_no_job_changes_no_plan(config):
-    before = plans(config)
-    assert plans(config | {"seeds": [3, 11]}).items() > before.items()
-    variants = {**config["variants"], "none": {"label": "none", "layers": {}}}
-    assert plans(config | {"variants": variants}).items() > before.items()
-    assert len(plans(config | {"variants": variants})) == 2
+def test_another_seed_or_variant_that_shares_no_job_changes_no_plan(planned):
+    before = plans(planned)
+    assert plans(planned | {"seeds": [3, 11]}).items() > before.items()
+    variants = {**planned["variants"], "none": {"label": "none", "layers": {}}}
+    assert plans(planned | {"variants": variants}).items() > before.items()
+    assert len(plans(planned | {"variants": variants})) == 2
 
 
-def test_another_protocol_trains_the_page_and_neither_controls_nor_study(config):
+def test_another_protocol_trains_the_page_and_neither_controls_nor_study(planned):
     def other_plans():
-        jobs = control_jobs(config)
+        jobs = control_jobs(planned)
         chunk = SimpleNamespace(part="protocols", environment="x", first="0", last="9")
-        controls = [plan_controls(config, jobs, SimpleNamespace(**job._asdict())) for job in jobs]
-        return [*controls, plan_chunk(config, chunk), plan_sample(config, chunk)]
+        controls = [plan_controls(planned, jobs, SimpleNamespace(**job._asdict())) for job in jobs]
+        return [*controls, plan_chunk(planned, chunk), plan_sample(planned, chunk)]
 
-    page, others = plans(config), other_plans()
-    config["protocols"]["more"] = config["protocols"]["question"] | {"epochs": 99}
+    page, others = plans(planned), other_plans()
+    planned["protocols"]["more"] = planned["protocols"]["question"] | {"epochs": 99}
     assert other_plans() == others
-    assert plans(config).keys() == page.keys()
-    assert not set(plans(config).values()) & set(page.values())
+    assert plans(planned).keys() == page.keys()
+    assert not set(plans(planned).values()) & set(page.values())
 
 
-def test_labels_are_in_no_plan(config):
-    before = plans(config)
-    config["variants"]["bn"]["label"] = "other"
-    config["experiment"]["loss"] = "other"
-    assert plans(config) == before
+def test_labels_are_in_no_plan(planned):
+    before = plans(planned)
+    planned["variants"]["bn"]["label"] = "other"
+    planned["experiment"]["loss"] = "other"
+    assert plans(planned) == before
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,21 @@ import json
 from plan.dependencies import code_of, settings
 
 
-def test_settings_are_parts_in_their_places(config):
-    before = copy.deepcopy(config)
-    chosen = json.loads(settings(config, "figures/seed", "variants/*/label", "repeats"))
+def test_settings_are_parts_in_their_places(planned):
+    before = copy.deepcopy(planned)
+    chosen = json.loads(settings(planned, "figures/formats", "variants/*/label", "repeats"))
     assert chosen == {
-        "figures": {"seed": 3},
-        "variants": {name: {"label": one["label"]} for name, one in config["variants"].items()},
-        "repeats": config["repeats"],
+        "figures": {"formats": ["svg", "pdf", "png"]},
+        "variants": {name: {"label": one["label"]} for name, one in planned["variants"].items()},
+        "repeats": planned["repeats"],
     }
-    assert list(chosen["variants"]) == list(config["variants"])  # the order decides on colours
-    assert config == before
+    assert list(chosen["variants"]) == list(planned["variants"])  # the order decides on colours
+    assert planned == before
 
 
-def test_what_a_configuration_lacks_is_not_given(config):
-    del config["figures"]["val_loss"]
-    assert json.loads(settings(config, "figures/val_loss", "nothing")) == {"figures": {}}
+def test_what_a_configuration_lacks_is_not_given(planned):
+    del planned["figures"]["val_loss"]
+    assert json.loads(settings(planned, "figures/val_loss", "nothing")) == {"figures": {}}
 
 
 def test_code_that_is_imported_by_what_is_imported(monkeypatch, tmp_path):

@@ -4,6 +4,7 @@ Before anything is built: from its source, by `check_config`. At run time: by tr
 at the module before it imports a framework (these tests have none).
 """
 
+import copy
 import json
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from types import SimpleNamespace
 import numpy
 import pytest
 from plan import interface
+from plan.cells import name_cell, parse_cell
 from plan.configuration import ConfigurationError, check_config
+from plan.controls import applicable
 from plan.module import read_interface
 from repository import ROOT, copy_repository, read_yaml, run_driver, write_yaml
 from train import run
@@ -247,12 +250,64 @@ def test_initializer_seeds_are_counted_on():
 def test_the_least_configuration(own_config):
     least = ("experiment", "seeds", "environments", "variants", "protocols", "comparisons")
     config = {key: own_config[key] for key in least}
-    check_config(config, ROOT)
-    page = read_yaml(ROOT / "config.yaml")["controls"]
-    assert config["results"] == "results"
-    assert config["repeats"] == {"tf.keras": 1, "keras": 1}
-    assert set(config["controls"]) == set(page) - {"eager_switched"}
-    assert config["control_runs"] == {"seed": own_config["seeds"][0], "variants": {}}
+    written = copy.deepcopy(config)
+    planned = check_config(config, ROOT)
+    assert config == written | {
+        "results": "results",
+        "repeats": {"tf.keras": 1, "keras": 1},
+        "training_threads": 1,
+        "variants_per_job": 1,
+        "seeds_per_job": 1,
+        "controls": read_yaml(ROOT / "workflow/defaults/controls.yaml"),
+        "control_runs": {"variants": {}},
+        "figures": {"formats": ["svg", "pdf", "png"]},
+    }
+    assert check_config(config, ROOT) == planned  # what is filled in is a configuration, too
+    applied = {name for name, _, _ in applicable(planned)}
+    assert applied == set(config["controls"]) - {"eager_switched"}
+    assert planned["seed"] == own_config["seeds"][0]
+
+
+@pytest.mark.parametrize("name", ["new_process", "start_of_second"])
+def test_a_control_that_is_not_wanted(own_config, name):
+    own_config["controls"] = {name: {"comparisons": []}}
+    planned = check_config(own_config, ROOT)
+    assert planned["controls"][name]["observable"].startswith("trajectory")
+    assert name not in {applied for applied, _, _ in applicable(planned)}
+
+
+def test_a_control_of_ones_own_is_added(own_config):
+    own_config["controls"] = {"seven": {"change": {"threads": 7}}}
+    with pytest.raises(ConfigurationError, match="controls/seven: found nothing, expected the key"):
+        check_config(own_config, ROOT)
+    control = read_yaml(ROOT / "workflow/defaults/controls.yaml")["default_threads"]
+    own_config["controls"]["seven"] |= {key: control[key] for key in ("observable", "predicts")}
+    assert [*check_config(own_config, ROOT)["controls"]][-2:] == ["new_process", "seven"]
+
+
+@pytest.mark.parametrize("controls", [3, {"new_process": 3}])
+def test_controls_that_are_no_mapping_are_told(own_config, controls):
+    own_config["controls"] = controls
+    with pytest.raises(ConfigurationError, match=r"controls.*: found 3, expected an object"):
+        check_config(own_config, ROOT)
+
+
+CELL = "tf2.0-keras2.3.1/tf.keras/dropout_0/fit"
+
+
+@pytest.mark.parametrize("line", [f"{CELL}/7/120:180", f"{CELL}/120:180", f"{CELL}/7", CELL])
+def test_a_cell_is_one_line(line):
+    assert name_cell(parse_cell(line)) == line
+    assert parse_cell(line)["variant"] == "dropout_0"
+
+
+@pytest.mark.parametrize("line", [CELL, f"{CELL}/7/120:180", f"{CELL}/120-180", "a/torch/b/c/0:9"])
+def test_a_cell_of_a_comparison_has_its_rows(own_config, line):
+    own_config["comparisons"]["dropout_0_in_2_0"]["first"] = line
+    with pytest.raises(
+        ConfigurationError, match=r"comparisons/dropout_0_in_2_0/first: found .*ROWS"
+    ):
+        check_config(own_config, ROOT)
 
 
 @pytest.mark.parametrize(

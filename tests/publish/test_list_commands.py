@@ -4,6 +4,8 @@ import csv
 
 import pytest
 from page import study_claims
+from plan.cells import parse_cell
+from plan.configuration import fill_defaults
 from plan.reduce import reduce_config
 from publish import list_commands
 from repository import ROOT, read_yaml
@@ -37,6 +39,13 @@ def test_minutes_are_those_of_all_jobs(tmp_path):
     assert row[1:3] == ["make claim NAME=x", "1.0"]
 
 
+@pytest.fixture
+def config(config):
+    """The experiment as it is written, with what it leaves out."""
+    fill_defaults(config)
+    return config
+
+
 def test_one_number_needs_one_cell(config):
     reduced = reduce_config(config, CLAIMS["question_loss_without_bn"])
     assert list(reduced["environments"]) == ["tf1.14-keras2.2.4"]
@@ -53,7 +62,7 @@ def test_what_a_claim_names_is_there(config, name):
     cells = claim.get("cells", [])
     if "comparison" in claim:
         pair = reduced["comparisons"][claim["comparison"]]
-        cells = [pair["first"], pair["second"]]
+        cells = [parse_cell(pair["first"]), parse_cell(pair["second"])]
         assert claim.get("control", "published") in reduced["controls"]
     for cell in cells:
         assert cell["api"] in reduced["environments"][cell["environment"]]["apis"]

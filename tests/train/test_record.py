@@ -26,16 +26,16 @@ def record(records, environment, protocol):
     return records(environment, "activation_bn", protocol)
 
 
-def test_what_was_asked_for(record, protocol, config):
+def test_what_was_asked_for(record, protocol, planned):
     cell = record["cell"]
     assert (cell["variant"], cell["protocol"], cell["api"]) == (
         "activation_bn",
         protocol,
         "tf.keras",
     )
-    assert cell["layers"] == config["variants"]["activation_bn"]["layers"]
-    assert cell["settings"] == config["protocols"][protocol]
-    assert cell["data"] == config["experiment"]["data"]
+    assert cell["layers"] == planned["variants"]["activation_bn"]["layers"]
+    assert cell["settings"] == planned["protocols"][protocol]
+    assert cell["data"] == planned["experiment"]["data"]
     assert cell["seeds"] == {"graph": 3, "numpy": 1, "python": 2}
     assert cell["repeat"] == 1
 

@@ -14,7 +14,7 @@ def draw(config, epochs):
         (epochs["api"] == settings["api"])
         & (epochs["protocol"] == settings["protocol"])
         & (epochs["rows"] == settings["rows"])
-        & (epochs["seed"] == config["figures"]["seed"])
+        & (epochs["seed"] == config["seed"])
         & (epochs["repeat"] == 1)
     ]
     figure, axes = figures.new_figure(1, len(environments), 2.9, sharey=True)

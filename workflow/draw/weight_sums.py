@@ -14,7 +14,7 @@ def draw(config, steps):
     chosen = steps[
         (steps["api"] == settings["api"])
         & (steps["protocol"] == settings["protocol"])
-        & (steps["seed"] == config["figures"]["seed"])
+        & (steps["seed"] == config["seed"])
         & (steps["repeat"] == 1)
     ]
     figure, axes = figures.new_figure(

@@ -131,7 +131,7 @@ def tabulate_evaluation_swap(config, records):
                             "environment": environment,
                             "api": swap["api"],
                             "protocol": protocol,
-                            "seed": config["control_runs"]["seed"],
+                            "seed": config["seed"],
                             "rows": rows_name,
                             "rows_role": role_of(rows_name, settings["training_rows"]),
                             "first": pair[0],
@@ -277,6 +277,6 @@ def main():
     parser.add_argument("--output-folder", type=Path, required=True)
     options = parser.parse_args()
     config = json.loads(options.config.read_text(encoding="utf-8"))
-    records = Records(options.records, config["control_runs"]["seed"])
+    records = Records(options.records, config["seed"])
     for name, table in make_tables(config, records).items():
         write_table(table, options.output_folder / f"{name}.csv")

@@ -38,7 +38,7 @@ def tabulate_releases(config, records, claims):
 def find_run(config, records, release, mode, variant, protocol):
     """Return the record of a run of the sweep."""
     cell = {"environment": release, "api": "tf.keras", "variant": variant, "protocol": protocol}
-    return records.find(mode, {**cell, "seed": config["sweep"]["seed"]})
+    return records.find(mode, {**cell, "seed": config["seed"]})
 
 
 def compare_runs(runs, pair, claims):

@@ -408,10 +408,10 @@ def main():
     cells = cells_of(table)
     compared = chunks.read_compared(options.compared)
     kernels = chunks.read_kernels(options.chunks)
-    statistics = Statistics(settings["bootstrap"], settings["published_seed"], kernels)
+    statistics = Statistics(settings["bootstrap"], config["seed"], kernels)
     prefix = "" if name == "study" else f"{name}_"
     tables = {
-        f"{name}_cells": summarize_cells(cells, compared, settings["published_seed"]),
+        f"{name}_cells": summarize_cells(cells, compared, config["seed"]),
         f"{prefix}effects": measure_effects(cells, statistics),
         f"{prefix}yardsticks": yardsticks(cells),
     }

@@ -82,9 +82,9 @@ def part_mistakes(config: dict, key: str, part: dict) -> Iterator[Mistake]:
     for run in part["runs"]:
         if {"steps", "epochs"} <= run.keys():
             yield f"{key}/runs", "steps and epochs", "one of the two"
-    published = config["study"]["published_seed"]
+    published = config["seed"]
     if part["question"] == "page" and published >= part["seeds"]:
-        yield "study/published_seed", published, f"one of the seeds 0 to {part['seeds'] - 1}"
+        yield "seeds", published, f"for the first one of the seeds 0 to {part['seeds'] - 1}"
     if used(part["runs"], "protocol") - config["protocols"].keys():
         return  # told elsewhere
     cells = study.expand_part(part, config["experiment"], config["protocols"])

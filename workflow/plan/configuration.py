@@ -1,5 +1,6 @@
 """Checking the configuration before anything is run, and the cells that it asks for."""
 
+import copy
 import functools
 import json
 import math
@@ -10,6 +11,7 @@ from pathlib import Path
 import yaml
 from jsonschema import Draft202012Validator, validators
 
+from plan.cells import parse_cell
 from plan.controls import variants_of
 from plan.module import read_interface
 
@@ -25,7 +27,8 @@ Validator = validators.extend(
         ),
     ),
 )
-SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
+WORKFLOW = Path(__file__).resolve().parents[1]
+SCHEMAS = WORKFLOW / "schemas"
 APIS = ("tf.keras", "keras")
 
 
@@ -122,21 +125,27 @@ def shorten(value):
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def check_config(config, base, source="config"):
+def check_config(config: dict, base: str | Path, source: str = "config") -> dict:
     """Check the merged configuration, its files, and the names it uses of other entries.
 
-    Adds what it leaves out, in place. `base` is the folder that its relative paths start from.
-    Raises ConfigurationError.
+    Adds what the configuration leaves out, in place. Returns a copy as the rules use it: each cell
+    of a comparison in its parts, and under `seed` the published seed, the first of `seeds`. `base`
+    is the folder that its relative paths start from. Raises ConfigurationError.
     """
+    fill_defaults(config)
     check_schema(config, "config.schema.yaml", source)
-    fill_defaults(config, Path(base) / "config.yaml")
-    mistakes = [*missing_files(config, base, source)]
+    planned = copy.deepcopy(config)
+    planned["seed"] = config["seeds"][0]
+    for comparison in planned["comparisons"].values():
+        comparison |= {side: parse_cell(comparison[side]) for side in ("first", "second")}
+    mistakes = [*missing_files(planned, base, source)]
     if not mistakes:
-        mistakes = [*unknown_names(config, base, source), *unknown_keys(config, base, source)]
+        mistakes = [*unknown_names(planned, base, source), *unknown_keys(planned, base, source)]
     if not mistakes:
-        mistakes = describe_mistakes(row_mistakes(config), source)
+        mistakes = describe_mistakes(row_mistakes(planned), source)
     if mistakes:
         raise ConfigurationError("\n".join(mistakes))
+    return planned
 
 
 def describe_mistakes(mistakes: Iterable[tuple], source: str) -> list[str]:
@@ -147,25 +156,34 @@ def describe_mistakes(mistakes: Iterable[tuple], source: str) -> list[str]:
     ]
 
 
-def fill_defaults(config, page):
-    """Add what a configuration may leave out, in place; `page` is the page's configuration file.
+def fill_defaults(config: dict) -> None:
+    """Add what a configuration may leave out, in place: the schema's defaults, and the controls.
 
-    An experiment of one's own is judged by the page's controls, but for those that are limited
-    to comparisons of the page.
+    The controls are those of defaults/controls.yaml, with the keys that the configuration sets, and
+    then its own. What is no mapping is left as it stands, for `check_schema` to tell.
     """
-    if "controls" not in config:
-        controls = read_yaml(page)["controls"]
+    own = config.get("controls", {})
+    if isinstance(own, dict):
+        known = read_yaml(WORKFLOW / "defaults/controls.yaml")
         config["controls"] = {
-            name: control for name, control in controls.items() if "comparisons" not in control
+            name: {**known.get(name, {}), **entry} if isinstance(entry, dict) else entry
+            for name, entry in ({key: {} for key in known} | own).items()
         }
-    config.setdefault("results", "results")
-    config.setdefault("training_threads", 1)
-    config.setdefault("variants_per_job", 1)
-    config.setdefault("seeds_per_job", 1)
-    config["repeats"] = {"tf.keras": 1, "keras": 1} | config.get("repeats", {})
-    first_seed = {"seed": config["seeds"][0]}
-    config["control_runs"] = {**first_seed, "variants": {}} | config.get("control_runs", {})
-    config["figures"] = {"formats": ["svg", "pdf", "png"], **first_seed} | config.get("figures", {})
+    for name, part in find_entries(config, ["study", "parts", "*"]):
+        if isinstance(part, dict):
+            part.setdefault("question", name.rpartition("/")[2])
+    set_defaults(config, read_schema("config.schema.yaml"))
+
+
+def set_defaults(document: object, schema: dict | bool) -> None:
+    """Add what each mapping of a document leaves out and its schema has a default for, in place."""
+    if isinstance(document, dict) and isinstance(schema, dict):
+        entries = schema.get("properties", {})
+        for key, entry in entries.items():
+            if "default" in entry:
+                document.setdefault(key, copy.deepcopy(entry["default"]))
+        for key, value in document.items():
+            set_defaults(value, entries.get(key, schema.get("additionalProperties", False)))
 
 
 def missing_files(config, base, source):
@@ -218,7 +236,7 @@ def row_mistakes(config):
             yield f"protocols/{name}/batch_size", protocol["batch_size"], expected
 
 
-def unknown_names(config, base, source):
+def unknown_names(config: dict, base: str | Path, source: str) -> Iterator[str]:
     """Yield a line for each name that the configuration uses and nowhere defines."""
     experiment = config["experiment"]
     try:
@@ -229,7 +247,8 @@ def unknown_names(config, base, source):
         (key, name, known, kind)
         for kind, known, paths in references(config, *interface)
         for path in paths
-        for key, name in find_names(config, path.split("/"))
+        for key, found in find_entries(config, path.split("/"))
+        for name in (found if isinstance(found, dict) else [found])
     ]
     for key, name, known, kind in [*uses, *dependent_names(config)]:
         if name not in known:
@@ -242,122 +261,97 @@ def references(
 ) -> list[tuple[str, Collection, list[str]]]:
     """Return [(kind, the names that there are, the paths in the configuration that use them)].
 
-    A * in a path is any key; lists on the way are gone through. Where a path ends at a mapping,
-    its keys are the names.
+    Where a path of `find_entries` ends at a mapping, its keys are the names.
     """
     module, environments = config["experiment"]["module"], config["environments"]
-    variants, all_variants = config["variants"], variants_of(config)
     study = config.get("study", {"default": [], "parts": {}})
     shown = [study["parts"][name] for name in study["default"] if name in study["parts"]]
     shown_environments = list(dict.fromkeys(one for part in shown for one in part["environments"]))
     apis = [name for name in APIS if all(name in one["apis"] for one in environments.values())]
-    cell = "comparisons/*/*"
+    first, second, panels = "comparisons/*/first", "comparisons/*/second", "figures/seeds/panels"
+    runs, crossed = "study/parts/*/runs", "control_runs/crossed"
+    environment = "an environment of the study's default parts"
     return [
-        ("a seed", config["seeds"], ["figures/seed", "control_runs/seed"]),
-        ("an environment", environments, [f"{cell}/environment", "study/parts/*/environments"]),
-        (
-            "an environment of the study's default parts",
-            shown_environments,
-            ["figures/seeds/panels/environment"],
-        ),
+        ("an environment", environments, [f"{first}/environment", f"{second}/environment"]),
+        ("an environment", environments, ["study/parts/*/environments"]),
+        (environment, shown_environments, [f"{panels}/environment"]),
         ("an API of every environment", apis, ["figures/weight_sums/api", "figures/val_loss/api"]),
-        (
-            "a protocol",
-            config["protocols"],
-            [
-                *(f"{cell}/protocol", "control_runs/*/protocol", "figures/*/protocol"),
-                *("figures/seeds/panels/protocol", "study/parts/*/runs/protocol", "sweep/rows"),
-            ],
-        ),
-        (
-            "a variant",
-            variants,
-            [
-                "control_runs/evaluation_swap/pairs",
-                "figures/weight_sums/variants",
-                "figures/seeds/panels/variants",
-                "study/parts/*/runs/variant",
-                "sweep/pair",
-            ],
-        ),
-        (
-            "a variant",
-            all_variants,
-            [
-                f"{cell}/variant",
-                "control_runs/*/variants",
-                "control_runs/crossed/architectures",
-                "control_runs/crossed/starts_of",
-            ],
-        ),
-        ("own or a variant", ["own", *variants], ["study/parts/*/runs/start"]),
-        (
-            "a comparison",
-            config["comparisons"],
-            ["controls/*/comparisons", "figures/*/comparisons"],
-        ),
+        ("a protocol", config["protocols"], [f"{first}/protocol", f"{second}/protocol"]),
+        ("a protocol", config["protocols"], ["control_runs/*/protocol", "figures/*/protocol"]),
+        ("a protocol", config["protocols"], [f"{panels}/protocol", f"{runs}/protocol"]),
+        ("a protocol", config["protocols"], ["sweep/rows"]),
+        ("a variant", config["variants"], ["control_runs/evaluation_swap/pairs", "sweep/pair"]),
+        ("a variant", config["variants"], ["figures/weight_sums/variants", f"{panels}/variants"]),
+        ("a variant", config["variants"], [f"{runs}/variant"]),
+        ("own or a variant", ["own", *config["variants"]], [f"{runs}/start"]),
+        ("a variant", variants_of(config), [f"{first}/variant", f"{second}/variant"]),
+        ("a variant", variants_of(config), ["control_runs/*/variants"]),
+        ("a variant", variants_of(config), [f"{crossed}/architectures", f"{crossed}/starts_of"]),
+        ("a comparison", config["comparisons"], ["controls/*/comparisons"]),
+        ("a comparison", config["comparisons"], ["figures/*/comparisons"]),
         ("a control", config["controls"], ["figures/trajectories/controls"]),
         ("a part", study["parts"], ["study/default"]),
-        (
-            f"a slot of {module}",
-            slots,
-            ["variants/*/layers", "control_runs/variants/*/layers"],
-        ),
+        (f"a slot of {module}", slots, ["variants/*/layers", "control_runs/variants/*/layers"]),
         (f"one of {module}", procedures, ["protocols/*/procedure"]),
     ]
 
 
-def find_names(document, path: list[str], key: str = "") -> Iterator[tuple[str, object]]:
-    """Yield (key, name) for each name at a path of `references`."""
+def find_entries(document: object, path: list[str], key: str = "") -> Iterator[tuple[str, object]]:
+    """Yield (key, entry) for each entry of a document at a path.
+
+    A * in the path is any key; lists on the way and at its end are gone through.
+    """
     if isinstance(document, list):
         for item in document:
-            yield from find_names(item, path, key)
+            yield from find_entries(item, path, key)
     elif not path:
-        for name in document if isinstance(document, dict) else [document]:
-            yield key, name
+        yield key, document
     elif isinstance(document, dict):
         step, *rest = path
         for name in document if step == "*" else {step} & document.keys():
-            yield from find_names(document[name], rest, f"{key}/{name}" if key else name)
+            yield from find_entries(document[name], rest, f"{key}/{name}" if key else name)
 
 
 def dependent_names(config: dict) -> Iterator[tuple[str, object, Collection, str]]:
     """Yield (key, name, known names, kind) where what is known depends on other keys."""
-    figures, runs = config["figures"], config["control_runs"]
-    rows = "evaluation rows of its protocol"
-    for name, comparison in config["comparisons"].items():
-        for side in ("first", "second"):
-            key, cell = f"comparisons/{name}/{side}", comparison[side]
-            apis = config["environments"].get(cell["environment"], {"apis": []})["apis"]
+    figures, protocols, environments = (
+        config[key] for key in ("figures", "protocols", "environments")
+    )
+    cells = [
+        (f"comparisons/{name}/{side}", comparison[side])
+        for name, comparison in config["comparisons"].items()
+        for side in ("first", "second")
+    ]
+    for key, cell in cells:
+        if cell["environment"] in environments:
+            apis = environments[cell["environment"]]["apis"]
             yield f"{key}/api", cell["api"], apis, "an API of that environment"
-            yield f"{key}/rows", cell["rows"], evaluation_rows(config, cell["protocol"]), rows
-    shown = figures.get("val_loss")
-    if shown and shown["protocol"] in config["protocols"]:
-        yield (
-            "figures/val_loss/rows",
-            shown["rows"],
-            evaluation_rows(config, shown["protocol"]),
-            rows,
-        )
     sweep = config.get("sweep", {"rows": {}, "releases": {}})
-    for protocol, name in sweep["rows"].items():
-        yield f"sweep/rows/{protocol}", name, evaluation_rows(config, protocol), rows
+    shown = [
+        *((f"{key}/rows", cell["protocol"], cell["rows"]) for key, cell in cells),
+        *(("figures/val_loss/rows", one["protocol"], one["rows"])
+          for one in [figures.get("val_loss")] if one),
+        *((f"sweep/rows/{protocol}", protocol, rows) for protocol, rows in sweep["rows"].items()),
+    ]  # fmt: skip
+    for key, protocol, rows in shown:
+        if protocol in protocols:
+            known = evaluation_rows(config, protocol)
+            yield key, rows, known, "evaluation rows of its protocol"
     for name, entry in sweep["releases"].items():
-        file = config["environments"].get(name, entry)["file"]
+        file = environments.get(name, entry)["file"]
         key = f"sweep/releases/{name}/file"
         yield key, entry["file"], [file], "the file of the environment with that name"
     if "published_and_measured" in figures:
         yield "figures/published_and_measured", "claims", config, "the key claims among"
-    if "spread" in runs:
+    if "spread" in config["control_runs"]:
         yield "control_runs/spread", "default_threads", config["controls"], "a control"
     if "study" in config:
         yield "figures", "seeds", figures, "an entry for that figure of the study among"
 
 
-def evaluation_rows(config, protocol):
-    """Return the evaluation rows of a protocol as the tables name them, [] for an unknown one."""
-    rows = config["protocols"].get(protocol, {"evaluation_rows": []})["evaluation_rows"]
-    return [f"{first}:{last}" for first, last in rows]
+def evaluation_rows(config: dict, protocol: str) -> list[str]:
+    """Return the evaluation rows of a protocol as the tables name them."""
+    return [f"{first}:{last}" for first, last in config["protocols"][protocol]["evaluation_rows"]]
 
 
 def load_claims(path, config):

@@ -149,7 +149,7 @@ def variants_of(config):
 
 def published_files(config: dict) -> list[str]:
     """Return the files that hold the published runs of the controls' seed."""
-    jobs = jobs_of_seed(training_jobs(config), config["control_runs"]["seed"])
+    jobs = jobs_of_seed(training_jobs(config), config["seed"])
     return run_files(config, jobs)
 
 
@@ -166,9 +166,7 @@ def donors(config: dict) -> dict[str, dict]:
     """
     jobs = training_jobs(config)
     job_of = {
-        variant: job
-        for job in jobs_of_seed(jobs, config["control_runs"]["seed"])
-        for variant in jobs[job][0]
+        variant: job for job in jobs_of_seed(jobs, config["seed"]) for variant in jobs[job][0]
     }
     found = {}
     for cell in donor_cells(config):
@@ -213,7 +211,7 @@ def plan_controls(config: dict, jobs: dict[Job, list[Run]], wildcards) -> str:
     return make_plan(
         config,
         runs,
-        [config["control_runs"]["seed"]],
+        [config["seed"]],
         environment=job.environment,
         api=job.api,
         repeats=config["repeats"][job.api],

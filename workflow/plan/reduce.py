@@ -7,6 +7,9 @@ from pathlib import Path
 
 import yaml
 
+from plan.cells import parse_cell
+from plan.configuration import fill_defaults
+
 PAIR = ("first", "second")
 
 
@@ -21,7 +24,7 @@ def reduce_config(config: dict, claim: dict) -> dict:
     comparisons = {}
     if "comparison" in claim:
         comparisons = {claim["comparison"]: config["comparisons"][claim["comparison"]]}
-        cells += [pair[side] for pair in comparisons.values() for side in PAIR]
+        cells += [parse_cell(pair[side]) for pair in comparisons.values() for side in PAIR]
     if "architecture" in claim:
         crossed = config["control_runs"]["crossed"]
         runs["crossed"] = {
@@ -34,10 +37,12 @@ def reduce_config(config: dict, claim: dict) -> dict:
     if not cells:
         raise ValueError(f"{claim['id']}: it rests on the whole study; run `make study`")
     known = {**config["variants"], **config["control_runs"]["variants"]}
+    published = config["seeds"][0]
+    seeds = {cell.get("seed", published) for cell in cells}
     return {
         "experiment": config["experiment"],
         "results": f"{config['results']}/claims/{claim['id']}",
-        "seeds": sorted({cell.get("seed", config["control_runs"]["seed"]) for cell in cells}),
+        "seeds": sorted(seeds, key=lambda seed: (seed != published, seed)),
         "environments": {
             name: config["environments"][name] | {"apis": values(cells, "api", environment=name)}
             for name in values(cells, "environment")
@@ -49,7 +54,7 @@ def reduce_config(config: dict, claim: dict) -> dict:
         "protocols": pick(config["protocols"], values(cells, "protocol")),
         "comparisons": comparisons,
         "controls": controls_of(config["controls"], comparisons),
-        "control_runs": {"seed": config["control_runs"]["seed"], "variants": {}} | runs,
+        "control_runs": runs,
         "claims": config["claims"],
     }
 
@@ -84,6 +89,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path("config.yaml"))
     options = parser.parse_args()
     config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
+    fill_defaults(config)
     document = yaml.safe_load(Path(config["claims"]).read_text(encoding="utf-8"))
     claims = {claim["id"]: claim for claim in document["claims"]}
     if options.claim not in claims:

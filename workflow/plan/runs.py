@@ -122,7 +122,7 @@ def plan_in_release(config: dict, runs: list[dict], wildcards) -> str:
     return make_plan(
         config,
         runs,
-        [config["sweep"]["seed"]],
+        [config["seed"]],
         environment=wildcards.environment,
         api="tf.keras",
         threads=1,

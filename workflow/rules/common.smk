@@ -44,13 +44,15 @@ from publish.summary import summarize, takes_colour
 
 restore_numbers(config)
 try:
-    check_config(config, Path.cwd())
+    planned = check_config(config, Path.cwd())
     if "claims" in config:
         load_claims(config["claims"], config)
 except ConfigurationError as error:
     raise WorkflowError(str(error)) from None
 
 
+WRITTEN_CONFIG = config  # with defaults; from here on `config` has its cells in their parts
+config = planned
 PROGRAM = "workflow/__main__.py"  # starts a module: its name comes next on the command line
 RESULTS = config["results"]  # the folder that everything is written to
 MERGED_CONFIG = f"{RESULTS}/provenance/config.yaml"

@@ -61,6 +61,7 @@ rule compare_controls:
             "comparisons",
             "controls",
             "control_runs",
+            "seed",
             *(f"figures/{table}" for table in control_tables(config)),
         ),
         folder=subpath(output.controls, parent=True),

@@ -27,7 +27,7 @@ rule write_config:
         mem_mb=grow(200),
         runtime=grow(5),
     params:
-        config=config,  # whatever its length: a command line would be too short for many seeds
+        config=WRITTEN_CONFIG,  # whatever its length: a command line would be too short for many seeds
     message:
         "Writing the merged configuration"
     template_engine:

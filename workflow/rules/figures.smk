@@ -5,7 +5,7 @@ Out: results/figures/{figure}.{svg,pdf,png}, for each figure below
 """
 
 FIGURES = read_schema("figures.yaml")
-LABELS = ["figures/seed", "experiment/loss", "environments/*/label", "variants/*/label"]
+LABELS = ["seed", "experiment/loss", "environments/*/label", "variants/*/label"]
 FORMATS = config["figures"]["formats"]
 SHOWN = "svg" if "svg" in FORMATS else FORMATS[0]  # in the report: sharp at every size of a window
 FIGURE_FILES = expand(

@@ -24,7 +24,7 @@ except ConfigurationError as error:
 
 COMPARED = f"{RESULTS}/study/{{part}}/{{environment}}/compared.jsonl"
 DEFAULT_PARTS, OTHER_PARTS = study_parts(config)
-STUDY_SETTINGS = ["study/published_seed", "study/bootstrap"]
+STUDY_SETTINGS = ["seed", "study/bootstrap"]
 
 
 rule train_study:

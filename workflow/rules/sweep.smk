@@ -86,7 +86,7 @@ rule compare_releases:
             config,
             "variants/*/layers",
             "protocols",
-            "sweep/seed",
+            "seed",
             "sweep/pair",
             "sweep/releases/*/modes",
         ),
