@@ -1,7 +1,7 @@
 """How long set-up and the main job take, and what the workflow costs against a plain shell loop.
 
     make benchmark                                    every case, on the committed state
-    make benchmark options='--cases nothing loop --variants plain --apis tf.keras'
+    make benchmark options='--cases nothing loop --small'
 
 Works in a fresh clone with its own, empty caches; reports, asserts nothing. The cases, in order:
 
@@ -31,8 +31,9 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "workflow")]
 
+from plan.configuration import check_config  # noqa: E402
 from plan.runs import PUBLISHED, cross, make_plan  # noqa: E402
-from repository import ROOT, keep_only, read_yaml  # noqa: E402
+from repository import ROOT, read_yaml  # noqa: E402
 
 REPORT = ROOT / "results/benchmarks/set_up_and_run.csv"
 COLUMNS = ["case", "seconds", "runs", "cores", "load_before", "commit", "date", "note"]
@@ -65,8 +66,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
     parser.add_argument("--cores", type=int, default=2, help="jobs at a time (default 2)")
-    for name in ("environments", "apis", "variants"):
-        parser.add_argument(f"--{name}", nargs="+", default=[], help=f"only these {name}")
+    parser.add_argument("--small", action="store_true", help="the experiment of tests/small.yaml")
     parser.add_argument(
         "--warm-caches", action="store_true", help="use the caches of pip, uv and conda there are"
     )
@@ -82,9 +82,9 @@ class Bench:
         self.clone = folder / "clone"
         subprocess.run(["git", "clone", "--quiet", ROOT, self.clone], check=True)
         self.commit = self.output("git", "rev-parse", "--short", "HEAD")
-        if options.environments or options.apis or options.variants:
-            keep_only(self.clone, options.environments, options.apis, options.variants)
-        self.config = read_yaml(self.clone / "config.yaml")
+        if options.small:
+            shutil.copy2(ROOT / "tests/small.yaml", self.clone / "config.yaml")
+        self.config = check_config(read_yaml(self.clone / "config.yaml"), self.clone)
         self.environ = dict(os.environ)
         if not options.warm_caches:
             caches = {"UV_CACHE_DIR": "uv", "PIP_CACHE_DIR": "pip", "CONDA_PKGS_DIRS": "pkgs"}

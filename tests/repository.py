@@ -102,74 +102,7 @@ def write_yaml(document, path):
     Path(path).write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 
-def keep_only(folder, environments=(), apis=(), variants=()):
-    """Make a copy's experiment smaller: keep these, and what is about them alone.
-
-    An empty selection keeps everything of that kind.
-    """
-    config = read_yaml(folder / "config.yaml")
-    for key, wanted in (("environments", environments), ("variants", variants)):
-        config[key] = {name: entry for name, entry in config[key].items() if kept(name, wanted)}
-    for entry in config["environments"].values():
-        entry["apis"] = [api for api in entry["apis"] if kept(api, apis)]
-    keep_controls(config)
-    write_yaml(config, folder / "config.yaml")
-    document = read_yaml(folder / "claims.yaml")
-    document["claims"] = [claim for claim in document["claims"] if is_about(config, claim)]
-    write_yaml(document, folder / "claims.yaml")
-
-
-def keep_controls(config):
-    """Drop from comparisons, controls and figures what the rest of a configuration lacks."""
-    variants = [*config["variants"], *config["control_runs"]["variants"]]
-    comparisons = {
-        name: pair
-        for name, pair in config["comparisons"].items()
-        if all(is_trained(config, pair[side]) for side in ("first", "second"))
-    }
-    config["comparisons"] = comparisons
-    for name, control in list(config["controls"].items()):
-        if "comparisons" in control:
-            control["comparisons"] = [one for one in control["comparisons"] if one in comparisons]
-            if not control["comparisons"]:
-                del config["controls"][name]
-    figures, runs = config["figures"], config["control_runs"]
-    config.pop("study", None)  # it is about the page's variants in both environments
-    figures.pop("seeds", None)
-    for entry, key, known in (
-        (figures["weight_sums"], "variants", config["variants"]),
-        (figures["initial_kernels"], "comparisons", comparisons),
-        (figures["trajectories"], "comparisons", comparisons),
-        (figures["trajectories"], "controls", config["controls"]),
-        (runs["identity_layers"], "variants", variants),
-        (runs["crossed"], "architectures", variants),
-        (runs["crossed"], "starts_of", variants),
-        (runs["spread"], "variants", variants),
-        (runs["processor"], "variants", variants),
-    ):
-        entry[key] = [name for name in entry[key] if name in known] or list(known)[:1]
-    runs["evaluation_swap"]["pairs"] = [
-        pair for pair in runs["evaluation_swap"]["pairs"] if set(pair) <= set(config["variants"])
-    ]
-
-
-def is_about(config, claim):
-    """Tell whether a claim is about nothing but what a configuration has."""
-    return (
-        all(is_trained(config, cell) for cell in claim.get("cells", []))
-        and claim.get("comparison", next(iter(config["comparisons"]))) in config["comparisons"]
-        and claim.get("environment", next(iter(config["environments"]))) in config["environments"]
-        and claim.get("architecture", next(iter(config["variants"]))) in config["variants"]
-    )
-
-
-def is_trained(config, cell):
-    """Tell whether a configuration trains a cell, as a run or for a control."""
-    environment = config["environments"].get(cell["environment"], {"apis": []})
-    variants = config["variants"].keys() | config["control_runs"]["variants"].keys()
-    return cell["api"] in environment["apis"] and cell["variant"] in variants
-
-
-def kept(name, wanted):
-    """Tell whether a selection keeps a name."""
-    return not wanted or name in wanted
+def copy_small(target):
+    """Copy the repository with tests/small.yaml for its experiment; return the copy's path."""
+    copy_repository(target)
+    return shutil.copy2(ROOT / "tests/small.yaml", target / "config.yaml").parent

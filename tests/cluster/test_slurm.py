@@ -6,13 +6,12 @@ For what goes wrong the chunks sleep (toy.smk); profile, executor and cluster ar
 import signal
 
 import pytest
-from repository import ROOT, copy_repository, keep_only, read_yaml, write_yaml
+from repository import ROOT, copy_small
 from slurm import run
 from submission import IMPATIENT, finishes, first_job, once, starts
 from waiting import wait_until
 
 CANCELLED, TOO_LONG, TOO_LARGE = "1", "2", "3"
-KEPT_CONTROLS = ("published", "initial_weights", "start_of_first")
 SHARED_ENVIRONMENTS = ("--conda-prefix", ROOT / ".snakemake/conda")
 pytestmark = pytest.mark.slow
 
@@ -25,27 +24,6 @@ def failing(toy):
     wait_until(lambda: len(starts(running)) == 4, f"four chunks to start ({running.log})")
     run("scancel", first_job(running, CANCELLED))
     return running
-
-
-def copy_small(folder):
-    """Copy the repository; keep one environment, two variants, one comparison, two epochs."""
-    copy_repository(folder)
-    keep_only(folder, ["tf1.14-keras2.2.4"], ["tf.keras"], ["plain", "activation"])
-    config = read_yaml(folder / "config.yaml")
-    for name in ("sweep", "claims"):
-        config.pop(name, None)
-    for name in ("identity_layers", "crossed", "evaluation_swap", "spread"):
-        config["control_runs"].pop(name, None)
-    config["controls"] = {name: config["controls"][name] for name in KEPT_CONTROLS}
-    config["comparisons"] = {
-        "extra_activation_1_14": config["comparisons"]["extra_activation_1_14"]
-    }
-    for figure in ("published_and_measured", "initial_kernels", "trajectories", "releases"):
-        config["figures"].pop(figure, None)
-    for protocol in config["protocols"].values():
-        protocol["epochs"] = 2
-    write_yaml(config, folder / "config.yaml")
-    return folder
 
 
 def results(folder):

@@ -1,6 +1,6 @@
-"""Copies of the repository in which a small experiment has run to its end.
+"""Copies of the repository in which the small experiment, tests/small.yaml, has run to its end.
 
-One environment and two variants, two epochs, tf.keras only. Environments are those of the
+Environments are those of the
 repository, found through --conda-prefix, so that nothing is installed again.
 """
 
@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from repository import ROOT, copy_repository, keep_only, read_yaml, run_driver, write_yaml
+from repository import ROOT, copy_small, read_yaml, run_driver, write_yaml
 from waiting import HANGS
-
-ENVIRONMENT = "tf1.14-keras2.2.4"
 
 
 @dataclass
@@ -54,24 +52,10 @@ class Workspace:
         }
 
 
-def shorten(config):
-    """Make the experiment as short as it can be: one comparison, the least number of controls."""
-    for protocol in config["protocols"].values():
-        protocol["epochs"] = 2
-    least = ("published", "initial_weights", "start_of_first")
-    config["controls"] = {name: config["controls"][name] for name in least}
-    pair = "extra_activation_1_14"
-    config["comparisons"] = {pair: config["comparisons"][pair]}
-    del config["control_runs"]
-
-
 @pytest.fixture(scope="session")
 def small(framework_pythons, tmp_path_factory):
     """A copy with the small experiment, not run yet. Only read it."""
-    workspace = Workspace(copy_repository(tmp_path_factory.mktemp("small") / "copy"))
-    keep_only(workspace.folder, [ENVIRONMENT], ["tf.keras"], ["plain", "activation"])
-    workspace.change_config(shorten)
-    return workspace
+    return Workspace(copy_small(tmp_path_factory.mktemp("small") / "copy"))
 
 
 @pytest.fixture(scope="session")

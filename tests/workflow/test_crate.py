@@ -52,7 +52,7 @@ def test_run_has_inputs_environments_claims_and_outputs(entities):
     run = entities["#run"]
     assert run["instrument"] == {"@id": "workflow/Snakefile"}
     inputs, outputs = names(run["object"]), names(run["result"])
-    assert {"claims.yaml", "results/provenance/config.yaml", "#seeds"} <= inputs
+    assert {"tests/small-claims.yaml", "results/provenance/config.yaml", "#seeds"} <= inputs
     assert {"envs/figures.yaml", "envs/tf1.14-keras2.2.4.yaml"} <= inputs
     assert {"results/tables/claims.csv", "results/figures/weight_sums.svg"} <= outputs
     assert {"results/provenance/run.json", "results/provenance/packages/figures.csv"} <= outputs

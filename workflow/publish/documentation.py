@@ -84,7 +84,7 @@ def describe_keys(entry, schema, path, required):
     entry = resolve(entry, schema)
     name = f"**`{path}`**" if required else f"`{path}`"
     meaning = entry.get("description", "")
-    yield f"| {name} | {kind_of(entry, schema)} | {escape(meaning)} |"
+    yield f"| {name} | {kind_of(entry, schema)}{default_of(entry)} | {escape(meaning)} |"
     for key, below in entry.get("properties", {}).items():
         yield from describe_keys(below, schema, f"{path}.{key}", key in entry.get("required", []))
     more = entry.get("additionalProperties")
@@ -128,6 +128,11 @@ def kind_of(entry, schema):
         if limit in entry
     ]
     return ", ".join([kind, *limits])
+
+
+def default_of(entry):
+    """Return in words what a key has that is left out; nothing for a mapping of further keys."""
+    return f"; default `{json.dumps(entry['default'])}`" if entry.get("default") else ""
 
 
 def sentence(text):
