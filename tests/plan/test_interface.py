@@ -254,6 +254,10 @@ def test_the_least_configuration(own_config):
     planned = check_config(config, ROOT)
     assert config == written | {
         "results": "results",
+        "environments": {
+            name: {**entry, "apis": ["tf.keras"]}
+            for name, entry in own_config["environments"].items()
+        },
         "repeats": {"tf.keras": 1, "keras": 1},
         "training_threads": 1,
         "variants_per_job": 1,
