@@ -10,7 +10,14 @@ CRATE_ENVIRONMENT = "../../envs/crate.yaml"
 
 WORKFLOW_FILES = sorted(
     str(path)
-    for kind in ["*.py", "rules/*.smk", "schemas/*.yaml", "defaults/*.yaml", "templates/*.yaml", "*/*.py"]
+    for kind in [
+        "*.py",
+        "rules/*.smk",
+        "schemas/*.yaml",
+        "defaults/*.yaml",
+        "templates/*.yaml",
+        "*/*.py",
+    ]
     for path in Path("workflow").glob(kind)
 )
 # What `rule all` is for; provenance and crate are about it.
