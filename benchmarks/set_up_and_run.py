@@ -32,8 +32,9 @@ TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "workflow")]
 
 from plan.configuration import check_config  # noqa: E402
+from plan.documents import read_yaml  # noqa: E402
 from plan.runs import PUBLISHED, cross, make_plan  # noqa: E402
-from repository import ROOT, read_yaml  # noqa: E402
+from repository import ROOT  # noqa: E402
 
 REPORT = ROOT / "results/benchmarks/set_up_and_run.csv"
 COLUMNS = ["case", "seconds", "runs", "cores", "load_before", "commit", "date", "note"]

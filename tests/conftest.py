@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 from plan.configuration import check_config
-from repository import ROOT, read_yaml, run_driver
+from plan.documents import read_yaml
+from repository import ROOT, run_driver
 from waiting import HANGS
 
 

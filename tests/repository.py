@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 from waiting import HANGS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,16 +89,6 @@ def clone_repository(target):
     for folder in ("tables", "figures"):
         shutil.copytree(ROOT / "results" / folder, target / "results" / folder, dirs_exist_ok=True)
     return target
-
-
-def read_yaml(path):
-    """Return the document in a YAML file."""
-    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-
-
-def write_yaml(document, path):
-    """Write a document as YAML, keys in their order."""
-    Path(path).write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 
 def copy_small(target):

@@ -4,10 +4,12 @@ import importlib
 import sys
 from pathlib import Path
 
-import yaml
-
 WORKFLOW = Path(__file__).resolve().parents[2] / "workflow"
-FIGURES = yaml.safe_load((WORKFLOW / "schemas/figures.yaml").read_text(encoding="utf-8"))
+sys.path.insert(0, str(WORKFLOW))
+
+from plan.documents import read_schema, read_yaml  # noqa: E402
+
+FIGURES = read_schema("figures.yaml")
 
 
 def draw(name, config, folder):
@@ -22,11 +24,10 @@ def draw(name, config, folder):
 
 def main():
     """Write every figure in every format."""
-    sys.path.insert(0, str(WORKFLOW))
     from draw import figures
 
     folder, output = map(Path, sys.argv[1:])
-    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    config = read_yaml(folder / "config.yaml")
     for name in FIGURES:
         paths = [output / f"{name}.{kind}" for kind in config["figures"]["formats"]]
         figures.save(draw(name, config, folder), paths)

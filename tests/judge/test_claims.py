@@ -1,16 +1,17 @@
 """Every way to decide a claim, on tables whose answer is known, with every verdict it can give."""
 
+import inspect
 from math import inf, nan, nextafter
 
 import numpy
 import pandas
 import pytest
+from judge import claims
 from judge.claims import (
     NOT_REPRODUCED,
     NOT_TESTED,
     REFUTED,
     REPRODUCED,
-    TESTS,
     WITHIN,
     judge,
     judge_all,
@@ -20,9 +21,11 @@ from judge.claims import (
 )
 from judge.tables import COLUMNS, make_table, read_table
 from page import study_claims
+from plan.claims import TESTS
+from plan.documents import read_yaml
 from planted import make_record
 from publish import summary
-from repository import ROOT, read_yaml
+from repository import ROOT
 
 EMPTY = {name: pandas.DataFrame(columns=list(COLUMNS[name])) for name in COLUMNS}
 CELL = {"environment": "tf1.14-keras2.2.4", "api": "tf.keras", "protocol": "question", "seed": 3}
@@ -43,7 +46,7 @@ def decide(test, cells, records, **claim):
     """Return the row of claims.csv for a claim about planted records."""
     claim = {"id": "x", "statement": "s", "place": "p", "test": test, "cells": cells} | claim
     tables = {name: make_table(name, records) for name in ("runs", "layers")}
-    return judge(claim, EMPTY | tables, TESTS)
+    return judge(claim, EMPTY | tables)
 
 
 def verdict(*arguments, **claim):
@@ -312,15 +315,28 @@ def test_kernels_without_op_level_seeds_are_compared(other, said):
     assert f"initial kernels are {said} (no op-level seeds and no op-level seeds)" in row["reason"]
 
 
-ABOUT_CONTROLS = ("cause_is", "cannot_be_shown", "never_lower_from_same_start")
+ABOUT_CELLS = [name for name, test in TESTS.items() if test.cells]
+ABOUT_CONTROLS = [
+    name for name, test in TESTS.items() if {*test.reads} & {"controls", "verdicts", "crossed"}
+]
 
 
-@pytest.mark.parametrize(
-    "test", [name for name in TESTS if name not in ("none_yet", *ABOUT_CONTROLS)]
-)
+def test_every_test_is_a_function_of_its_module():
+    functions = {
+        (module, name)
+        for module in (claims, study_claims)
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if [*inspect.signature(function).parameters] == ["claim", "tables"]
+        and function.__module__ == module.__name__
+    }
+    helpers = {("judge.claims", "judge"), ("judge.claims", "compare_runs")}
+    described = {(test.module, name) for name, test in TESTS.items()}
+    assert {(module.__name__, name) for module, name in functions} - helpers == described
+
+
+@pytest.mark.parametrize("test", ABOUT_CELLS)
 def test_a_cell_that_was_not_run_is_told(test):
-    cells = [cell("plain"), cell("missing")]
-    cells = cells[1:] if test in ("published_number", "layer_output_name") else cells
+    cells = [cell("plain"), cell("missing")][-TESTS[test].cells :]
     row = decide(test, cells, [make_record()], layer="activation", published="0.8")
     assert row["verdict"] == NOT_TESTED
     assert row["measured"] == ""
@@ -337,7 +353,7 @@ def decide_by(table, rows, /, **claim):
     columns = dict.fromkeys(COLUMNS[table])
     planted = pandas.DataFrame([columns | row for row in rows], columns=list(columns))
     claim = {"id": "x", "statement": "s", "place": "p"} | claim
-    return judge(claim, EMPTY | {table: planted}, TESTS)
+    return judge(claim, EMPTY | {table: planted})
 
 
 @pytest.mark.parametrize(
@@ -446,17 +462,11 @@ def test_what_is_needed_is_told():
     assert decide("none_yet", [], [make_record()])["reason"] == "needs a test"
 
 
-@pytest.mark.parametrize(
-    ("test", "table"),
-    [
-        ("cause_is", "verdicts"),
-        ("cannot_be_shown", "controls"),
-        ("never_lower_from_same_start", "crossed"),
-    ],
-)
-def test_a_table_of_the_controls_that_is_not_made_is_told(test, table):
+@pytest.mark.parametrize("test", ABOUT_CONTROLS)
+def test_a_table_of_the_controls_that_is_not_made_is_told(test):
+    (table,) = TESTS[test].reads
     claim = {"id": "x", "statement": "s", "place": "p", "test": test, "comparison": "pair"}
-    row = judge(claim, {}, TESTS)
+    row = judge(claim, {})
     assert row["verdict"] == NOT_TESTED
     assert row["reason"] == f"make reproduce makes {table}.csv, which decides it"
 
@@ -492,18 +502,17 @@ def test_no_repeat_stands_for_others_that_end_elsewhere(test, place):
 
 
 def test_table_of_the_committed_claims():
-    claims = read_yaml(ROOT / "claims.yaml")["claims"]
-    table = judge_all(claims, EMPTY, TESTS | study_claims.TESTS)
+    listed = read_yaml(ROOT / "claims.yaml")["claims"]
+    table = judge_all(listed, EMPTY)
     assert list(table) == list(COLUMNS["claims"])
-    assert list(table["claim"]) == [claim["id"] for claim in claims]
+    assert list(table["claim"]) == [claim["id"] for claim in listed]
     assert set(table["verdict"]) == {NOT_TESTED}
 
 
 def test_a_claim_whose_table_is_not_made_says_what_makes_it():
-    claims = read_yaml(ROOT / "claims.yaml")["claims"]
-    table = judge_all(claims, {}, study_claims.TESTS | dict.fromkeys(TESTS, TESTS["none_yet"]))
-    studied = [claim["id"] for claim in claims if claim["test"] in study_claims.TESTS]
-    rows = table[table["claim"].isin(studied)]
+    listed = read_yaml(ROOT / "claims.yaml")["claims"]
+    studied = [claim for claim in listed if TESTS[claim["test"]].module == "page.study_claims"]
+    rows = judge_all(studied, {})
     assert len(rows) == len(studied) > 0
     assert set(rows["reason"]) == {"make study makes sensitivity_effects.csv, which decides it"}
 

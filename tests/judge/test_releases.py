@@ -9,9 +9,10 @@ from judge.records import Records
 from judge.releases import compare_runs, mark_changes, mark_equal_pairs, tabulate_randomness
 from judge.tables import COLUMNS, read_table, write_table
 from plan.configuration import ConfigurationError, check_config
+from plan.documents import read_yaml
 from plan.runs import plan_release, release_modes
 from planted import make_record
-from repository import ROOT, read_yaml, run_driver
+from repository import ROOT, run_driver
 
 PAIR = ["plain", "activation"]
 CLAIM = {

@@ -8,16 +8,17 @@ import pandas
 import pytest
 from judge.claims import NOT_REPRODUCED, NOT_TESTED, REFUTED, REPRODUCED, judge
 from judge.tables import COLUMNS
-from page import study_claims
 from page.chunks import read_chunks
 from page.plans import chunk_files, study_parts, study_trainings
 from page.study import CELL, evaluated_rows, expand_part, noted_epochs
-from repository import ROOT, read_yaml
+from plan.claims import TESTS
+from plan.documents import read_yaml
+from repository import ROOT
 
 CLAIMS = {
     claim["id"]: claim
     for claim in read_yaml(ROOT / "claims.yaml")["claims"]
-    if claim["test"] in study_claims.TESTS
+    if "sensitivity_effects" in TESTS[claim["test"]].reads
 }
 
 
@@ -165,7 +166,7 @@ def interval(low, high):
 
 
 def verdict(claim, *rows):
-    row = judge(CLAIMS[claim], {"sensitivity_effects": effects(*rows)}, study_claims.TESTS)
+    row = judge(CLAIMS[claim], {"sensitivity_effects": effects(*rows)})
     assert "this network and data only" in row["reason"]
     return row["verdict"]
 
@@ -244,7 +245,7 @@ def test_what_helps(other, expected):
 
 
 def judged(claim, *rows):
-    return judge(CLAIMS[claim], {"sensitivity_effects": effects(*rows)}, study_claims.TESTS)
+    return judge(CLAIMS[claim], {"sensitivity_effects": effects(*rows)})
 
 
 def test_a_cell_that_has_diverged_decides_nothing():
@@ -274,7 +275,7 @@ def test_what_is_as_on_the_page_is_one_cell(claim):
 
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_without_the_study_nothing_is_decided(claim):
-    row = judge(CLAIMS[claim], {}, study_claims.TESTS)
+    row = judge(CLAIMS[claim], {})
     assert (row["verdict"], row["measured"]) == (NOT_TESTED, "")
 
 

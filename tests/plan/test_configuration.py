@@ -16,8 +16,9 @@ from plan.configuration import (
     restore_numbers,
 )
 from plan.controls import control_jobs, plan_controls
+from plan.documents import read_yaml, write_yaml
 from plan.runs import plan_runs, run_files, training_jobs
-from repository import ROOT, read_yaml, write_yaml
+from repository import ROOT
 
 MODULE = "workflow/page/autoencoder.py"
 REMOVED = object()

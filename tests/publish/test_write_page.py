@@ -5,8 +5,9 @@ import re
 
 import pandas
 import pytest
+from plan.documents import read_yaml
 from publish import write_page
-from repository import ROOT, read_yaml
+from repository import ROOT
 
 TEMPLATE = (ROOT / "workflow/report/page.html").read_text(encoding="utf-8")
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from repository import ROOT, copy_small, read_yaml, run_driver, write_yaml
+from plan.documents import read_yaml, write_yaml
+from repository import ROOT, copy_small, run_driver
 from waiting import HANGS
 
 

@@ -6,7 +6,8 @@ import re
 import pytest
 import yaml
 from judge.tables import COLUMNS, read_table
-from repository import ROOT, copy_repository, copy_results, read_yaml, run_driver, run_make
+from plan.documents import read_yaml
+from repository import ROOT, copy_repository, copy_results, run_driver, run_make
 
 LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
 LOADED = re.compile(

@@ -5,8 +5,9 @@ import re
 from collections import Counter
 
 import pytest
+from plan.documents import read_yaml
 from pypdf import PdfReader
-from repository import ROOT, copy_repository, copy_results, read_yaml, run_make
+from repository import ROOT, copy_repository, copy_results, run_make
 
 SOURCES = sorted((ROOT / "paper").glob("*.typ"))
 UNITS = r"(?:pt|em|cm|mm|fr|%)"

@@ -10,7 +10,9 @@ import sys
 
 import pytest
 from page.plans import chunk_files, study_parts, study_trainings
-from repository import ROOT, copy_repository, copy_results, list_jobs, read_yaml, write_yaml
+from plan.claims import TESTS
+from plan.documents import read_yaml, write_yaml
+from repository import ROOT, copy_repository, copy_results, list_jobs
 
 FIGURES = read_yaml(ROOT / "workflow/schemas/figures.yaml")
 EVERYTHING = [
@@ -57,10 +59,11 @@ def modules_of(job):
     """Return the modules that a job starts or is told to import, those of other programs too."""
     if job["rule"] == "build_documentation":  # a plug-in of MkDocs
         return ("publish.documentation",)
-    called = re.search(
-        r"__main__\.py (\S+)(?: --module (\S+))?(?:.* --tests (\S+) (\S+) --)?", job["shell"] or ""
-    )
-    return tuple(dict.fromkeys(filter(None, called.groups()))) if called else ()
+    called = re.search(r"__main__\.py (\S+)(?: --module (\S+))?", job["shell"] or "")
+    modules = [*filter(None, called.groups())] if called else []
+    if modules == ["judge.claims"]:  # imports those that decide the claims at hand
+        modules += [test.module for test in TESTS.values()]
+    return tuple(dict.fromkeys(modules))
 
 
 def test_every_job_depends_on_what_its_script_imports():

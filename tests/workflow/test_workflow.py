@@ -8,7 +8,7 @@ import re
 import pytest
 from judge.records import Records
 from judge.tables import cell_of, read_table
-from repository import read_yaml
+from plan.documents import read_yaml
 
 pytestmark = pytest.mark.slow
 

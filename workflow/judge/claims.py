@@ -1,7 +1,7 @@
 """Deciding the claims of the page from the tables.
 
-Each function in TESTS takes a claim (an entry of claims.yaml) and the tables, and returns
-(measured, verdict, reason). Numbers in reasons are the measured ones.
+A test takes a claim (an entry of claims.yaml) and the tables that schemas/claims.yaml lists for the
+test, and returns (measured, verdict, reason). Numbers in reasons are the measured ones.
 """
 
 import argparse
@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy
 import pandas
-import yaml
+from plan.cells import PARTS, name_cell
+from plan.claims import TESTS, Claim
+from plan.documents import read_yaml
 
 from judge.tables import COLUMNS, read_table, write_table
 
@@ -26,7 +28,8 @@ NOT_TESTED = "not tested yet"
 # Means of repeats differ at this level of an exact permutation test; both sides are counted.
 PERMUTATION_LEVEL = 0.05
 
-CELL_KEYS = ("environment", "api", "variant", "protocol", "seed", "rows")
+Tables = dict[str, pandas.DataFrame]
+Decision = tuple[str, str, str]  # measured, verdict, reason
 
 
 class CellNotRun(Exception):
@@ -40,17 +43,12 @@ class NoStatement(Exception):
 def select(table, cell):
     """Return the table's rows for a cell, in the table's order; raise CellNotRun if none."""
     chosen = table
-    for key in CELL_KEYS:
+    for key in PARTS:
         if key in cell and key in chosen:
             chosen = chosen[chosen[key] == cell[key]]
     if chosen.empty:
         raise CellNotRun(name_cell(cell))
     return chosen
-
-
-def name_cell(cell):
-    """Return environment/api/variant/protocol/seed/rows."""
-    return "/".join(str(cell[key]) for key in CELL_KEYS if key in cell)
 
 
 def tolerance_of(published):
@@ -319,29 +317,14 @@ def none_yet(claim, tables):
     return "", NOT_TESTED, "needs " + claim.get("needs", "a test")
 
 
-TESTS = {
-    test.__name__: test
-    for test in (
-        published_number,
-        lower_loss,
-        same_result,
-        different_result,
-        rows_held_out,
-        layer_output_name,
-        layers_are_identities,
-        same_up_to_spread,
-        cause_is,
-        cannot_be_shown,
-        never_lower_from_same_start,
-        none_yet,
-    )
-}
-
-
-def judge(claim, tables, tests):
-    """Return the row of claims.csv for a claim, whose test is one of `tests` {name: function}."""
+def judge(claim: Claim, tables: Tables) -> dict[str, str]:
+    """Return the row of claims.csv for a claim."""
+    test = TESTS[claim["test"]]
+    decide = getattr(importlib.import_module(test.module), claim["test"])
     try:
-        measured, verdict, reason = tests[claim["test"]](claim, tables)
+        measured, verdict, reason = decide(
+            claim, {name: tables[name] for name in test.reads if name in tables}
+        )
     except CellNotRun as missing:
         measured, verdict, reason = "", NOT_TESTED, f"not among the runs: {missing}"
     except NoStatement as why:
@@ -369,9 +352,9 @@ def name_subject(claim):
     return "/".join(claim[part] for part in parts if part in claim)
 
 
-def judge_all(claims, tables, tests):
-    """Return claims.csv as a data frame: every claim, in their order."""
-    rows = [judge(claim, tables, tests) for claim in claims]
+def judge_all(claims: list[Claim], tables: Tables) -> pandas.DataFrame:
+    """Return claims.csv: every claim, in their order."""
+    rows = [judge(claim, tables) for claim in claims]
     return pandas.DataFrame(rows, columns=list(COLUMNS["claims"]))
 
 
@@ -379,12 +362,9 @@ def main():
     """Decide every claim of claims.yaml from the tables, and write claims.csv."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--claims", type=Path, required=True, help="claims.yaml")
-    parser.add_argument("--tests", nargs="+", required=True, help="modules whose TESTS decide")
-    parser.add_argument("--tables", type=Path, required=True, nargs="+", help="runs.csv, ...")
+    parser.add_argument("--tables", type=Path, required=True, nargs="*", help="runs.csv, ...")
     parser.add_argument("--output", type=Path, required=True, help="claims.csv")
     options = parser.parse_args()
-    listed = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
+    listed = read_yaml(options.claims)["claims"]
     tables = {path.stem: read_table(path) for path in options.tables}
-    modules = [importlib.import_module(name) for name in options.tests]
-    tests = {name: test for module in modules for name, test in module.TESTS.items()}
-    write_table(judge_all(listed, tables, tests), options.output)
+    write_table(judge_all(listed, tables), options.output)

@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 import pandas
-import yaml
+from plan.documents import read_yaml
 from plan.runs import release_modes
 
 from judge.claims import judge_number
@@ -196,7 +196,7 @@ def main():
     config = json.loads(options.config.read_text(encoding="utf-8"))
     claims = []
     if options.claims:
-        claims = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
+        claims = read_yaml(options.claims)["claims"]
     records = Records(options.records)
     probes = [probe for path in options.probes for _, probe in read_lines(path)]
     write_table(tabulate_releases(config, records, claims), options.releases)

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import pandas
-import yaml
+from plan.documents import WORKFLOW, read_yaml
 
 CSV = {"index": False, "float_format": "%.17g", "lineterminator": "\n"}
 
@@ -16,12 +16,12 @@ CSV = {"index": False, "float_format": "%.17g", "lineterminator": "\n"}
 # of other batch sizes seldom have the same number.
 SAME_STEPS = 0.03
 
-SCHEMA = Path(__file__).resolve().parents[1] / "schemas/tables.yaml"
+SCHEMA = WORKFLOW / "schemas/tables.yaml"
 
 
 def describe_columns(path: Path = SCHEMA) -> dict[str, dict[str, dict[str, str]]]:
     """Return {table: {column: its type, unit, kind and meaning}} from the file that lists them."""
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document = read_yaml(path)
     described = {}
     for table, columns in document["tables"].items():
         described[table] = (

@@ -212,15 +212,3 @@ def some_setting_helps(claim, tables):
     if len(helps):
         return measured, REPRODUCED, reason
     return measured, REFUTED if len(hurts) == len(chosen) and not lost else NOT_REPRODUCED, reason
-
-
-TESTS = {
-    test.__name__: test
-    for test in (
-        small_batches_are_worse,
-        bn_needs_rows,
-        linear_pair_is_best,
-        near_pca,
-        some_setting_helps,
-    )
-}

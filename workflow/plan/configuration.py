@@ -12,7 +12,9 @@ import yaml
 from jsonschema import Draft202012Validator, validators
 
 from plan.cells import parse_cell
+from plan.claims import Claim, claims_schema
 from plan.controls import variants_of
+from plan.documents import WORKFLOW, read_schema, read_yaml
 from plan.module import read_interface
 
 # A number is finite, and 2.0 is no integer, here: frameworks take neither for a number of epochs.
@@ -27,25 +29,11 @@ Validator = validators.extend(
         ),
     ),
 )
-WORKFLOW = Path(__file__).resolve().parents[1]
-SCHEMAS = WORKFLOW / "schemas"
 APIS = ("tf.keras", "keras")
 
 
 class ConfigurationError(Exception):
     """A mistake in a file of the user's; the message says file, key, found and expected."""
-
-
-def read_yaml(path):
-    """Return the document in a YAML file; in C where possible, since every job reads some."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(Path(path).read_text(encoding="utf-8"), loader)
-
-
-@functools.lru_cache
-def read_schema(name):
-    """Return the schema in a file of schemas/."""
-    return read_yaml(SCHEMAS / name)
 
 
 def restore_numbers(config):
@@ -62,14 +50,13 @@ def restore_numbers(config):
             functools.reduce(operator.getitem, folders, config)[last] = number
 
 
-def check_schema(document, schema_name, source):
-    """Check a document against schemas/`schema_name`.
+def check_schema(document: object, schema: dict, source: str) -> None:
+    """Check a document against a JSON Schema.
 
     Raises ConfigurationError with one line per mistake, each naming `source`, the key, what
     was found and what was expected.
     """
-    errors = Validator(read_schema(schema_name)).iter_errors(document)
-    errors = sorted(errors, key=lambda error: error.json_path)
+    errors = sorted(Validator(schema).iter_errors(document), key=lambda error: error.json_path)
     if errors:
         # jsonschema reports each missing key by itself, `describe_error` all of an object's.
         lines = dict.fromkeys(describe_error(error, source) for error in errors)
@@ -133,7 +120,7 @@ def check_config(config: dict, base: str | Path, source: str = "config") -> dict
     is the folder that its relative paths start from. Raises ConfigurationError.
     """
     fill_defaults(config)
-    check_schema(config, "config.schema.yaml", source)
+    check_schema(config, read_schema("config.schema.yaml"), source)
     planned = copy.deepcopy(config)
     planned["seed"] = config["seeds"][0]
     for comparison in planned["comparisons"].values():
@@ -354,10 +341,10 @@ def evaluation_rows(config: dict, protocol: str) -> list[str]:
     return [f"{first}:{last}" for first, last in config["protocols"][protocol]["evaluation_rows"]]
 
 
-def load_claims(path, config):
+def load_claims(path: str | Path, config: dict) -> list[Claim]:
     """Read and check the claims file; return its list of claims. Raises ConfigurationError."""
     document = read_yaml(path)
-    check_schema(document, "claims.schema.yaml", path)
+    check_schema(document, claims_schema(), str(path))
     claims = document["claims"]
     identifiers = [claim["id"] for claim in claims]
     repeated = sorted({name for name in identifiers if identifiers.count(name) > 1})
@@ -369,7 +356,7 @@ def load_claims(path, config):
     return claims
 
 
-def unknown_cells(claim, config, path):
+def unknown_cells(claim: Claim, config: dict, path: str | Path) -> Iterator[str]:
     """Yield a line for each part of a claim's cells that the configuration does not define."""
     known = {
         "environment": config["environments"],

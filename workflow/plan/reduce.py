@@ -5,10 +5,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-import yaml
-
 from plan.cells import parse_cell
 from plan.configuration import fill_defaults
+from plan.documents import read_yaml, write_yaml
 
 PAIR = ("first", "second")
 
@@ -88,9 +87,9 @@ def main() -> None:
     parser.add_argument("claim", help="identifier in the claims file")
     parser.add_argument("--config", type=Path, default=Path("config.yaml"))
     options = parser.parse_args()
-    config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
+    config = read_yaml(options.config)
     fill_defaults(config)
-    document = yaml.safe_load(Path(config["claims"]).read_text(encoding="utf-8"))
+    document = read_yaml(config["claims"])
     claims = {claim["id"]: claim for claim in document["claims"]}
     if options.claim not in claims:
         known = "\n  ".join(claims)
@@ -103,11 +102,6 @@ def main() -> None:
     folder = Path(reduced["results"])
     folder.mkdir(parents=True, exist_ok=True)
     reduced["claims"] = str(folder / "claims.yaml")
-    for path, content in (
-        (Path(reduced["claims"]), {**document, "claims": [claim]}),
-        (folder / "config.yaml", reduced),
-    ):
-        text = yaml.safe_dump(content, sort_keys=False, width=1000)
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
+    write_yaml({**document, "claims": [claim]}, reduced["claims"])
+    write_yaml(reduced, folder / "config.yaml")
     print(folder / "config.yaml")

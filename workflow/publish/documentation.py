@@ -11,9 +11,9 @@ import re
 import tomllib
 from pathlib import Path, PurePosixPath
 
-import yaml
-from judge.tables import DESCRIBED, SCHEMA  # workflow/scripts is in $PYTHONPATH
+from judge.tables import DESCRIBED  # workflow/scripts is in $PYTHONPATH
 from mkdocs.structure.files import File
+from plan.documents import read_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = re.compile(r"\]\(((?:\.\./)+)([^)#]+)")  # a link that may leave docs/
@@ -61,9 +61,7 @@ def on_page_markdown(markdown, page, config, files):
 
 def configuration_page():
     """Return the reference of config.yaml, from its schema."""
-    schema = yaml.safe_load(
-        (ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8")
-    )
+    schema = read_schema("config.schema.yaml")
     lines = [
         "# Configuration",
         "",
@@ -147,7 +145,7 @@ def escape(text):
 
 def tables_page():
     """Return the reference of the tables, from the file that lists their columns."""
-    kinds = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["kinds"]
+    kinds = read_schema("tables.yaml")["kinds"]
     lines = [
         "# Tables",
         "",

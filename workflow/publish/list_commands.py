@@ -7,8 +7,8 @@ import argparse
 import csv
 from pathlib import Path
 
-import yaml
-from judge.claims import TESTS
+from plan.claims import TESTS
+from plan.documents import read_yaml
 
 COLUMNS = ["claim", "command", "minutes", "result"]
 
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("docs/claims-to-commands.csv"))
     parser.add_argument("--trained-alone", action="store_true", help="print these")
     options = parser.parse_args()
-    claims = yaml.safe_load(options.claims.read_text(encoding="utf-8"))["claims"]
+    claims = read_yaml(options.claims)["claims"]
     if options.trained_alone:
         print("\n".join(claim["id"] for claim in claims if not needs_study(claim)))
         return
@@ -33,7 +33,7 @@ def main() -> None:
 
 def needs_study(claim: dict) -> bool:
     """Tell whether a claim rests on the whole study."""
-    return claim["test"] not in TESTS
+    return "sensitivity_effects" in TESTS[claim["test"]].reads
 
 
 def list_row(claim: dict, results: Path) -> list[str]:

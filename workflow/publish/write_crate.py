@@ -6,7 +6,7 @@ import json
 import mimetypes
 from pathlib import Path
 
-import yaml
+from plan.documents import read_yaml
 from rocrate.model.computationalworkflow import ComputationalWorkflow
 from rocrate.model.contextentity import ContextEntity
 from rocrate.model.person import Person
@@ -35,7 +35,7 @@ def main():
     parser.add_argument("--output", type=Path, required=True, help="the archive, .zip")
     options = parser.parse_args()
     run = json.loads(options.run.read_text(encoding="utf-8"))
-    citation = yaml.safe_load(options.citation.read_text(encoding="utf-8"))
+    citation = read_yaml(options.citation)
     crate = start_crate(citation)
     inputs = [add_file(crate, path) for path in options.inputs]
     results = [add_file(crate, path) for path in options.results]

@@ -10,7 +10,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
+from plan.documents import read_yaml
 from train.run import cpu_instructions, cpu_model, from_cpuinfo
 
 GROUP = ["rule", "environment", "part"]
@@ -35,7 +35,7 @@ def main():
     parser.add_argument("--run", type=Path, required=True, help="output: run.json")
     parser.add_argument("--resources", type=Path, required=True, help="output: resources.csv")
     options = parser.parse_args()
-    config = yaml.safe_load(options.config.read_text(encoding="utf-8"))
+    config = read_yaml(options.config)
     measured = read_benchmarks(json.loads(options.benchmarks.read_text(encoding="utf-8")))
     write_resources(measured, options.resources)
     run = {

@@ -1,7 +1,7 @@
 """Claims: a verdict, computed from the tables, for every statement of the page.
 
-In:  claims.yaml, results/tables/{runs,layers}.csv and the tables of the controls; of the whole study,
-     sensitivity_effects.csv, if this run makes it or has made it
+In:  claims.yaml, and what its tests read of results/tables/{runs,layers}.csv, the tables of the controls
+     and, if this run makes it or has made it, sensitivity_effects.csv of the whole study
 Out: results/tables/claims.csv: every claim; one whose table is not made says what makes it
 """
 
@@ -11,11 +11,13 @@ from page.plans import effects_of_this_run
 rule judge_claims:
     input:
         program=PROGRAM,
-        code=code_of("judge.claims", "page.study_claims"),
+        code=code_of("judge.claims", *modules_of(CLAIMS)),
         claims=config["claims"],
-        tables=expand(
-            f"{RESULTS}/tables/{{table}}.csv", table=["runs", "layers", *control_tables(config)]
-        ),
+        tables=[
+            f"{RESULTS}/tables/{table}.csv"
+            for table in ["runs", "layers", *control_tables(config)]
+            if table in tables_of(CLAIMS)
+        ],
         # The targets are known when the jobs are planned, not while the rules are read.
         effects=lambda _: effects_of_this_run(config, workflow.dag_settings.targets),
     output:
@@ -36,5 +38,5 @@ rule judge_claims:
         "Judging the claims of the page"
     shell:
         "python -s {input.program:q} judge.claims --claims {input.claims:q}"
-        " --tests judge.claims page.study_claims --tables {input.tables:q} {input.effects:q}"
+        " --tables {input.tables:q} {input.effects:q}"
         " --output {output:q} > {log:q} 2>&1"

@@ -12,11 +12,11 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, "workflow")
 
+from plan.claims import modules_of, tables_of
 from plan.configuration import (
     ConfigurationError,
     check_config,
     load_claims,
-    read_schema,
     restore_numbers,
 )
 from plan.controls import (
@@ -29,6 +29,7 @@ from plan.controls import (
     published_files,
 )
 from plan.dependencies import code_of, settings
+from plan.documents import read_schema
 from publish.report import list_benchmarks, list_rules
 from plan.runs import (
     RUN_FILE,
@@ -45,8 +46,7 @@ from publish.summary import summarize, takes_colour
 restore_numbers(config)
 try:
     planned = check_config(config, Path.cwd())
-    if "claims" in config:
-        load_claims(config["claims"], config)
+    CLAIMS = load_claims(config["claims"], config) if "claims" in config else []
 except ConfigurationError as error:
     raise WorkflowError(str(error)) from None
 

@@ -1,0 +1,48 @@
+"""The tests that decide claims: what each needs of a claim, and which tables it reads."""
+
+import copy
+from typing import Any, NamedTuple
+
+from plan.documents import read_schema
+
+Claim = dict[str, Any]  # an entry of claims.yaml
+
+
+class Test(NamedTuple):
+    """A way to decide a claim, as schemas/claims.yaml describes it."""
+
+    module: str  # whose function of the test's name decides
+    needs: list[str]  # keys of the claim
+    cells: int  # at least
+    reads: list[str]  # tables
+
+
+TESTS = {name: Test(**entry) for name, entry in read_schema("claims.yaml").items()}
+
+
+def tables_of(claims: list[Claim]) -> set[str]:
+    """Return the names of the tables that decide these claims."""
+    return {table for claim in claims for table in TESTS[claim["test"]].reads}
+
+
+def modules_of(claims: list[Claim]) -> list[str]:
+    """Return the modules whose functions decide these claims."""
+    return sorted({TESTS[claim["test"]].module for claim in claims})
+
+
+def claims_schema() -> dict:
+    """Return the schema of a claims file, with the tests that there are and what each needs."""
+    schema = copy.deepcopy(read_schema("claims.schema.yaml"))
+    entry = schema["properties"]["claims"]["items"]
+    entry["properties"]["test"]["enum"] = list(TESTS)
+    entry["allOf"] = [
+        {
+            "if": {"required": ["test"], "properties": {"test": {"const": name}}},
+            "then": {
+                "required": [*test.needs, *(["cells"] if test.cells else [])],
+                "properties": {"cells": {"minItems": test.cells}},
+            },
+        }
+        for name, test in TESTS.items()
+    ]
+    return schema

@@ -1,0 +1,29 @@
+"""Reading and writing YAML, and the documents that the workflow brings with it."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+WORKFLOW = Path(__file__).resolve().parents[1]
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Return the document in a YAML file; in C where possible, since every job reads some."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(Path(path).read_text(encoding="utf-8"), loader)
+
+
+def write_yaml(document: object, path: str | Path) -> None:
+    """Write a document as YAML, keys in their order; a file with the same content is left alone."""
+    path = Path(path)
+    text = yaml.safe_dump(document, sort_keys=False, width=1000)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+@cache
+def read_schema(name: str) -> Any:
+    """Return the document in a file of schemas/; it is read once, and not to be changed."""
+    return read_yaml(WORKFLOW / "schemas" / name)
