@@ -20,6 +20,7 @@ UNDER_PYTHON_37 = [
     *sorted(WORKFLOW.glob("train/*.py")),
     *(WORKFLOW / f"page/{name}.py" for name in PAGE),
     WORKFLOW / "publish/list_packages.py",
+    WORKFLOW / "publish/locks.py",
 ]
 
 

@@ -5,6 +5,7 @@ digits allow.
 """
 
 import pandas
+from plan.cells import parse_cells
 
 from draw import figures
 
@@ -22,9 +23,10 @@ def published_numbers(claims):
 
 def describe(claim, config):
     """Return the line's label: what the claim is about, in two lines."""
-    environment, _, variant, protocol, _, rows = claim.cells.split("/")
-    label = config["environments"][environment]["label"].replace("TensorFlow", "TF")
-    return f"{label}, {variant}\n{protocol}, rows {rows.replace(':', '–')}"
+    (cell,) = parse_cells(claim.cells)
+    label = config["environments"][cell["environment"]]["label"].replace("TensorFlow", "TF")
+    rows = cell["rows"].replace(":", "–")
+    return f"{label}, {cell['variant']}\n{cell['protocol']}, rows {rows}"
 
 
 def draw(config, claims):

@@ -26,6 +26,7 @@ ROW = 0.165  # inches
 def draw(config, releases):
     """Return the figure; `releases` is releases.csv."""
     shown = releases[releases["rows"] == releases["protocol"].map(config["sweep"]["rows"])]
+    shown = shown.assign(changed=shown["same_val_loss"].eq(False))
     modes = [mode for mode in MODES if (shown["mode"] == mode).any()]
     counts = [shown.loc[shown["mode"] == mode, "release"].nunique() for mode in modes]
     figure, axes = figures.new_figure(
@@ -63,7 +64,7 @@ def draw_mode(panel, config, shown, places, scale):
         x, y = places[cell.protocol, cell.variant], releases.index(cell.release)
         draw_cell(panel, cell, x, y, scale(cell.val_loss))
         if cell.variant == config["sweep"]["pair"][0]:
-            sign = "=" if str(cell.pair_equal) == "True" else "≠"
+            sign = "=" if cell.pair_equal else "≠"
             panel.text(x + 0.5 + GAP / 2, y, sign, ha="center", va="center_baseline", size=8)
     entries = config["sweep"]["releases"]
     panel.set_yticks(range(len(releases)), [entries[name]["label"] for name in releases])
@@ -83,7 +84,7 @@ def draw_cell(panel, cell, x, y, shade):
     panel.text(
         x, y, f"{cell.val_loss:.2f}", ha="center", va="center_baseline", size=6, weight=weight
     )
-    if str(cell.same_val_loss) == "False":
+    if cell.changed:
         style = LARGE if abs(cell.difference) >= VISIBLE else SMALL
         panel.plot([x - 0.5, x + 0.5], [y - 0.5, y - 0.5], **style)
 

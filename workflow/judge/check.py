@@ -14,7 +14,6 @@ the workflow itself measures:
 
 import argparse
 import io
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,14 +21,14 @@ from typing import NamedTuple
 
 import numpy
 import pandas
+from plan.cells import parse_cells
 
-from judge.tables import DESCRIBED, read_table
+from judge.tables import DESCRIBED, number_in, read_table
 
 # Two processors, without and with AVX-512, differed by 2.4 times what the kernels of one did.
 MARGIN = 10
 NEVER = ("setting", "count", "verdict", "drawn")
 LAST_BITS = ("bit", "hash", "words")
-NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?%?")
 Tables = dict[str, pandas.DataFrame]
 
 
@@ -146,8 +145,8 @@ def limit_of(row: pandas.Series, kind: str, kernel: dict, repeats: dict) -> floa
 def keras_environments(row: pandas.Series) -> set[str]:
     """Return the environments whose standalone keras a row is about."""
     if "cells" in row:
-        cells = [cell.split("/") for cell in str(row["cells"]).split("; ")]
-        return {cell[0] for cell in cells if len(cell) > 1 and cell[1] == "keras"}
+        cells = parse_cells(str(row["cells"]))
+        return {cell["environment"] for cell in cells if cell["api"] == "keras"}
     return {row["environment"]} if row.get("api") == "keras" else set()
 
 
@@ -174,9 +173,9 @@ def judge(
     return Difference(name, column, len(old), distance.max(), limits.max(), within)
 
 
-def mask(text: object) -> str:
-    """Return a sentence without its numbers."""
-    return NUMBER.sub("#", str(text))
+def mask(text: object) -> list[str]:
+    """Return the words of a sentence that are no numbers."""
+    return [word for word in str(text).split() if not number_in(word)]
 
 
 def share_limits(rows: pandas.DataFrame, limits: numpy.ndarray) -> numpy.ndarray:

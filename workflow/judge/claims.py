@@ -193,7 +193,7 @@ def layers_are_identities(claim, tables):
         if chosen.empty:
             raise CellNotRun(f"{name_cell(cell)}, layer {claim['layer']}")
         checked += len(chosen)
-        equal += int((chosen["output_equals_input"].astype(str) == "True").sum())
+        equal += int(chosen["output_equals_input"].eq(True).sum())
     verdict = REPRODUCED if equal == checked else REFUTED
     return (
         f"{equal} of {checked}",

@@ -136,6 +136,16 @@ def make_table(name, records):
     return table.astype(dict.fromkeys(integers, "Int64"))
 
 
+def number_in(word: str) -> str:
+    """Return the number that a word of a sentence is, without what stands around it, or ""."""
+    number = word.strip("+-,;:()[]%")
+    try:
+        float(number)
+    except ValueError:
+        return ""
+    return number if number[0].isdigit() else ""  # neither nan nor inf
+
+
 def write_table(table, path):
     """Write a data frame as CSV: no index, 17 significant digits, Unix line ends."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -33,6 +33,14 @@ def parse_cell(line: str) -> Cell:
     return cell
 
 
+def parse_cells(text: str) -> list[Cell]:
+    """Return the cells in a text such as the column `cells` of claims.csv, LINE; LINE; ...
+
+    None where a claim is about something else, which has fewer parts.
+    """
+    return [parse_cell(line) for line in text.split("; ") if line.count("/") + 1 >= len(TRAINED)]
+
+
 def name_cell(cell: Cell) -> str:
     """Return a cell as one line."""
     return "/".join(str(cell[part]) for part in PARTS if part in cell)  # type: ignore[literal-required]

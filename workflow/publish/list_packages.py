@@ -10,6 +10,8 @@ import re
 import sys
 from pathlib import Path
 
+from publish.locks import read_pins
+
 COLUMNS = ["manager", "name", "version", "build", "sha256"]
 
 
@@ -45,13 +47,8 @@ def installed_wheels(prefix):
 
 def pinned_hashes(environment_file):
     """Return {(normalized name, version): hashes joined by a blank} of the file's pip section."""
-    hashes = {}
-    for line in environment_file.read_text(encoding="utf-8").splitlines():
-        pin = re.match(r"\s*- ['\"]?([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;'\"]+)", line)
-        if pin:
-            key = (normalize(pin.group(1)), pin.group(2))
-            hashes[key] = " ".join(re.findall(r"--hash=sha256:([0-9a-f]{64})", line))
-    return hashes
+    pins = read_pins(environment_file)
+    return {(normalize(pin.name), pin.version): " ".join(pin.hashes) for pin in pins}
 
 
 def normalize(name):

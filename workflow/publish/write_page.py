@@ -2,12 +2,14 @@
 
 import argparse
 import html
-import re
 import string
 from pathlib import Path
 
 import pandas
-from judge.tables import COLUMNS
+from judge.tables import COLUMNS, number_in
+from plan.documents import read_yaml
+
+from publish.locks import read_pins
 
 # Columns to show, where a table has more than a page can hold.
 SHOWN = {
@@ -23,9 +25,6 @@ SHOWN = {
         "deterministic",
     ],
 }
-PIN = re.compile(r"^ *- (?P<package>[a-z0-9-]+)==(?P<version>\S+)(?P<rest>.*)$", re.MULTILINE)
-PYTHON = re.compile(r'^ *- "python (.+)"$', re.MULTILINE)
-LONG_NUMBER = re.compile(r"\b\d+\.\d{8,}(e[-+]\d+)?\b")
 LOCK_COLUMNS = {
     "environment": "name of the environment file",
     "package": "name on the package index; python comes from the conda channel",
@@ -45,17 +44,11 @@ def read_locks(paths):
     """Return the pins of environment files, one row each, with the columns of LOCK_COLUMNS."""
     rows = []
     for path in paths:
-        text = path.read_text(encoding="utf-8")
-        rows += [(path.stem, "python", version, "", "") for version in PYTHON.findall(text)]
+        python, *_ = read_yaml(path)["dependencies"]
+        rows.append((path.stem, *python.split(" "), "", ""))
         rows += [
-            (
-                path.stem,
-                pin["package"],
-                pin["version"],
-                pin["rest"].partition(" --hash=")[0].strip(" ;"),
-                str(pin["rest"].count("--hash=")),
-            )
-            for pin in PIN.finditer(text)
+            (path.stem, pin.name, pin.version, pin.marker, str(len(pin.hashes)))
+            for pin in read_pins(path)
         ]
     return pandas.DataFrame(rows, columns=list(LOCK_COLUMNS))
 
@@ -82,7 +75,12 @@ def render(template, title, table, meanings, whose=""):
 
 def shorten(text):
     """Return a text with 7 significant digits of each longer number, as float32 has them."""
-    return LONG_NUMBER.sub(lambda number: f"{float(number[0]):.7g}", text)
+    words = text.split(" ")
+    for place, word in enumerate(words):
+        number = number_in(word)
+        if len(number.partition(".")[2]) > 8:
+            words[place] = word.replace(number, f"{float(number):.7g}")
+    return " ".join(words)
 
 
 def render_cell(column, value):
