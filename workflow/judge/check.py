@@ -204,7 +204,7 @@ def describe(differences: list[Difference]) -> list[str]:
     return lines
 
 
-def main():
+def main() -> None:
     """Print what differs; exit with the status that says how far."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", type=Path, default=Path("results/tables"))
@@ -233,7 +233,7 @@ def main():
     sys.exit(2 if beyond else 1)
 
 
-def committed_tables(reference, folder):
+def committed_tables(reference: str, folder: Path) -> list[Path]:
     """Return the paths of the tables that a commit has in a folder."""
     listed = git("ls-tree", "--name-only", reference, f"{folder}/").decode().split()
     if not listed:
@@ -241,12 +241,12 @@ def committed_tables(reference, folder):
     return [Path(name) for name in listed if name.endswith(".csv")]
 
 
-def committed(options, path):
+def committed(options: argparse.Namespace, path: Path) -> bytes:
     """Return the bytes of a committed table."""
     return git("show", f"{options.reference}:{path.as_posix()}")
 
 
-def git(*arguments):
+def git(*arguments: str) -> bytes:
     """Return what a git command prints; leave with its message when it fails."""
     done = subprocess.run(["git", *arguments], capture_output=True)
     if done.returncode:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy
 import pandas
-from plan.cells import PARTS, name_cell
+from plan.cells import Cell, name_cell
 from plan.claims import TESTS, Claim
 from plan.documents import read_yaml
 
@@ -40,39 +40,39 @@ class NoStatement(Exception):
     """The rows that a claim is about are there, but allow no verdict."""
 
 
-def select(table, cell):
+def select(table: pandas.DataFrame, cell: Cell) -> pandas.DataFrame:
     """Return the table's rows for a cell, in the table's order; raise CellNotRun if none."""
     chosen = table
-    for key in PARTS:
-        if key in cell and key in chosen:
-            chosen = chosen[chosen[key] == cell[key]]
+    for part, value in cell.items():
+        if part in chosen:
+            chosen = chosen[chosen[part] == value]
     if chosen.empty:
         raise CellNotRun(name_cell(cell))
     return chosen
 
 
-def tolerance_of(published):
+def tolerance_of(published: str) -> Decimal | None:
     """Return half a unit of the last printed digit, as Decimal, or None for text."""
     try:
         exponent = Decimal(published).as_tuple().exponent
     except ArithmeticError:
         return None
-    return Decimal(5).scaleb(exponent - 1)
+    return Decimal(5).scaleb(exponent - 1) if isinstance(exponent, int) else None
 
 
-def judge_number(published, measured):
+def judge_number(published: str, measured: float) -> str:
     """Return the verdict for a published number (as printed) and a measured float."""
     distance = abs(Decimal(published) - Decimal(measured))
-    if distance <= tolerance_of(published):
+    if distance <= (tolerance_of(published) or 0):
         return REPRODUCED
     return WITHIN if distance <= Decimal("0.001") else NOT_REPRODUCED
 
 
-def published_number(claim, tables):
+def published_number(claim: Claim, tables: Tables) -> Decision:
     """Does the measured loss round to the published digits?"""
     measured = loss_of(tables, claim["cells"][0])
     published = claim["published"]
-    digits = -Decimal(published).as_tuple().exponent
+    digits = -int(Decimal(published).as_tuple().exponent)
     reason = (
         f"measured {measured:.{digits}f} at the printed precision, "
         f"{abs(Decimal(published) - Decimal(measured)):.6f} away from {published}"
@@ -80,7 +80,7 @@ def published_number(claim, tables):
     return f"{measured:.17g}", judge_number(published, measured), reason
 
 
-def lower_loss(claim, tables):
+def lower_loss(claim: Claim, tables: Tables) -> Decision:
     """Is the first cell's loss lower than the second's?"""
     lower, higher = (loss_of(tables, cell) for cell in claim["cells"])
     reason = (
@@ -91,7 +91,7 @@ def lower_loss(claim, tables):
     return f"{lower:.6f} and {higher:.6f}", verdict, reason
 
 
-def compare_runs(claim, tables):
+def compare_runs(claim: Claim, tables: Tables) -> tuple[bool, str, str]:
     """Return (equal?, measured, reason) for the bits of two cells' runs."""
     losses = [loss_of(tables, cell) for cell in claim["cells"]]
     kernels, seeds = zip(*(draws(tables, cell) for cell in claim["cells"]), strict=True)
@@ -104,7 +104,7 @@ def compare_runs(claim, tables):
     return first == second, f"{losses[0]:.17g} and {losses[1]:.17g}", reason
 
 
-def loss_of(tables, cell):
+def loss_of(tables: Tables, cell: Cell) -> float:
     """Return the loss that a cell ends at, in every repeat.
 
     Raises NoStatement where it is no number, and where repeats end at others: none of these is the
@@ -122,7 +122,7 @@ def loss_of(tables, cell):
     return float(losses[0])
 
 
-def draws(tables, cell):
+def draws(tables: Tables, cell: Cell) -> tuple[set[tuple], str]:
     """Return what the repeats of a cell drew, a set of tuples of hashes, and their seeds as text.
 
     The hashes tell what was drawn; op-level seeds only how, and not every release has them.
@@ -137,19 +137,19 @@ def draws(tables, cell):
     return kernels, f"op-level seeds {' or '.join(texts)}" if texts else "no op-level seeds"
 
 
-def same_result(claim, tables):
+def same_result(claim: Claim, tables: Tables) -> Decision:
     """Do two cells end at the same loss, bit for bit?"""
     equal, measured, reason = compare_runs(claim, tables)
     return measured, REPRODUCED if equal else REFUTED, reason
 
 
-def different_result(claim, tables):
+def different_result(claim: Claim, tables: Tables) -> Decision:
     """Do two cells end at different losses?"""
     equal, measured, reason = compare_runs(claim, tables)
     return measured, REFUTED if equal else REPRODUCED, reason
 
 
-def rows_held_out(claim, tables):
+def rows_held_out(claim: Claim, tables: Tables) -> Decision:
     """Of cells that differ in rows only: are the rows that fit the number held out?"""
     runs = [select(tables["runs"], cell).iloc[0] for cell in claim["cells"]]
     losses = [loss_of(tables, cell) for cell in claim["cells"]]
@@ -173,7 +173,7 @@ def rows_held_out(claim, tables):
     return measured, REPRODUCED if roles == {"held_out"} else REFUTED, reason
 
 
-def layer_output_name(claim, tables):
+def layer_output_name(claim: Claim, tables: Tables) -> Decision:
     """Does the framework give the layer's output the published name?"""
     layers = select(tables["layers"], claim["cells"][0])
     names = sorted(set(layers.loc[layers["layer"] == claim["layer"], "output_name"]))
@@ -183,7 +183,7 @@ def layer_output_name(claim, tables):
     return ", ".join(names), verdict, f"the framework says {', '.join(names)}"
 
 
-def layers_are_identities(claim, tables):
+def layers_are_identities(claim: Claim, tables: Tables) -> Decision:
     """Does the layer give back its input, bit for bit, in every run of the cells?"""
     equal = 0
     checked = 0
@@ -202,7 +202,7 @@ def layers_are_identities(claim, tables):
     )
 
 
-def same_up_to_spread(claim, tables):
+def same_up_to_spread(claim: Claim, tables: Tables) -> Decision:
     """Do two cells differ by no more than their repeats do, from the same initial weights?
 
     An exact permutation test decides whether the means differ (`permutation_share`). Where the
@@ -230,7 +230,7 @@ def same_up_to_spread(claim, tables):
     return measured, REPRODUCED if solved else NOT_REPRODUCED, reason
 
 
-def permutation_share(first, second):
+def permutation_share(first: numpy.ndarray, second: numpy.ndarray) -> tuple[float, float]:
     """Return (the least share that the test can give, the share that it gives).
 
     The exact two-sided permutation test of the difference of means of two float arrays: the share
@@ -246,7 +246,7 @@ def permutation_share(first, second):
     return both_sides / len(chosen), float((numpy.abs(means) >= within).mean())
 
 
-def find_table(tables, name):
+def find_table(tables: Tables, name: str) -> pandas.DataFrame:
     """Return a table that not every run makes; raise NoStatement, with its command, if not made."""
     if name not in tables:
         command = "make study" if name.startswith("sensitivity") else "make reproduce"
@@ -254,7 +254,7 @@ def find_table(tables, name):
     return tables[name]
 
 
-def find_row(table, **values):
+def find_row(table: pandas.DataFrame, **values: object) -> pandas.Series:
     """Return the first row of a table with these values; raise CellNotRun if there is none."""
     chosen = table
     for column, value in values.items():
@@ -264,7 +264,7 @@ def find_row(table, **values):
     return chosen.iloc[0]
 
 
-def cause_is(claim, tables):
+def cause_is(claim: Claim, tables: Tables) -> Decision:
     """Do the controls find this cause, and no other, for a comparison's difference?"""
     verdict = find_row(find_table(tables, "verdicts"), comparison=claim["comparison"])
     if verdict["causes"].startswith("undecided"):
@@ -273,7 +273,7 @@ def cause_is(claim, tables):
     return f"cause: {verdict['causes']}", REPRODUCED if found else REFUTED, verdict["reason"]
 
 
-def cannot_be_shown(claim, tables):
+def cannot_be_shown(claim: Claim, tables: Tables) -> Decision:
     """Does a comparison stay equal under a control, too?"""
     rows = find_table(tables, "controls")
     control = find_row(rows, comparison=claim["comparison"], control=claim["control"])
@@ -288,7 +288,7 @@ def cannot_be_shown(claim, tables):
     return control["observed"], REFUTED if shown else REPRODUCED, reason
 
 
-def never_lower_from_same_start(claim, tables):
+def never_lower_from_same_start(claim: Claim, tables: Tables) -> Decision:
     """Does an architecture end lower than the first one from no start of the crossed runs?"""
     crossed = find_table(tables, "crossed")
     chosen = crossed[
@@ -312,7 +312,7 @@ def never_lower_from_same_start(claim, tables):
     return f"lower from {lower} of {len(chosen)}", verdict, reason
 
 
-def none_yet(claim, tables):
+def none_yet(claim: Claim, tables: Tables) -> Decision:
     """A claim that nothing in this workflow has tested."""
     return "", NOT_TESTED, "needs " + claim.get("needs", "a test")
 
@@ -344,7 +344,7 @@ def judge(claim: Claim, tables: Tables) -> dict[str, str]:
     }
 
 
-def name_subject(claim):
+def name_subject(claim: Claim) -> str:
     """Return what a claim is about: its cells, its comparison, or its crossed runs."""
     if "cells" in claim:
         return "; ".join(map(name_cell, claim["cells"]))
@@ -358,7 +358,7 @@ def judge_all(claims: list[Claim], tables: Tables) -> pandas.DataFrame:
     return pandas.DataFrame(rows, columns=list(COLUMNS["claims"]))
 
 
-def main():
+def main() -> None:
     """Decide every claim of claims.yaml from the tables, and write claims.csv."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--claims", type=Path, required=True, help="claims.yaml")

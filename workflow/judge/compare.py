@@ -8,20 +8,25 @@ numbers drawn during the training are part of what is computed, "draws" are thos
 import base64
 import hashlib
 import struct
+from collections.abc import Sequence
+from typing import Any
 
 import numpy
 import pandas
 from plan.controls import applicable, runs_of
 from plan.runs import PUBLISHED
 
-from judge.tables import COLUMNS
+from judge.records import Records
+from judge.tables import COLUMNS, Row
+
+Array = numpy.ndarray[Any, numpy.dtype[numpy.float32]]
 
 EQUAL, DIFFER, NO_STATEMENT = "equal", "differ", "no statement"
 NO_DIFFERENCE, ROUNDING = "no difference", "rounding"
 HYPOTHESES = ("computation", "draws", "evaluation")
 
 
-def compared_layers(record):
+def compared_layers(record: dict) -> list[str]:
     """Return the names of the layers whose weights are compared: those that draw.
 
     Layers that draw nothing, as BN, are left out, so that variants with and without them can be
@@ -30,14 +35,14 @@ def compared_layers(record):
     return record["drawing_layers"] or record["layers"]
 
 
-def compared_shapes(record):
+def compared_shapes(record: dict) -> list[list[int]]:
     """Return the shapes of all weight arrays that are compared, in their order."""
     compared = compared_layers(record)
     arrays = record["initial_weights"]["arrays"]
     return [array["shape"] for array in arrays if array["layer"] in compared]
 
 
-def trajectory(record):
+def trajectory(record: dict) -> Array:
     """Return the weights of the compared layers, before training and after each step.
 
     float32 array of shape (steps + 1, number of weights).
@@ -55,22 +60,22 @@ def trajectory(record):
     return numpy.stack([initial, *steps])[:, drawing]
 
 
-def sha256_of(array):
+def sha256_of(array: Array) -> str:
     """Return the SHA-256 of an array's float32 bytes (little-endian, C order)."""
     return hashlib.sha256(numpy.ascontiguousarray(array, dtype="<f4").tobytes()).hexdigest()
 
 
-def equal_losses(first, second):
+def equal_losses(first: float, second: float) -> bool:
     """Tell whether two reported losses have the same bytes."""
     return struct.pack("<d", first) == struct.pack("<d", second)
 
 
-def comparable(first, second):
+def comparable(first: Array, second: Array) -> bool:
     """Tell whether two trajectories are of the same number of weights."""
     return first.shape[1] == second.shape[1]
 
 
-def first_difference(first, second):
+def first_difference(first: Array, second: Array) -> int | None:
     """Return the first step whose weights differ in any bit, or None.
 
     0 stands for the initial weights. Where one run has more steps, its first one too many counts.
@@ -84,7 +89,7 @@ def first_difference(first, second):
     return step
 
 
-def differences(first, second):
+def differences(first: Array, second: Array) -> Array:
     """Return the largest absolute difference of a weight after each step that both runs have.
 
     0 where the bits are equal, also those of NaN; NaN where one of them has a NaN.
@@ -98,7 +103,7 @@ def differences(first, second):
     return numpy.where(first.view("<u4") == second.view("<u4"), 0, distance).max(axis=1)
 
 
-def compare_trajectories(first, second):
+def compare_trajectories(first: Array, second: Array) -> Row:
     """Return the columns of controls.csv for two trajectories."""
     step = first_difference(first, second)
     return {
@@ -112,7 +117,7 @@ def compare_trajectories(first, second):
     }
 
 
-def compare_initial_weights(first, second):
+def compare_initial_weights(first: dict, second: dict) -> Row:
     """Return the columns of controls.csv for the initial weights of two runs.
 
     Weights of other shapes are no other draws of the same weights: no statement.
@@ -123,12 +128,12 @@ def compare_initial_weights(first, second):
     return found
 
 
-def start_equally(first, second):
+def start_equally(first: dict, second: dict) -> bool:
     """Tell whether two runs started from weights of the same shapes and bits."""
     return compare_initial_weights(first, second)["observed"] == EQUAL
 
 
-def compare_losses(first, second, rows):
+def compare_losses(first: dict, second: dict, rows: str) -> Row:
     """Return the columns of controls.csv for the losses of two runs on the same rows."""
     losses = [record["evaluations"].get(rows) for record in (first, second)]
     if None in losses:
@@ -136,7 +141,7 @@ def compare_losses(first, second, rows):
     return {"observed": EQUAL if equal_losses(*losses) else DIFFER}
 
 
-def compare_runs(first, second, rows):
+def compare_runs(first: dict, second: dict, rows: str) -> Row:
     """Return the columns of controls.csv for two runs: all steps, and the loss on the same rows.
 
     Runs whose steps are all equal and whose losses are not differ without a first step.
@@ -149,26 +154,26 @@ def compare_runs(first, second, rows):
     return found
 
 
-def observe(config, records, control, comparison):
+def observe(config: dict, records: Records, control: dict, comparison: str) -> Row:
     """Return the row of controls.csv for a control on a comparison, without predictions."""
     pair = config["comparisons"][comparison]
-    runs = [records.find(*run) for run in runs_of(config, control, comparison)]
+    first, second = (records.find(*run) for run in runs_of(config, control, comparison))
     rows = pair["first"]["rows"]
     observable = control["observable"]
     if observable == "trajectory":
-        found = compare_runs(*runs, rows)
+        found = compare_runs(first, second, rows)
         # A control that means to give both the same start says nothing where it did not.
-        if equalizes_start(control) and not start_equally(*runs):
+        if equalizes_start(control) and not start_equally(first, second):
             found["observed"] = NO_STATEMENT
     elif observable == "initial_weights":
-        found = compare_initial_weights(*runs)
+        found = compare_initial_weights(first, second)
     elif observable == "loss_on_same_rows":
-        found = compare_losses(*runs, rows)
+        found = compare_losses(first, second, rows)
     else:
-        found = compare_with_published(records, pair, runs)
+        found = compare_with_published(records, pair, [first, second])
     losses = [
         record["evaluations"][pair[side]["rows"]]
-        for record, side in zip(runs, ("first", "second"), strict=True)
+        for record, side in zip((first, second), ("first", "second"), strict=True)
     ]
     return {
         "comparison": comparison,
@@ -180,27 +185,27 @@ def observe(config, records, control, comparison):
         "first_loss": losses[0],
         "second_loss": losses[1],
         "loss_difference": losses[1] - losses[0],
-        "same_rows_difference": difference_on(rows, *runs),
+        "same_rows_difference": difference_on(rows, first, second),
     }
 
 
-def difference_on(rows, first, second):
+def difference_on(rows: str, first: dict, second: dict) -> float | None:
     """Return the second run's loss minus the first's on the same rows, None if one has none."""
     losses = [record["evaluations"].get(rows) for record in (first, second)]
     return None if None in losses else losses[1] - losses[0]
 
 
-def join_sides(pair, key):
+def join_sides(pair: dict, key: str) -> str:
     """Return what both cells of a pair have under a key, as text; once where it is the same."""
     return " and ".join(dict.fromkeys(pair[side][key] for side in ("first", "second")))
 
 
-def equalizes_start(control):
+def equalizes_start(control: dict) -> bool:
     """Tell whether a control means to give both runs the same initial weights."""
     return bool({"initial_weights", "initializer_seeds"} & set(control.get("change") or {}))
 
 
-def compare_with_published(records, pair, runs):
+def compare_with_published(records: Records, pair: dict, runs: list[dict]) -> Row:
     """Compare each run of a pair with its own published run; the worse one is reported."""
     found = [
         compare_runs(records.find(PUBLISHED, pair[side]), record, pair[side]["rows"])
@@ -209,7 +214,7 @@ def compare_with_published(records, pair, runs):
     return next((each for each in found if each["observed"] == DIFFER), found[0])
 
 
-def compare_controls(config, records):
+def compare_controls(config: dict, records: Records) -> pandas.DataFrame:
     """Return controls.csv: one row per comparison and control that applies to it."""
     rows = [
         observe(config, records, control, comparison)
@@ -227,15 +232,18 @@ def compare_controls(config, records):
     return table.sort_values("comparison", key=lambda names: names.map(order), kind="stable")
 
 
-def resolve(prediction, published):
+def resolve(prediction: str, published: str | None) -> str | None:
     """Return "equal" or "differ" for a prediction that may refer to the published pair."""
-    opposite = {EQUAL: DIFFER, DIFFER: EQUAL}
-    return {"as_published": published, "opposite": opposite.get(published)}.get(
-        prediction, prediction
-    )
+    opposite = {EQUAL: DIFFER, DIFFER: EQUAL}.get(published or "")
+    return {"as_published": published, "opposite": opposite}.get(prediction, prediction)
 
 
-def judge_comparisons(config, controls, records, kernel_differences=()):
+def judge_comparisons(
+    config: dict,
+    controls: pandas.DataFrame,
+    records: Records,
+    kernel_differences: Sequence[float] = (),
+) -> pandas.DataFrame:
     """Return verdicts.csv from controls.csv: what causes the difference in each comparison.
 
     `kernel_differences` are the losses' differences in processor.csv: what the matrix kernel made
@@ -256,7 +264,7 @@ def judge_comparisons(config, controls, records, kernel_differences=()):
     return make_frame("verdicts", rows)
 
 
-def repeat_differences(config, records, entry):
+def repeat_differences(config: dict, records: Records, entry: dict) -> list[float]:
     """Return the differences in loss of each further repeat of both cells from the first one.
 
     A repeat that differs in a weight alone gives 0.0; one with the same bits gives nothing.
@@ -268,17 +276,25 @@ def repeat_differences(config, records, entry):
         for repeat in range(2, config["repeats"][cell["api"]] + 1):
             other = records.find(PUBLISHED, cell, repeat)
             if compare_runs(first, other, cell["rows"])["observed"] != EQUAL:
-                found.append(abs(difference_on(cell["rows"], first, other)))
+                losses = [record["evaluations"][cell["rows"]] for record in (first, other)]
+                found.append(abs(losses[1] - losses[0]))
     return found
 
 
-def count_steps(records, entry):
+def count_steps(records: Records, entry: dict) -> int:
     """Return the number of training steps of the longer one of a comparison's two runs."""
     runs = [records.find(PUBLISHED, entry[side]) for side in ("first", "second")]
     return max(len(run["step_weights_base64"]) for run in runs)
 
 
-def judge_comparison(comparison, entry, controls, repeated, kernel, steps):
+def judge_comparison(
+    comparison: str,
+    entry: dict,
+    controls: pandas.DataFrame,
+    repeated: list[float],
+    kernel: float,
+    steps: int,
+) -> Row:
     """Return the row of verdicts.csv for one comparison; `controls` has its rows only.
 
     `repeated`, `kernel` and `steps` are as `repeat_differences`, `judge_comparisons` and
@@ -322,20 +338,20 @@ def judge_comparison(comparison, entry, controls, repeated, kernel, steps):
     }
 
 
-def largest(numbers):
+def largest(numbers: Sequence[float]) -> float:
     """Return the largest of some numbers, 0.0 of none; NaN if one of them is NaN."""
     return float(numpy.max(numbers, initial=0.0))
 
 
-def equal_starts(by_name):
+def equal_starts(by_name: dict[str, Any]) -> list[Any]:
     """Return the rows of controls.csv whose two runs started from equal initial weights."""
-    names = [name for name in ("start_of_first", "start_of_second") if name in by_name]
+    names: list[str] = [name for name in ("start_of_first", "start_of_second") if name in by_name]
     if by_name["initial_weights"].observed == EQUAL:
         names.append(PUBLISHED)
     return [by_name[name] for name in names if by_name[name].observed != NO_STATEMENT]
 
 
-def rounding_limit(kernel, published, steps):
+def rounding_limit(kernel: float, published: Any, steps: int) -> float:
     """Return how far two runs of the same computation may differ in their loss by rounding.
 
     Each of them may be off by what the matrix kernel contributes (`kernel`), so twice that. It is
@@ -348,19 +364,21 @@ def rounding_limit(kernel, published, steps):
     return 2 * max(kernel, last_place * steps**0.5)
 
 
-def computation_size(starts):
+def computation_size(starts: list[Any]) -> float | None:
     """Return the largest difference in loss, on the same rows, from equal initial weights."""
     sizes = [abs(row.same_rows_difference) for row in starts]
     return max((size for size in sizes if not pandas.isna(size)), default=None)
 
 
-def relative_size(computation, published):
+def relative_size(computation: float | None, published: Any) -> float | None:
     """Return the size of the computation's part relative to the larger of the two losses."""
     loss = max(abs(published.first_loss), abs(published.second_loss))
     return None if computation is None or loss == 0 else computation / loss
 
 
-def conclude(published, starts, spreads, causes):
+def conclude(
+    published: Any, starts: list[Any], spreads: dict[str, float], causes: list[str]
+) -> str:
     """Return the causes of a difference as text, or why none can be named.
 
     `spreads` says how far each kind of training the same again moved the loss of one run.
@@ -384,7 +402,9 @@ def conclude(published, starts, spreads, causes):
     return " and ".join(causes) or ROUNDING
 
 
-def find_causes(entry, by_name, computation, limit):
+def find_causes(
+    entry: dict, by_name: dict[str, Any], computation: float | None, limit: float
+) -> list[str]:
     """Return the list of what contributes to a difference, by intervention.
 
     The computation is named only if it makes more than rounding and repeats do (`limit`): a cause
@@ -400,19 +420,19 @@ def find_causes(entry, by_name, computation, limit):
     return causes
 
 
-def judge_hypothesis(name, controls):
+def judge_hypothesis(name: str, controls: pandas.DataFrame) -> str:
     """Tell whether one hypothesis alone agrees with every control that makes a statement."""
     informative = controls[controls["observed"].isin([EQUAL, DIFFER])]
     against = informative[informative["observed"] != informative[f"predicted_by_{name}"]]
     return "refuted by " + ", ".join(against["control"]) if len(against) else "holds"
 
 
-def trained_again(controls):
+def trained_again(controls: pandas.DataFrame) -> pandas.DataFrame:
     """Return the rows of controls.csv about training the same again."""
     return controls[controls["observable"] == "trajectory_and_published_one"]
 
 
-def is_deterministic(controls, repeated):
+def is_deterministic(controls: pandas.DataFrame, repeated: list[float]) -> str:
     """Return yes or no by repeats and controls that train the same again, "not tested" without."""
     again = trained_again(controls)
     if repeated or (again["observed"] == DIFFER).any():
@@ -420,7 +440,7 @@ def is_deterministic(controls, repeated):
     return "not tested" if again.empty else "yes"
 
 
-def again_differences(controls, published):
+def again_differences(controls: pandas.DataFrame, published: Any) -> list[float]:
     """Return the differences in loss between the published runs and the same trained again."""
     return [
         abs(getattr(row, loss) - getattr(published, loss))
@@ -429,7 +449,7 @@ def again_differences(controls, published):
     ]
 
 
-def explain(by_name, starts, at_equal_start):
+def explain(by_name: dict[str, Any], starts: list[Any], at_equal_start: float | None) -> str:
     """Return one line on the published pair and the pair from equal initial weights."""
     published = by_name[PUBLISHED]
     line = f"as published the losses differ by {abs(published.loss_difference):.3g}"
@@ -449,7 +469,7 @@ def explain(by_name, starts, at_equal_start):
     return f"{line}; from equal initial weights {found}, losses differ by {at_equal_start:.3g}"
 
 
-def make_frame(name, rows):
+def make_frame(name: str, rows: list[dict]) -> pandas.DataFrame:
     """Return a data frame with the columns of COLUMNS[name]; step numbers stay integers."""
     table = pandas.DataFrame(rows, columns=list(COLUMNS[name]))
     whole = {"first_difference_step", "graph_seed", "op_seed"}

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 
 import numpy
+import pandas
+from plan.cells import Cell
 from plan.controls import (
     PORTABLE,
     cell_in,
@@ -35,7 +37,7 @@ from judge.records import Records
 from judge.tables import role_of, write_table
 
 
-def make_tables(config, records):
+def make_tables(config: dict, records: Records) -> dict[str, pandas.DataFrame]:
     """Return {name: table} for every table that the configuration asks of the controls."""
     controls = compare_controls(config, records)
     asked = control_tables(config)
@@ -48,7 +50,7 @@ def make_tables(config, records):
     return {name: tables[name] for name in asked}
 
 
-def tabulate_identity_layers(config, records):
+def tabulate_identity_layers(config: dict, records: Records) -> pandas.DataFrame:
     """Return identity_layers.csv: op-level seeds and loss by number and place of identities."""
     rows = []
     for environment, series in requests(config, "identity_layers"):
@@ -73,12 +75,12 @@ def tabulate_identity_layers(config, records):
     return make_frame("identity_layers", rows)
 
 
-def count_layers(slots):
+def count_layers(slots: dict[str, list]) -> str:
     """Return the number of layers in each slot as text: "between 1, after 0"."""
     return ", ".join(f"{slot} {len(layers)}" for slot, layers in slots.items())
 
 
-def list_op_seeds(record):
+def list_op_seeds(record: dict) -> str:
     """Return the op-level seeds of a run's layers that draw, as text: "4, 24"."""
     seeds = record["op_level_seeds"]
     return ", ".join(
@@ -86,13 +88,13 @@ def list_op_seeds(record):
     )
 
 
-def tabulate_crossed(config, records):
+def tabulate_crossed(config: dict, records: Records) -> pandas.DataFrame:
     """Return crossed.csv: every architecture from the initial weights of every variant."""
     rows = []
     for environment, crossed in requests(config, "crossed"):
         for start in crossed["starts_of"]:
             change = start_of(cell_in(environment, crossed, start))
-            baseline = {}
+            baseline: dict[str, float] = {}
             for architecture in crossed["architectures"]:
                 cell = cell_in(environment, crossed, architecture)
                 record = records.find(change, cell)
@@ -115,7 +117,7 @@ def tabulate_crossed(config, records):
     return make_frame("crossed", rows)
 
 
-def tabulate_evaluation_swap(config, records):
+def tabulate_evaluation_swap(config: dict, records: Records) -> pandas.DataFrame:
     """Return evaluation_swap.csv: each published pair under every protocol and rows."""
     rows = []
     for environment, swap in requests(config, "evaluation_swap"):
@@ -144,7 +146,7 @@ def tabulate_evaluation_swap(config, records):
     return make_frame("evaluation_swap", rows)
 
 
-def tabulate_spread(config, records):
+def tabulate_spread(config: dict, records: Records) -> pandas.DataFrame:
     """Return spread.csv: repeats of runs that need not be equal, by number of threads."""
     rows = []
     for environment, spread in requests(config, "spread"):
@@ -157,7 +159,7 @@ def tabulate_spread(config, records):
     return make_frame("spread", rows)
 
 
-def spread_rows(cell, records):
+def spread_rows(cell: Cell, records: list[dict]) -> list[dict]:
     """Return the rows of spread.csv for the repeats of one cell."""
     trajectories = [trajectory(record) for record in records]
     steps = [first_difference(trajectories[0], other) for other in trajectories[1:]]
@@ -183,7 +185,7 @@ def spread_rows(cell, records):
     return rows
 
 
-def tabulate_processor(config, records):
+def tabulate_processor(config: dict, records: Records) -> pandas.DataFrame:
     """Return processor.csv: what the kernel made for this processor contributes to a result."""
     rows = []
     for environment, processor in requests(config, "processor"):
@@ -208,7 +210,7 @@ def tabulate_processor(config, records):
     return make_frame("processor", rows)
 
 
-def tabulate_trajectories(config, records):
+def tabulate_trajectories(config: dict, records: Records) -> pandas.DataFrame:
     """Return trajectories.csv: the largest difference between two runs after each step."""
     figure = config["figures"]["trajectories"]
     rows = []
@@ -230,7 +232,7 @@ def tabulate_trajectories(config, records):
     return make_frame("trajectories", rows)
 
 
-def tabulate_initial_kernels(config, records):
+def tabulate_initial_kernels(config: dict, records: Records) -> pandas.DataFrame:
     """Return initial_kernels.csv: the values of the kernel drawn last, for each run of a pair."""
     rows = []
     for comparison in config["figures"]["initial_kernels"]["comparisons"]:
@@ -269,7 +271,7 @@ TABULATE = {
 }
 
 
-def main():
+def main() -> None:
     """Write one CSV per table of the controls."""
     parser = argparse.ArgumentParser(description=__doc__, fromfile_prefix_chars="@")
     parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")

@@ -2,8 +2,9 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from train.run import RECORD_FORMAT
 
@@ -21,7 +22,7 @@ class Records:
 
         Raises ValueError, naming the file, for a second record of the same run.
         """
-        self.places = {}
+        self.places: dict[tuple, tuple[str, int]] = {}
         for path in paths:
             for start, record in read_lines(path):
                 cell = cell_of(record)
@@ -44,7 +45,7 @@ class Records:
             stream.seek(start)
             return json.loads(stream.readline())
 
-    def find(self, change: str, cell: dict, repeat: int = 1) -> dict:
+    def find(self, change: str, cell: Mapping[str, Any], repeat: int = 1) -> dict:
         """Return the record of a cell (environment, api, variant, protocol) under a change.
 
         Raises ValueError, naming the cell, where the files have none.
@@ -76,7 +77,7 @@ def read_lines(path: str) -> Iterator[tuple[int, dict]]:
             start += len(line)
 
 
-def main():
+def main() -> None:
     """Read every record and write one CSV per table."""
     parser = argparse.ArgumentParser(description=__doc__, fromfile_prefix_chars="@")
     parser.add_argument("--records", nargs="+", required=True, help="JSON Lines of train.job")

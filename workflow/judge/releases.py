@@ -5,10 +5,13 @@ Same always means equal bytes of float32 weights or equal reported losses, never
 
 import argparse
 import json
+from collections.abc import Iterable, Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pandas
+from plan.claims import Claim
 from plan.documents import read_yaml
 from plan.runs import release_modes
 
@@ -25,7 +28,7 @@ COMPARED = {
 }
 
 
-def tabulate_releases(config, records, claims):
+def tabulate_releases(config: dict, records: Records, claims: list[Claim]) -> pandas.DataFrame:
     """Return releases.csv; `claims` is the list in claims.yaml, for the published numbers."""
     runs = (
         (release, mode, find_run(config, records, release, mode, variant, protocol))
@@ -35,13 +38,17 @@ def tabulate_releases(config, records, claims):
     return compare_runs(runs, config["sweep"]["pair"], claims)
 
 
-def find_run(config, records, release, mode, variant, protocol):
+def find_run(
+    config: dict, records: Records, release: str, mode: str, variant: str, protocol: str
+) -> dict:
     """Return the record of a run of the sweep."""
     cell = {"environment": release, "api": "tf.keras", "variant": variant, "protocol": protocol}
     return records.find(mode, {**cell, "seed": config["seed"]})
 
 
-def compare_runs(runs, pair, claims):
+def compare_runs(
+    runs: Iterable[tuple[str, str, dict]], pair: list[str], claims: list[Claim]
+) -> pandas.DataFrame:
     """Return releases.csv for (release, mode, record) in table order."""
     rows = [row for run in runs for row in release_rows(*run, claims)]
     mark_equal_pairs(rows, pair)
@@ -49,7 +56,7 @@ def compare_runs(runs, pair, claims):
     return pandas.DataFrame(rows, columns=list(COLUMNS["releases"]))
 
 
-def release_rows(release, mode, record, claims):
+def release_rows(release: str, mode: str, record: dict, claims: list[Claim]) -> Iterator[dict]:
     """Yield the rows of releases.csv for one run: one per range of evaluation rows."""
     cell, machine = record["cell"], record["machine"]
     for rows, val_loss in record["evaluations"].items():
@@ -73,7 +80,7 @@ def release_rows(release, mode, record, claims):
         yield {**row, "published": published, "agrees_with_published": verdict}
 
 
-def published_number(claims, row):
+def published_number(claims: list[Claim], row: dict) -> str:
     """Return the number that the page prints for such a cell in whichever release, or ""."""
     keys = ("variant", "protocol", "seed", "rows")
     for claim in claims:
@@ -84,9 +91,9 @@ def published_number(claims, row):
     return ""
 
 
-def mark_equal_pairs(rows, pair):
+def mark_equal_pairs(rows: list[dict], pair: list[str]) -> None:
     """Set `pair_equal` in the rows of both variants of a pair: is every step bitwise equal?"""
-    found = {}
+    found: dict[tuple, set] = {}
     for row in rows:
         if row["variant"] in pair:
             key = (row["release"], row["mode"], row["protocol"])
@@ -98,14 +105,14 @@ def mark_equal_pairs(rows, pair):
             row["pair_equal"] = len(found[key]) == 1
 
 
-def equal(first, second):
+def equal(first: Any, second: Any) -> bool:
     """Tell whether two hashes, or two losses, are the same: a NaN is the same NaN, 0 is not -0."""
     return equal_losses(first, second) if isinstance(first, float) else first == second
 
 
-def mark_changes(rows):
+def mark_changes(rows: list[dict]) -> None:
     """Compare each row with that of the previous release in the same mode."""
-    last = {}
+    last: dict[tuple, dict] = {}
     for row in rows:
         key = tuple(row[name] for name in ("mode", "variant", "protocol", "seed", "rows"))
         before = last.get(key)
@@ -116,7 +123,7 @@ def mark_changes(rows):
         last[key] = row
 
 
-def tabulate_randomness(config, records, probes):
+def tabulate_randomness(config: dict, records: Records, probes: list[dict]) -> pandas.DataFrame:
     """Return randomness.csv: for each release and mode, which source changes which kernel."""
     rows = []
     found = {(probe["cell"]["environment"], probe["cell"]["change"]): probe for probe in probes}
@@ -143,7 +150,7 @@ def tabulate_randomness(config, records, probes):
     return table.astype({"op_seed": "Int64", "op_seed_with_nothing_varied": "Int64"})
 
 
-def source_rows(probe, trained):
+def source_rows(probe: dict, trained: list[dict]) -> Iterator[tuple[str, str, dict]]:
     """Yield (source, layer, what changed) for a probe and its variant's records of the sweep.
 
     The records come from other processes; they stand for the source "new_process".
@@ -165,7 +172,7 @@ def source_rows(probe, trained):
             yield source, layer, found
 
 
-def drawn_in(record):
+def drawn_in(record: dict) -> dict:
     """Return what a training record says about its draws, as a probe does."""
     return {
         "drawing_layers": record["drawing_layers"],
@@ -178,12 +185,12 @@ def drawn_in(record):
     }
 
 
-def op_seed(drawn, layer):
+def op_seed(drawn: dict, layer: str) -> int | None:
     """Return the op-level seed of a layer's draw, None where the release asks for none."""
     return drawn["op_level_seeds"].get(layer, {}).get("op_seed")
 
 
-def main():
+def main() -> None:
     """Write one CSV for what each release computes, one for where its randomness comes from."""
     parser = argparse.ArgumentParser(description=__doc__, fromfile_prefix_chars="@")
     parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")

@@ -3,9 +3,11 @@
 Which tables and columns there are, and what they mean, is in workflow/schemas/tables.yaml.
 """
 
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
+from typing import IO, Any
 
 import pandas
 from plan.documents import WORKFLOW, read_yaml
@@ -16,13 +18,14 @@ CSV = {"index": False, "float_format": "%.17g", "lineterminator": "\n"}
 # of other batch sizes seldom have the same number.
 SAME_STEPS = 0.03
 
+Row = dict[str, Any]  # of a table, by the names of its columns
 SCHEMA = WORKFLOW / "schemas/tables.yaml"
 
 
 def describe_columns(path: Path = SCHEMA) -> dict[str, dict[str, dict[str, str]]]:
     """Return {table: {column: its type, unit, kind and meaning}} from the file that lists them."""
     document = read_yaml(path)
-    described = {}
+    described: dict[str, dict[str, dict[str, str]]] = {}
     for table, columns in document["tables"].items():
         described[table] = (
             described[columns]  # the name of a table with the same columns
@@ -43,13 +46,13 @@ COLUMNS = {
 MACHINE = ("tensorflow", "keras", "numpy", "python", "cpu_model", "cpu_instructions")
 
 
-def cell_of(record):
+def cell_of(record: dict) -> dict[str, Any]:
     """Return what tells a record from all others: its cell, graph-level seed and repeat."""
     cell = {name: record["cell"][name] for name in ("environment", "api", "variant", "protocol")}
     return {**cell, "seed": record["cell"]["seeds"]["graph"], "repeat": record["cell"]["repeat"]}
 
 
-def run_rows(record):
+def run_rows(record: dict) -> Iterator[Row]:
     """Yield the rows of runs.csv: one per range of evaluation rows."""
     settings, machine = record["cell"]["settings"], record["machine"]
     for rows, val_loss in record["evaluations"].items():
@@ -68,14 +71,14 @@ def run_rows(record):
         }
 
 
-def role_of(rows, training_rows):
+def role_of(rows: str, training_rows: list[int]) -> str:
     """Tell whether the rows "first:last" are training rows, held out, or some of each."""
     first, last = map(int, rows.split(":"))
     seen = len(range(max(first, training_rows[0]), min(last, training_rows[1])))
     return {0: "held_out", last - first: "training"}.get(seen, "mixed")
 
 
-def epoch_rows(record):
+def epoch_rows(record: dict) -> Iterator[Row]:
     """Yield the rows of epochs.csv: one per epoch and range of evaluation rows."""
     for epoch in record["epochs"]:
         for rows, val_loss in epoch["rows"].items():
@@ -88,7 +91,7 @@ def epoch_rows(record):
             }
 
 
-def step_rows(record):
+def step_rows(record: dict) -> Iterator[Row]:
     """Yield the rows of steps.csv: one per training step and layer with trainable weights."""
     steps = zip(record["weight_sums"], record["step_losses"], strict=True)
     for step, (sums, loss) in enumerate(steps, start=1):
@@ -103,7 +106,7 @@ def step_rows(record):
                 }
 
 
-def layer_rows(record):
+def layer_rows(record: dict) -> Iterator[Row]:
     """Yield the rows of layers.csv: one per layer."""
     kernels = {
         array["layer"]: array["sha256"]
@@ -128,7 +131,7 @@ def layer_rows(record):
 ROWS = {"runs": run_rows, "epochs": epoch_rows, "steps": step_rows, "layers": layer_rows}
 
 
-def make_table(name, records):
+def make_table(name: str, records: Iterable[dict]) -> pandas.DataFrame:
     """Return one of the tables in ROWS as a data frame, with the columns of COLUMNS[name]."""
     rows = [row for record in records for row in ROWS[name](record)]
     table = pandas.DataFrame(rows, columns=list(COLUMNS[name]))
@@ -146,13 +149,15 @@ def number_in(word: str) -> str:
     return number if number[0].isdigit() else ""  # neither nan nor inf
 
 
-def write_table(table, path):
+def write_table(table: pandas.DataFrame, path: str | Path) -> None:
     """Write a data frame as CSV: no index, 17 significant digits, Unix line ends."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(path, **CSV)
 
 
-def write_record_tables(records, paths, batch_size=100):
+def write_record_tables(
+    records: Iterable[dict], paths: dict[str, Path], batch_size: int = 100
+) -> None:
     """Write tables of ROWS, {name: path}, in batches of records: memory stays flat."""
     records = iter(records)
     with ExitStack() as stack:
@@ -167,6 +172,6 @@ def write_record_tables(records, paths, batch_size=100):
             header = False
 
 
-def read_table(path):
+def read_table(path: str | Path | IO[bytes]) -> pandas.DataFrame:
     """Read a table that `write_table` wrote; text stays text, every digit is kept."""
     return pandas.read_csv(path, float_precision="round_trip", dtype={"rows": str})

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator, validators
+from jsonschema import Draft202012Validator, ValidationError, validators
 
 from plan.cells import parse_cell
 from plan.claims import Claim, claims_schema
@@ -36,7 +36,7 @@ class ConfigurationError(Exception):
     """A mistake in a file of the user's; the message says file, key, found and expected."""
 
 
-def restore_numbers(config):
+def restore_numbers(config: dict) -> None:
     """Turn text into the number that the schema asks for, in place.
 
     Snakemake reads a number inside a list or mapping of --config as text: 'seeds=[3,11]'.
@@ -63,7 +63,7 @@ def check_schema(document: object, schema: dict, source: str) -> None:
         raise ConfigurationError("\n".join(lines))
 
 
-def describe_error(error, source):
+def describe_error(error: ValidationError, source: str) -> str:
     """Return one line for a jsonschema error."""
     key = "/".join(str(part) for part in error.absolute_path) or "top level"
     if error.validator == "required":
@@ -77,13 +77,13 @@ def describe_error(error, source):
     return f"{source}: {key}: found {found}, expected {expected}"
 
 
-def missing_keys(error):
+def missing_keys(error: ValidationError) -> str:
     """Return the required keys that an object lacks, as text with a leading space or plural."""
     missing = [key for key in error.validator_value if key not in error.instance]
     return ("s " if len(missing) > 1 else " ") + ", ".join(missing)
 
 
-def expectation(error):
+def expectation(error: ValidationError) -> str:
     """Return what a schema keyword asks for, in words."""
     value = error.validator_value
     words = {
@@ -106,7 +106,7 @@ def expectation(error):
     return f"{expected} ({described})" if described and described != expected else expected
 
 
-def shorten(value):
+def shorten(value: object) -> str:
     """Return a value as JSON of at most 60 characters."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
@@ -152,9 +152,9 @@ def fill_defaults(config: dict) -> None:
     own = config.get("controls", {})
     if isinstance(own, dict):
         known = read_yaml(WORKFLOW / "defaults/controls.yaml")
-        config["controls"] = {
+        config["controls"] = known | {
             name: {**known.get(name, {}), **entry} if isinstance(entry, dict) else entry
-            for name, entry in ({key: {} for key in known} | own).items()
+            for name, entry in own.items()
         }
     for name, part in find_entries(config, ["study", "parts", "*"]):
         if isinstance(part, dict):
@@ -173,7 +173,7 @@ def set_defaults(document: object, schema: dict | bool) -> None:
             set_defaults(value, entries.get(key, schema.get("additionalProperties", False)))
 
 
-def missing_files(config, base, source):
+def missing_files(config: dict, base: str | Path, source: str) -> Iterator[str]:
     """Yield a line for each file that the configuration names and that is not there."""
     named = {"experiment/module": config["experiment"]["module"]}
     for position, path in enumerate(config["experiment"].get("files", [])):
@@ -189,7 +189,7 @@ def missing_files(config, base, source):
             yield f"{source}: {key}: found {path}, which is no file; expected a path from {base}"
 
 
-def unknown_keys(config, base, source):
+def unknown_keys(config: dict, base: str | Path, source: str) -> Iterator[str]:
     """Yield a line for each key of a protocol that neither the workflow nor the module knows.
 
     A module may ask for settings of its own; it does so by their name.
@@ -207,7 +207,7 @@ def unknown_keys(config, base, source):
                 )
 
 
-def row_mistakes(config):
+def row_mistakes(config: dict) -> Iterator[tuple[str, object, str]]:
     """Yield (key, found, expected) for rows that no training can have."""
     rows = config["experiment"]["data"].get("rows")
     for name, protocol in config["protocols"].items():

@@ -6,10 +6,11 @@ or "portable_matrix_kernel".
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from plan.cells import Cell
 from plan.runs import (
     PUBLISHED,
     RUN_FILE,
@@ -22,7 +23,6 @@ from plan.runs import (
 CONTROL_FILE = "controls/{process}/{environment}/{api}.jsonl"  # below the results
 PORTABLE = "portable_matrix_kernel"
 SHARED = "shared"  # the process of all changes that do not need one of their own
-CELL = ("environment", "api", "variant", "protocol")
 # Made when `control_runs` or `figures` has an entry of that name.
 TABLES_ON_REQUEST = (
     "identity_layers",
@@ -51,15 +51,15 @@ class Run(NamedTuple):
     protocol: str
 
 
-def control_tables(config):
+def control_tables(config: dict) -> list[str]:
     """Return the names of the tables made of the controls: two always, the others on request."""
     requests = {**config["control_runs"], **config["figures"]}
     return ["controls", "verdicts", *(name for name in TABLES_ON_REQUEST if name in requests)]
 
 
-def control_jobs(config):
+def control_jobs(config: dict) -> dict[Job, list[Run]]:
     """Return {Job: [Run]}: every run that the controls need beyond the published ones."""
-    jobs = defaultdict(list)
+    jobs: dict[Job, list[Run]] = defaultdict(list)
     for change, cell in wanted_runs(config):
         if change == PUBLISHED and cell["variant"] in config["variants"]:
             continue
@@ -71,7 +71,7 @@ def control_jobs(config):
     return dict(jobs)
 
 
-def needs_own_process(config, change):
+def needs_own_process(config: dict, change: str) -> bool:
     """Tell whether a change is about the process: its threads, mode or kernels, or just another.
 
     Runs as published need one, too, since others may start from their initial weights.
@@ -81,7 +81,7 @@ def needs_own_process(config, change):
     return "initializer_seeds" not in config["controls"][change]["change"]
 
 
-def wanted_runs(config):
+def wanted_runs(config: dict) -> Iterator[tuple[str, Cell]]:
     """Yield (change, cell) for everything that the controls look at."""
     for _, control, comparison in applicable(config):
         for change, cell in runs_of(config, control, comparison):
@@ -101,7 +101,7 @@ def wanted_runs(config):
             yield PORTABLE, cell_in(environment, processor, variant)
 
 
-def requests(config, table):
+def requests(config: dict, table: str) -> Iterator[tuple[str, dict]]:
     """Yield (environment, entry of `control_runs`) for a table, where its API is trained."""
     entry = config["control_runs"].get(table)
     for environment, settings in config["environments"].items():
@@ -109,19 +109,21 @@ def requests(config, table):
             yield environment, entry
 
 
-def cell_in(environment, entry, variant):
+def cell_in(environment: str, entry: dict, variant: str) -> Cell:
     """Return the cell of a variant with an entry's api and protocol."""
-    return dict(zip(CELL, (environment, entry["api"], variant, entry["protocol"]), strict=True))
+    return Cell(
+        environment=environment, api=entry["api"], variant=variant, protocol=entry["protocol"]
+    )
 
 
-def applicable(config):
+def applicable(config: dict) -> Iterator[tuple[str, dict, str]]:
     """Yield (control name, control, comparison name) for each control that applies."""
     for name, control in config["controls"].items():
         for comparison in control.get("comparisons", config["comparisons"]):
             yield name, {"name": name, **control}, comparison
 
 
-def runs_of(config, control, comparison):
+def runs_of(config: dict, control: dict, comparison: str) -> list[tuple[str, Cell]]:
     """Return [(change, cell), (change, cell)]: the two runs that a control compares.
 
     For `trajectory_and_published_one` the comparison's pair is returned under the change.
@@ -137,12 +139,12 @@ def runs_of(config, control, comparison):
     return [(name, pair[side]) for name, side in zip(names, ("first", "second"), strict=True)]
 
 
-def start_of(cell):
+def start_of(cell: Cell) -> str:
     """Return the name of the change that starts from the initial weights of a cell."""
     return ".".join(("start_of", cell["environment"], cell["api"], cell["variant"]))
 
 
-def variants_of(config):
+def variants_of(config: dict) -> dict[str, dict]:
     """Return every variant, those of the controls included."""
     return {**config["variants"], **config["control_runs"]["variants"]}
 
@@ -177,7 +179,7 @@ def donors(config: dict) -> dict[str, dict]:
     return found
 
 
-def donor_cells(config):
+def donor_cells(config: dict) -> Iterator[Cell]:
     """Yield every cell whose initial weights some control starts from."""
     for comparison in config["comparisons"].values():
         yield comparison["first"]
@@ -187,14 +189,14 @@ def donor_cells(config):
             yield cell_in(environment, crossed, variant)
 
 
-def donor_files(config: dict, jobs: dict[Job, list[Run]], wildcards) -> list[str]:
+def donor_files(config: dict, jobs: dict[Job, list[Run]], wildcards: Any) -> list[str]:
     """Return the files whose initial weights a job's runs start from."""
     job, known = Job(wildcards.process, wildcards.environment, wildcards.api), donors(config)
     found = [known[run.change]["file"] for run in jobs[job] if run.change in known]
     return list(dict.fromkeys(found))
 
 
-def plan_controls(config: dict, jobs: dict[Job, list[Run]], wildcards) -> str:
+def plan_controls(config: dict, jobs: dict[Job, list[Run]], wildcards: Any) -> str:
     """Return the plan of a job: its runs with what each changes, and what its process changes."""
     job = Job(wildcards.process, wildcards.environment, wildcards.api)
     changes = {name: control.get("change") or {} for name, control in config["controls"].items()}

@@ -19,7 +19,7 @@ def code_of(*modules: str) -> list[str]:
     finder = ModuleFinder(path=[WORKFLOW])
     for module in modules:
         finder.import_hook(module)
-    found = [module.__file__ for module in finder.modules.values()]
+    found = [module.__file__ for module in finder.modules.values()]  # type: ignore[attr-defined]
     files = [os.path.relpath(file) for file in found if file]  # Python's own have none
     data = [f"{WORKFLOW}/schemas/{Path(file).stem}.yaml" for file in files]
     return sorted({*files, *(file for file in data if Path(file).is_file())})

@@ -15,7 +15,7 @@ class Interface(NamedTuple):
     procedures: list
 
 
-def read_interface(path, data=None):
+def read_interface(path: str | Path, data: dict | None = None) -> Interface:
     """Return the Interface of an experiment module; `data` are the arguments for make_data.
 
     Raises ValueError, in one line, when the file is not Python, lacks a part of the interface,
@@ -34,11 +34,13 @@ def read_interface(path, data=None):
     check_parts(path, {**values, **functions, **dict.fromkeys(imported_names(tree))})
     try:
         slots = [*ast.literal_eval(values["SLOTS"])]
+        written = values["PROCEDURES"]
+        if not isinstance(written, ast.Dict):
+            raise ValueError
         procedures = {
             ast.literal_eval(key): value
-            for key, value in zip(
-                values["PROCEDURES"].keys, values["PROCEDURES"].values, strict=True
-            )
+            for key, value in zip(written.keys, written.values, strict=True)
+            if key is not None
         }
     except (ValueError, AttributeError, KeyError):
         raise ValueError(
@@ -54,13 +56,13 @@ def read_interface(path, data=None):
     return Interface(slots, [*procedures])
 
 
-def imported_names(tree):
+def imported_names(tree: ast.Module) -> list[str]:
     """Return the names that a module imports."""
     imports = (node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom))
     return [alias.asname or alias.name for node in imports for alias in node.names]
 
 
-def signature_of(function):
+def signature_of(function: ast.FunctionDef | None) -> inspect.Signature | None:
     """Return the signature of a function's syntax tree, None where it cannot be known from it."""
     if function is None or function.decorator_list:
         return None

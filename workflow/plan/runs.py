@@ -5,8 +5,9 @@ whose plan has changed runs again.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
+from typing import Any
 
 PUBLISHED = "published"  # the change of a run in which nothing is changed
 # What a job writes, below the folder of the results.
@@ -52,7 +53,7 @@ def run_files(config: dict, jobs: Iterable[str]) -> list[str]:
     ]
 
 
-def make_plan(config: dict, runs: list[dict], seeds: list[int], **process) -> str:
+def make_plan(config: dict, runs: list[dict], seeds: list[int], **process: object) -> str:
     """Return the plan of a job of train.job; what `runs` do not name is left out of it.
 
     A run has the keys change, variant and protocol, and what is changed in its start. `process`
@@ -80,7 +81,7 @@ def cross(change: str, variants: Iterable[str], protocols: Iterable[str]) -> lis
     ]
 
 
-def plan_runs(config: dict, jobs: dict, wildcards) -> str:
+def plan_runs(config: dict, jobs: dict, wildcards: Any) -> str:
     """Return the plan of a training job: its variants under every protocol, as published."""
     variants, seeds = jobs[wildcards.job]
     return make_plan(
@@ -105,19 +106,19 @@ def release_modes(config: dict) -> list[tuple[str, str]]:
     ]
 
 
-def plan_release(config: dict, wildcards) -> str:
+def plan_release(config: dict, wildcards: Any) -> str:
     """Return the plan of a release in a mode, which its runs have for their change."""
     runs = cross(wildcards.mode, config["variants"], config["protocols"])
     return plan_in_release(config, runs, wildcards)
 
 
-def plan_probe(config: dict, wildcards) -> str:
+def plan_probe(config: dict, wildcards: Any) -> str:
     """Return the plan of probe_randomness.py: two variants, under the first protocol."""
     first = list(config["protocols"])[:1]
     return plan_in_release(config, cross(wildcards.mode, config["sweep"]["pair"], first), wildcards)
 
 
-def plan_in_release(config: dict, runs: list[dict], wildcards) -> str:
+def plan_in_release(config: dict, runs: list[dict], wildcards: Any) -> str:
     """Return the plan of runs in a release and mode, with one thread."""
     return make_plan(
         config,
@@ -130,6 +131,6 @@ def plan_in_release(config: dict, runs: list[dict], wildcards) -> str:
     )
 
 
-def grow(amount: int):
+def grow(amount: int) -> Callable[[Any, int], int]:
     """Return a resource that is `amount` at the first attempt, twice that at the second, ..."""
     return lambda wildcards, attempt: amount * attempt
