@@ -16,7 +16,7 @@ from repository import ROOT, copy_repository, copy_results, list_jobs
 
 FIGURES = read_yaml(ROOT / "workflow/schemas/figures.yaml")
 EVERYTHING = [
-    *("all", "study", "sweep", "report", "set_paper", "validate_crate"),
+    *("all", "smoke", "study", "sweep", "report", "set_paper", "validate_crate"),
     *("build_documentation", "write_bills", "audit_locks"),
 ]
 PACKER = ("publish.write_crate",)  # takes every file of the workflow as data

@@ -84,6 +84,23 @@ def test_run_ends_with_the_claims_and_the_figures(finished_run):
     assert end.index("Figures:") < end.index("results/figures/weight_sums.png")
 
 
+def test_smoke_judges_its_claims_from_the_runs_that_are_there(finished):
+    done = finished.snakemake("smoke")
+    assert done.returncode == 0, done.stdout
+    assert "Training " not in done.stdout
+    smoke, whole = (
+        (finished.folder / "results" / folder / "tables/claims.csv").read_text().splitlines()
+        for folder in ("smoke", ".")
+    )
+    claim = "extra_activation_changes_result_in_1_14,"
+    assert smoke == [whole[0], *(line for line in whole if line.startswith(claim))]
+    assert len(smoke) == 2
+    end = done.stdout[done.stdout.index("steps (100%) done") :]
+    assert "reproduced  An extra Activation('linear') changes the training in" in end
+    assert "Reasons and measured values: results/smoke/tables/claims.csv" in end
+    assert "These verdicts were computed here." in end
+
+
 def test_what_looks_at_a_run_changes_nothing_of_its_provenance(finished):
     for target in ("report", "validate_crate", "build_documentation"):
         assert "Writing what the run stood on and what it took" not in finished.planned(target)

@@ -364,7 +364,10 @@ def main() -> None:
     parser.add_argument("--claims", type=Path, required=True, help="claims.yaml")
     parser.add_argument("--tables", type=Path, required=True, nargs="*", help="runs.csv, ...")
     parser.add_argument("--output", type=Path, required=True, help="claims.csv")
+    parser.add_argument("--smoke", action="store_true", help="only the claims marked `smoke`")
     options = parser.parse_args()
     listed = read_yaml(options.claims)["claims"]
+    if options.smoke:
+        listed = [claim for claim in listed if claim.get("smoke")]
     tables = {path.stem: read_table(path) for path in options.tables}
     write_table(judge_all(listed, tables), options.output)

@@ -39,6 +39,7 @@ from plan.runs import (
     plan_runs,
     release_modes,
     run_files,
+    smoke_files,
     training_jobs,
 )
 from publish.summary import summarize, takes_colour

@@ -1,0 +1,56 @@
+"""Smoke: the claims marked `smoke` alone, from the runs that the whole experiment trains, too.
+
+In:  claims.yaml, the records of the training jobs that these claims rest on
+Out: results/smoke/tables/{runs,epochs,steps,layers,claims}.csv
+"""
+
+SMOKE = f"{RESULTS}/smoke"
+
+
+use rule collect_tables as collect_smoke with:
+    input:
+        program=PROGRAM,
+        code=code_of("judge.records"),
+        records=smoke_files(config, TRAINING_JOBS, CLAIMS),
+    output:
+        **{table: f"{SMOKE}/tables/{table}.csv" for table in TABLES},
+    log:
+        f"{SMOKE}/logs/collect_tables.log",
+    benchmark:
+        f"{SMOKE}/benchmarks/collect_tables.tsv"
+    message:
+        "Collecting the records of the smoke test into tables"
+
+
+rule judge_smoke:
+    input:
+        program=PROGRAM,
+        code=code_of("judge.claims", *modules_of(CLAIMS)),
+        claims=config["claims"],
+        tables=[rules.collect_smoke.output.runs, rules.collect_smoke.output.layers],
+    output:
+        f"{SMOKE}/tables/claims.csv",
+    log:
+        f"{SMOKE}/logs/judge_claims.log",
+    benchmark:
+        f"{SMOKE}/benchmarks/judge_claims.tsv"
+    group:
+        "figure"
+    conda:
+        FIGURES_ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=grow(500),
+        runtime=grow(5),
+    message:
+        "Judging the claims of the smoke test"
+    shell:
+        "python -s {input.program:q} judge.claims --claims {input.claims:q} --smoke"
+        " --tables {input.tables:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule smoke:
+    input:
+        rules.judge_smoke.output,
+    message:
+        "The published numbers are judged"
