@@ -3,8 +3,23 @@
 import numpy
 import pandas
 import pytest
-from judge.check import MARGIN, compare, kernel_limits, repeat_limits, share_limits
-from judge.tables import DESCRIBED, read_table
+from judge.check import (
+    MARGIN,
+    SHARES,
+    Difference,
+    compare,
+    describe,
+    judge,
+    keras_environments,
+    kernel_limits,
+    limit_of,
+    processors_of,
+    ranges_in_spread,
+    ranges_of_repeats,
+    repeat_limits,
+    share_limits,
+)
+from judge.tables import DESCRIBED, NEAR, read_table
 from repository import ROOT
 
 OTHER = "avx avx2 fma"  # the instruction sets of another processor
@@ -151,22 +166,36 @@ def test_a_run_cannot_widen_its_own_limits(committed):
     assert change(committed, "runs", "val_loss", row, astray)["val_loss"] is False
 
 
-@pytest.mark.parametrize(("table", "column"), [
-    ("effects", "share_second_lower"), ("study_cells", "published_seed_percentile")
-])  # fmt: skip
+SHARE_COLUMNS = [
+    (table, column)
+    for table, column in COLUMNS
+    if DESCRIBED[table][column]["kind"] in SHARES and table in ("effects", "study_cells")
+]
+
+
+@pytest.mark.parametrize(("table", "column"), SHARE_COLUMNS)
 def test_shares_differ_by_the_seeds_near_the_threshold(committed, table, column):
-    """On another processor one seed of 2,000 changes sides; forty do not."""
-    rows = committed[table]
-    row = rows[(rows["seeds"] == 2000) & (rows[column] > 0.1)].index[0]
-    scale = 100 if column.endswith("percentile") else 1
-    value = rows.loc[row, column]
-    for seeds, within in ((1, True), (40, False)):
-        moved = value - scale * seeds / 2000
-        assert change(committed, table, column, row, moved, OTHER)[column] is within
-        assert change(committed, table, column, row, moved)[column] is False
-    limit = kernel_limits(committed)["loss"]
-    (allowed,) = share_limits(rows.loc[[row]], numpy.array([limit]))
-    assert 1 / 2000 < allowed < 5 / 2000
+    """On another processor as many seeds change sides as there are, and not one where none is."""
+    rows, near = committed[table], DESCRIBED[table][column]["near"]
+    factor, more = SHARES[DESCRIBED[table][column]["kind"]]
+    there = rows[rows[column].notna() & (rows[near] > 0) & (rows["seeds"] == 2000)]
+    row = there.index[0]
+    for seeds, within in ((0, True), (1, False)):
+        distance = factor * (there.loc[row, near] + seeds / 2000) + more / 2000
+        for moved in (rows.loc[row, column] + distance, rows.loc[row, column] - distance):
+            moved += 1e-9 * (rows.loc[row, column] - moved)  # last digits of the sums
+            assert change(committed, table, column, row, moved, OTHER)[column] is within
+            assert change(committed, table, column, row, moved)[column] is False
+    alone = committed | {table: rows.assign(**{near: 0.0})}
+    value = rows.loc[row, column] + 1e-9
+    assert change(alone, table, column, row, value, OTHER)[column] is False
+
+
+def test_shares_differ_by_more_where_losses_may_differ_by_more():
+    rows = pandas.DataFrame({"near": [0.01, 0.01, 0.01, 0.0], "seeds": 100})
+    limits = numpy.array([0.0, NEAR / 2, NEAR, NEAR])
+    assert list(share_limits(rows, "near", (1, 0), limits)) == pytest.approx([0, 0.01, 0.02, 0])
+    assert list(share_limits(rows, "near", (2, 4), limits)) == pytest.approx([0, 0.06, 0.08, 0])
 
 
 def test_what_depends_on_the_last_bit_may_differ_on_another_processor_only(committed):
@@ -204,3 +233,112 @@ def test_a_table_that_names_its_processor_is_judged_by_it(committed, instruction
         fresh["releases"]["cpu_instructions"] = instructions
     found = {one.column: one.within for one in compare(committed, fresh)}
     assert found["val_loss"] is within
+
+
+@pytest.mark.parametrize("kind", NEVER)
+def test_however_far_losses_may_move_nothing_else_does(kind):
+    rows = pandas.DataFrame({"value": [1, 2]})
+    found = judge("table", "value", kind, rows, rows + 1, numpy.array([1e9, 1e9]))
+    assert (found.rows, found.within) == (2, False)
+
+
+def test_numbers_may_differ_by_their_limits_each():
+    old, new = (pandas.DataFrame({"value": values}) for values in ([1.0, 2.0], [1.5, 1.75]))
+    for limits, within in (([0.5, 0.25], True), ([0.5, 0.2], False), ([0.4, 0.3], False)):
+        found = judge("table", "value", "loss", old, new, numpy.array(limits))
+        assert found == Difference("table", "value", 2, 0.5, max(limits), within)
+
+
+def test_words_may_differ_in_numbers_only_where_all_rows_may():
+    old, new = (pandas.DataFrame({"value": [f"by {n}", f"of {n}"]}) for n in (1, 2))
+    for limits, within in (([1.0, 1.0], True), ([1.0, 0.0], False)):
+        assert judge("table", "value", "words", old, new, numpy.array(limits)).within is within
+
+
+def test_a_row_may_differ_by_all_that_it_is_about():
+    """By the kernel, and by the repeats of each environment whose keras it names."""
+    kernel, repeats = {"loss": 1.0, "weight": 2.0}, {("a", "1"): 10.0, ("b", "1"): 20.0}
+    repeats |= {("a", "default"): 40.0}
+    for row, kind, expected in (
+        ({"environment": "a", "api": "tf.keras"}, "loss", 1.0),
+        ({"environment": "a", "api": "keras"}, "weight", 12.0),
+        ({"environment": "a", "api": "keras", "threads": "default"}, "loss", 41.0),
+        ({"environment": "c", "api": "keras"}, "bit", 1.0),
+        ({"cells": "a/keras/x/p; b/keras/y/p; b/keras/z/p"}, "words", 31.0),
+        ({"cells": "a/tf.keras/keras/keras"}, "words", 1.0),
+        ({"cells": "comparison"}, "words", 1.0),
+    ):
+        assert limit_of(pandas.Series(row), kind, kernel, repeats) == expected
+
+
+def test_environments_of_keras_are_those_that_a_claim_names():
+    named = pandas.Series({"cells": "a/keras/x/p; b/tf.keras/y/p; c/keras/z/p"})
+    assert keras_environments(named) == {"a", "c"}
+
+
+def test_repeats_are_taken_within_a_cell():
+    """Also where a setting is empty; where no repeat has a value, nothing may differ."""
+    rows = pandas.DataFrame(
+        {
+            "environment": ["a", "a", "a", "a", "b", "b"],
+            "api": "keras",
+            "step": [1, 1, None, None, 1, 1],
+            "repeat": [1, 2, 1, 2, 1, 2],
+            "loss": [1.0, 1.5, 9.0, 7.0, numpy.nan, numpy.nan],
+        }
+    )
+    assert ranges_of_repeats("steps", rows, "loss") == {("a", "1"): 2.0, ("b", "1"): 0.0}
+
+
+def test_the_largest_range_of_an_environment_counts():
+    spread = pandas.DataFrame(
+        {
+            "environment": ["a", "a", "a", "b"],
+            "threads": [1, 1, "default", 1],
+            "minimum": [1.0, 1.0, 1.0, 5.0],
+            "maximum": [1.5, 1.25, 4.0, 5.0],
+        }
+    )
+    expected = {("a", "1"): 0.5, ("a", "default"): 3.0, ("b", "1"): 0.0}
+    assert ranges_in_spread(spread) == expected
+    assert ranges_in_spread(None) == {}
+    reference = {"claims": pandas.DataFrame(columns=list(DESCRIBED["claims"])), "spread": spread}
+    found = repeat_limits("claims", "reason", reference)
+    assert found == {key: MARGIN * value for key, value in expected.items()}
+
+
+def test_the_kernel_is_measured_by_its_largest_differences():
+    measured = pandas.DataFrame({"difference": [-3.0, 1.0], "largest_difference": [2.0, 5.0]})
+    limits = {"loss": MARGIN * 3.0, "weight": MARGIN * 5.0}
+    assert kernel_limits({"processor": measured}) == limits
+    assert kernel_limits({}) == {"loss": 0.0, "weight": 0.0}
+
+
+def test_processors_are_told_apart_by_kind_not_by_rows():
+    """Nor by words that a machine does not say."""
+    machine = {"cpu_model": ["m", "m"], "cpu_instructions": [numpy.nan, numpy.nan]}
+    runs = pandas.DataFrame(machine)
+    assert processors_of({"runs": runs}, "runs") == processors_of({"runs": runs[1:]}, "runs")
+    assert processors_of({"runs": runs.assign(cpu_model="n")}, "runs") != processors_of(
+        {"runs": runs}, "runs"
+    )
+
+
+def test_differences_are_a_table_with_a_heading():
+    lines = describe(
+        [
+            Difference("runs", "val_loss", 3, 0.125, 0.25, True),
+            Difference("claims", "verdict", 1, numpy.nan, numpy.nan, False),
+        ]
+    )
+    assert [line.split() for line in lines] == [
+        ["table", "column", "rows", "largest", "allowed"],
+        ["runs", "val_loss", "3", "0.12", "0.25", "within", "the", "spread"],
+        ["claims", "verdict", "1", "-", "-", "BEYOND", "the", "spread"],
+    ]
+
+
+def test_rows_that_are_too_many_are_counted(committed):
+    fresh = committed | {"runs": committed["runs"].iloc[:-3]}
+    (found,) = compare(committed, fresh)
+    assert (found.column, found.rows, found.within) == ("number of rows", 3, False)

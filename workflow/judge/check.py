@@ -9,7 +9,8 @@ the workflow itself measures:
   difference that the kernel makes in processor.csv, a weight by MARGIN times the largest of one.
 - Standalone keras is not reproducible in every environment: a number may differ by MARGIN times the
   largest range of its repeats there. Where all repeats are equal, nothing may differ.
-- A share of seeds may differ by the seeds whose loss lies within the limit of the threshold.
+- A share of seeds may differ by the seeds whose loss lies near the threshold, which the
+  reference counts in a column of its own.
 """
 
 import argparse
@@ -23,12 +24,16 @@ import numpy
 import pandas
 from plan.cells import parse_cells
 
-from judge.tables import DESCRIBED, number_in, read_table
+from judge.tables import DESCRIBED, NEAR, number_in, read_table
 
 # Two processors, without and with AVX-512, differed by 2.4 times what the kernels of one did.
 MARGIN = 10
 NEVER = ("setting", "count", "verdict", "drawn")
 LAST_BITS = ("bit", "hash", "words")
+# By how many times the share of seeds near the threshold may a number move, and by how many seeds
+# more? An end of Wilson's interval moves at most twice as far as its share, which kind `chance`
+# rounds to one of as many pairs as half of the seeds.
+SHARES = {"share": (1, 0), "share_end": (2, 4), "percentile": (100, 0)}
 Tables = dict[str, pandas.DataFrame]
 
 
@@ -166,8 +171,8 @@ def judge(
         if kind == "words":
             within = within and list(map(mask, old[column])) == list(map(mask, new[column]))
         return Difference(name, column, len(old), numpy.nan, numpy.nan, within)
-    if kind in ("share", "percentile"):
-        limits = share_limits(old, limits) * (100 if kind == "percentile" else 1)
+    if kind in SHARES:
+        limits = share_limits(old, DESCRIBED[name][column]["near"], SHARES[kind], limits)
     distance = (old[column].astype(float) - new[column].astype(float)).abs().fillna(numpy.inf)
     within = bool((distance.to_numpy() <= limits).all())
     return Difference(name, column, len(old), distance.max(), limits.max(), within)
@@ -178,15 +183,19 @@ def mask(text: object) -> list[str]:
     return [word for word in str(text).split() if not number_in(word)]
 
 
-def share_limits(rows: pandas.DataFrame, limits: numpy.ndarray) -> numpy.ndarray:
+def share_limits(
+    rows: pandas.DataFrame, near: str, scale: tuple[int, int], limits: numpy.ndarray
+) -> numpy.ndarray:
     """Return by how much a share of seeds may differ where each of their losses may by `limits`.
 
-    At most as many seeds change sides as lie within the limit of the threshold: those below the
-    peak of a normal density with the row's standard deviation, and one.
+    At most as many seeds change sides as lie near the threshold: their share is in the column
+    `near`, in the distance NEAR, which two losses that may differ by half of it can cross. `scale`
+    is what that is to be multiplied by, and how many seeds may come on top by rounding.
     """
-    deviation = rows["standard_deviation"].to_numpy(dtype=float)
-    near = 2 * limits / (deviation * numpy.sqrt(2 * numpy.pi))
-    return numpy.where(limits > 0, near + 1 / rows["seeds"].to_numpy(dtype=float), 0.0)
+    factor, more = scale
+    found = rows[near].to_numpy(dtype=float) * numpy.maximum(1, 2 * limits / NEAR)
+    moved = factor * found + more / rows["seeds"].to_numpy(dtype=float)
+    return numpy.where((limits > 0) & (found > 0), moved, 0.0)
 
 
 def describe(differences: list[Difference]) -> list[str]:

@@ -17,6 +17,9 @@ CSV = {"index": False, "float_format": "%.17g", "lineterminator": "\n"}
 # Numbers of training steps that differ by less, relatively, count as "about as many": whole epochs
 # of other batch sizes seldom have the same number.
 SAME_STEPS = 0.03
+# A loss this near a threshold may lie on its other side on another processor, as may one whose
+# distance is that of two losses (`judge.check`, which takes more where more was measured).
+NEAR = 0.00025
 
 Row = dict[str, Any]  # of a table, by the names of its columns
 SCHEMA = WORKFLOW / "schemas/tables.yaml"

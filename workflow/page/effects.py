@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy
 import pandas
-from judge.tables import COLUMNS, SAME_STEPS, write_table
+from judge.tables import COLUMNS, NEAR, SAME_STEPS, write_table
 from scipy import stats
 
 from page import chunks
@@ -71,6 +71,7 @@ class Statistics:
             "low": low,
             "high": high,
             "share_second_lower": (differences < 0).mean(),
+            "near_zero": share_near(differences, NEAR),
             **self.describe_spread(differences, published, independent=len(differences)),
         }
 
@@ -100,8 +101,13 @@ class Statistics:
         share = (sign * differences >= sign * published).mean()
         counted = stats.binomtest(round(share * independent), independent)
         interval = counted.proportion_ci(self.bootstrap["confidence"], method="wilson")
-        shares = {"share_low": interval.low, "share_high": interval.high}
-        return {**found, "share_as_extreme": share, **shares}
+        return {
+            **found,
+            "share_as_extreme": share,
+            "share_low": interval.low,
+            "share_high": interval.high,
+            "near_published": share_near(differences - published, 2 * NEAR),  # both may move
+        }
 
     def add_families(self, rows):
         """Give each row of effects.csv the interval that holds together with all of its family.
@@ -134,6 +140,14 @@ def count_finite(losses, published):
     return finite, {**counts, "published_difference": published}
 
 
+def share_near(distances, limit):
+    """Return the share of distances from a threshold that are not zero and within a limit.
+
+    Zero is left out: what two equal runs differ by is zero on every processor.
+    """
+    return ((distances != 0) & (numpy.abs(distances) <= limit)).mean()
+
+
 def cells_of(table):
     """Return {the values of RUN: losses indexed by seed} in table order, duplicates once."""
     grouped = table.groupby(RUN, sort=False, observed=True)
@@ -150,9 +164,10 @@ def summarize_cells(cells, compared, published_seed):
         for kind in LOSSES:
             values = losses[kind]
             published = values.get(published_seed)
-            percentile = None
+            percentile = near = None
             if published is not None:
                 percentile = stats.percentileofscore(values, published, kind="mean")
+                near = share_near(values - published, NEAR)
             rows.append(
                 {
                     **dict(zip(RUN, key, strict=True)),
@@ -162,6 +177,7 @@ def summarize_cells(cells, compared, published_seed):
                     "standard_deviation": values.std(ddof=1),
                     "published_seed_loss": published,
                     "published_seed_percentile": percentile,
+                    "near_published": near,
                     "compared_runs": runs,
                     "largest_difference_from_keras": largest if runs else None,
                 }
@@ -354,7 +370,7 @@ def pool_data_seeds(rows, statistics):
             for name in ("mean_first", "mean_second")
         ]
         described = statistics.describe(*means)
-        shares = ("share_as_extreme", "share_low", "share_high")
+        shares = ("share_as_extreme", "share_low", "share_high", "near_published")
         blank = dict.fromkeys(("data_seed", "published_difference", *shares))
         blank["equal_start"] = all(row["equal_start"] for row in group)
         pooled.append({**group[0], "kind": "bn_over_data", **described, **blank})
