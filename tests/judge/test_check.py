@@ -1,5 +1,8 @@
 """What `make check` lets pass, and what it does not: planted changes of the committed tables."""
 
+import subprocess
+from pathlib import Path
+
 import numpy
 import pandas
 import pytest
@@ -13,13 +16,14 @@ from judge.check import (
     keras_environments,
     kernel_limits,
     limit_of,
+    main,
     processors_of,
     ranges_in_spread,
     ranges_of_repeats,
     repeat_limits,
     share_limits,
 )
-from judge.tables import DESCRIBED, NEAR, read_table
+from judge.tables import DESCRIBED, NEAR, read_table, write_table
 from repository import ROOT
 
 OTHER = "avx avx2 fma"  # the instruction sets of another processor
@@ -191,6 +195,19 @@ def test_shares_differ_by_the_seeds_near_the_threshold(committed, table, column)
     assert change(alone, table, column, row, value, OTHER)[column] is False
 
 
+def test_an_end_of_an_interval_moves_at_most_twice_as_far_as_its_share():
+    """Wilson's interval at 95 % of 40 pairs, of which one changes sides."""
+    z, pairs = 1.96, 40
+    shares = numpy.arange(pairs + 1) / pairs
+    middle = shares + z**2 / 2 / pairs
+    half = z * (shares * (1 - shares) / pairs + (z / 2 / pairs) ** 2) ** 0.5
+    factor, _ = SHARES["share_end"]
+    for end in (middle - half, middle + half):
+        assert numpy.diff(end / (1 + z**2 / pairs)).max() <= factor / pairs
+    assert SHARES["share"] == (1, 0)
+    assert SHARES["percentile"] == (100, 0)
+
+
 def test_shares_differ_by_more_where_losses_may_differ_by_more():
     rows = pandas.DataFrame({"near": [0.01, 0.01, 0.01, 0.0], "seeds": 100})
     limits = numpy.array([0.0, NEAR / 2, NEAR, NEAR])
@@ -342,3 +359,75 @@ def test_rows_that_are_too_many_are_counted(committed):
     fresh = committed | {"runs": committed["runs"].iloc[:-3]}
     (found,) = compare(committed, fresh)
     assert (found.column, found.rows, found.within) == ("number of rows", 3, False)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """run(*options): (exit status, what is printed) of the command, in a repository of its own.
+
+    It holds runs.csv and processor.csv, as committed, and a file that is no table.
+    """
+    folder = tmp_path / "results/tables"
+    folder.mkdir(parents=True)
+    for name in ("runs", "processor"):
+        write_table(read_table(TABLES[name]).head(40), folder / f"{name}.csv")
+    (folder / "study.parquet").write_bytes(b"no table")
+    monkeypatch.chdir(tmp_path)
+    person = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "."], [*person, "commit", "-q", "-m", "Tables"]):
+        subprocess.run(["git", *command], check=True)
+
+    def run(*options):
+        monkeypatch.setattr("sys.argv", ["judge.check", *options])
+        try:
+            status = main() or 0
+        except SystemExit as leaving:
+            status = leaving.code
+        return status, capsys.readouterr().out
+
+    return run
+
+
+def edit(column, value, **machine):
+    """Set a column of the first row of runs.csv, and what is said of the machine everywhere."""
+    path = Path("results/tables/runs.csv")
+    table = read_table(path).assign(**machine)
+    table.loc[0, column] = value(table.loc[0, column])
+    write_table(table, path)
+
+
+def test_the_same_bytes_are_told(run):
+    assert run() == (0, "All 2 tables are those of HEAD, byte for byte.\n")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "status", "said"),
+    [
+        ("val_loss", lambda loss: loss + 1e-6, 1, "within the spread."),
+        ("val_loss", lambda loss: loss + 1, 2, "1 columns beyond the spread."),
+        ("learning_rate", lambda rate: rate * 1.05, 2, "1 columns beyond the spread."),
+    ],
+)
+def test_the_exit_status_says_how_far(run, column, value, status, said):
+    edit(column, value, cpu_instructions=OTHER)
+    found, printed = run()
+    heading, line, last = printed.splitlines()
+    assert (found, last) == (status, f"1 of 2 tables differ from HEAD: {said}")
+    assert heading.startswith("table ")
+    assert line.split()[:3] == ["runs", column, "1"]
+
+
+def test_other_tables_and_another_commit_can_be_named(run):
+    edit("variant", str.upper)
+    assert run()[0] == 2
+    Path("results/tables").rename("other")
+    with pytest.raises(ValueError, match="HEAD has no other; expected committed tables"):
+        run("--tables", "other")
+    with pytest.raises(ValueError, match=r"git ls-tree: .*v0"):
+        run("--reference", "v0")
+
+
+def test_tables_that_are_not_there_are_named(run):
+    Path("results/tables/runs.csv").unlink()
+    said = "Not there, but committed: results/tables/runs.csv. Run `make reproduce`.\n"
+    assert run() == (2, said)
