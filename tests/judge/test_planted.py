@@ -10,6 +10,7 @@ from judge.compare import (
     differences,
     find_causes,
     first_difference,
+    judge_comparisons,
     rounding_limit,
 )
 from judge.controls import make_tables
@@ -454,3 +455,13 @@ def test_the_larger_of_two_equal_starts_counts():
     assert find_causes(entry, by_name, 0.3, 0.3) == []  # not more than rounding makes
     assert find_causes(entry, by_name, 0.31, 0.3) == ["computation"]
     assert find_causes(entry, by_name, None, 0.3) == []
+
+
+def test_a_verdict_reads_each_published_run_once(tmp_path, monkeypatch):
+    config = make_config(tmp_path, repeats={"tf.keras": 3, "keras": 1})
+    records = plant(config, Variant(), Variant(draws=1))
+    controls = make_tables(config, records)["controls"]
+    read, keys = records.read, []
+    monkeypatch.setattr(records, "read", lambda key: keys.append(key) or read(key))
+    assert len(judge_comparisons(config, controls, records)) == 1
+    assert len(keys) == len(set(keys)) == 6

@@ -250,41 +250,41 @@ def judge_comparisons(
     for this processor contributes.
     """
     kernel = numpy.abs(numpy.asarray(kernel_differences, dtype=float)).max(initial=0)
-    rows = [
-        judge_comparison(
-            comparison,
-            entry,
-            controls[controls["comparison"] == comparison],
-            repeat_differences(config, records, entry),
-            kernel,
-            count_steps(records, entry),
+    rows = []
+    for comparison, entry in config["comparisons"].items():
+        repeats = [read_repeats(config, records, entry[side]) for side in ("first", "second")]
+        rows.append(
+            judge_comparison(
+                comparison,
+                entry,
+                controls[controls["comparison"] == comparison],
+                repeat_differences(entry, repeats),
+                kernel,
+                steps=max(len(runs[0]["step_weights_base64"]) for runs in repeats),
+            )
         )
-        for comparison, entry in config["comparisons"].items()
-    ]
     return make_frame("verdicts", rows)
 
 
-def repeat_differences(config: dict, records: Records, entry: dict) -> list[float]:
+def read_repeats(config: dict, records: Records, cell: dict) -> list[dict]:
+    """Return the published runs of a cell, every repeat."""
+    repeats = range(1, config["repeats"][cell["api"]] + 1)
+    return [records.find(PUBLISHED, cell, repeat) for repeat in repeats]
+
+
+def repeat_differences(entry: dict, repeats: list[list[dict]]) -> list[float]:
     """Return the differences in loss of each further repeat of both cells from the first one.
 
     A repeat that differs in a weight alone gives 0.0; one with the same bits gives nothing.
+    `repeats` has the runs of both cells.
     """
     found = []
-    for side in ("first", "second"):
-        cell = entry[side]
-        first = records.find(PUBLISHED, cell)
-        for repeat in range(2, config["repeats"][cell["api"]] + 1):
-            other = records.find(PUBLISHED, cell, repeat)
-            if compare_runs(first, other, cell["rows"])["observed"] != EQUAL:
-                losses = [record["evaluations"][cell["rows"]] for record in (first, other)]
-                found.append(abs(losses[1] - losses[0]))
+    for side, (first, *others) in zip(("first", "second"), repeats, strict=True):
+        rows = entry[side]["rows"]
+        for other in others:
+            if compare_runs(first, other, rows)["observed"] != EQUAL:
+                found.append(abs(other["evaluations"][rows] - first["evaluations"][rows]))
     return found
-
-
-def count_steps(records: Records, entry: dict) -> int:
-    """Return the number of training steps of the longer one of a comparison's two runs."""
-    runs = [records.find(PUBLISHED, entry[side]) for side in ("first", "second")]
-    return max(len(run["step_weights_base64"]) for run in runs)
 
 
 def judge_comparison(
@@ -297,8 +297,8 @@ def judge_comparison(
 ) -> Row:
     """Return the row of verdicts.csv for one comparison; `controls` has its rows only.
 
-    `repeated`, `kernel` and `steps` are as `repeat_differences`, `judge_comparisons` and
-    `count_steps` give them.
+    `repeated` is what `repeat_differences` gives, `kernel` the largest difference in loss that the
+    matrix kernel makes, `steps` the number of training steps of the longer one of the two runs.
     """
     by_name = {row.control: row for row in controls.itertuples()}
     published = by_name[PUBLISHED]
