@@ -140,3 +140,14 @@ def test_what_the_engine_refuses_is_told(environment, in_environment, chunk_argu
     assert done.returncode != 0
     assert "page.train_study: batch_rows: found 91, expected 1 to training_rows" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_caller_does_not_choose_the_matrix_kernel(
+    environment, in_environment, chunk_arguments, chunk, tmp_path, monkeypatch
+):
+    """A switch of the framework in the caller's environment would change the last bits."""
+    monkeypatch.setenv("TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL", "false")
+    path = tmp_path / "chunk.npz"
+    done = in_environment(environment, *chunk_arguments(path))
+    assert done.returncode == 0, done.stderr
+    assert path.read_bytes() == chunk.read_bytes()

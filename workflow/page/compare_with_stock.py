@@ -17,9 +17,6 @@ import sys
 import tempfile
 
 import numpy
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from train import run
 
 from page import study

@@ -14,14 +14,16 @@ tests/page/test_engine.py replaces each by the obvious form and sees the bits ch
 Runs inside the framework's environment: Python 3.7, numpy and TensorFlow 1.14.0 or 2.0.0.
 """
 
+import importlib
 import itertools
 from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
-import tensorflow as tf
-from tensorflow.python.framework.random_seed import get_seed
+from train import framework
 
+tf = framework.load_framework("tf.keras")[0]  # without settings of the caller, as any run
 tf1 = tf.compat.v1
+get_seed = importlib.import_module("tensorflow.python.framework.random_seed").get_seed
 
 FEATURES, UNITS = 12, 8
 KERNEL_SHAPES = ((FEATURES, UNITS), (UNITS, FEATURES))

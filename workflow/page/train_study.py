@@ -21,8 +21,6 @@ import tempfile
 
 import numpy
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from page import engine, study
 
 

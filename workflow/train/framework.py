@@ -8,14 +8,16 @@ import random
 import numpy
 
 
-def load_framework(api):
+def load_framework(api, matrix_kernel="processor"):
     """Import the framework quietly and return (tensorflow, keras) for an API name.
 
-    `api` is "tf.keras" or "keras"; raises ValueError for any other name.
+    `api` is "tf.keras" or "keras"; raises ValueError for any other name. For `matrix_kernel`, and
+    what becomes of the caller's own settings, see `choose_matrix_kernel`.
     """
     if api not in ("tf.keras", "keras"):
         raise ValueError("--api: found {!r}, expected 'tf.keras' or 'keras'".format(api))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    choose_matrix_kernel(matrix_kernel)
     tensorflow = importlib.import_module("tensorflow")
     keras = tensorflow.keras if api == "tf.keras" else importlib.import_module("keras")
     return tensorflow, keras

@@ -120,8 +120,7 @@ def read_donor(path, variant, seed):
 
 def start_framework(plan):
     """Import the framework, set mode and threads; return (tensorflow, keras, the machine)."""
-    framework.choose_matrix_kernel(plan["matrix_kernel"])
-    tensorflow, keras = framework.load_framework(plan["api"])
+    tensorflow, keras = framework.load_framework(plan["api"], plan["matrix_kernel"])
     if plan["eager"] == "switched":
         framework.switch_eager(tensorflow)
     framework.limit_threads(tensorflow, plan["threads"])
