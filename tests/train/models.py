@@ -84,11 +84,35 @@ def subclass():
     return model
 
 
+def own():
+    """Initializers of one's own, which do not say whether they draw, and values do not either."""
+
+    class Drawn(keras.initializers.Initializer):
+        def __call__(self, shape, dtype=None, **ignored):
+            return keras.backend.constant(numpy.random.normal(size=shape))
+
+    class Fixed(keras.initializers.Initializer):
+        def __call__(self, shape, dtype=None, **ignored):
+            return keras.backend.constant(numpy.arange(numpy.prod(shape)).reshape(shape))
+
+    return keras.models.Sequential(
+        [
+            L.Dense(1, input_shape=(4,), kernel_initializer=Fixed(), name="fixed"),
+            L.Dense(1, kernel_initializer=Drawn(), name="drawn"),
+        ]
+    )
+
+
 found = {}
-for make in (functional, branch, constants, parts, nested, subclass):
+for make in (functional, branch, constants, parts, nested, subclass, own):
     model = make()
+    weights = observe.weights_of(model)
+    drawn = observe.drawing_layers(model, weights)
+    if make is own:
+        assert drawn is None
+        drawn = observe.drawing_layers(model, weights, observe.weights_of(own()))
     found[make.__name__] = {
-        "draws": observe.drawing_layers(model, observe.weights_of(model)),
+        "draws": drawn,
         "identities": observe.find_identities(keras, model, INPUTS),
         "names": sorted(observe.output_names(model)),
     }

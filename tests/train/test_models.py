@@ -60,3 +60,53 @@ def test_a_model_that_is_no_graph_of_layers_is_observed(observed):
     for found in observed.values():
         assert found["subclass"]["draws"] == ["only"]
         assert found["subclass"]["identities"] == {}
+
+
+def test_what_does_not_say_whether_it_draws_is_seen_to(observed):
+    """The model is built again: a drawn weight is another one, a constant matrix is the same."""
+    for found in observed.values():
+        assert found["own"]["draws"] == ["drawn"]
+
+
+# The page's experiment with initializers of its own, of which the second says that it draws.
+OWN_INITIALIZERS = """
+import sys
+from page.autoencoder import *
+from page import autoencoder
+
+def build_model(keras, inputs, slots, optimizer, initializer):
+    class Own(keras.initializers.VarianceScaling):
+        def get_config(self):
+            return {DESCRIBED}
+
+    return autoencoder.build_model(
+        keras, inputs, slots, optimizer, lambda: Own(mode="fan_avg", distribution="uniform")
+    )
+"""
+
+
+@pytest.mark.parametrize("environment", ["tf1.14-keras2.2.4", "tf2.0-keras2.3.1"])
+def test_building_a_model_again_leaves_no_trace(
+    environment, in_environment, committed_config, tmp_path
+):
+    protocol = committed_config["protocols"]["answer"] | {"epochs": 1}
+    plan = {
+        **{"environment": environment, "api": "tf.keras", "seeds": [3], "threads": 1},
+        "data": committed_config["experiment"]["data"],
+        "variants": {"bn": {"between": ["BatchNormalization"]}},
+        "protocols": {"answer": protocol},
+        "runs": [{"change": "published", "variant": "bn", "protocol": "answer"}] * 2,
+    }
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    kept = []
+    for name, described in (("silent", "{}"), ("told", "{'seed': None}")):
+        experiment = tmp_path / f"{name}.py"
+        experiment.write_text(OWN_INITIALIZERS.replace("{DESCRIBED}", described))
+        output = tmp_path / f"{name}.jsonl"
+        words = ["--experiment", experiment, "--plan", tmp_path / "plan.json", "--output", output]
+        done = in_environment(environment, ROOT / "workflow", "train.job", *words)
+        assert done.returncode == 0, done.stderr
+        kept += map(json.loads, output.read_text().splitlines())
+    names = ["drawing_layers", "op_level_seeds", "initial_weights", "trajectory_sha256"]
+    assert all(record[name] == kept[0][name] for record in kept for name in names)
+    assert len(kept) == 4 and len(kept[0]["op_level_seeds"]) == 2

@@ -131,8 +131,8 @@ def train_all(experiment, plan):
     """Train every run, each as if in a process of its own, and yield its record."""
     tensorflow, keras, machine = start_framework(plan)
     for cell in cells(plan):
-        framework.start_afresh(tensorflow, keras, plan["threads"])
-        record = run.train(tensorflow, keras, experiment, cell, find_donor(cell))
+        donor = find_donor(cell)
+        record = run.train(tensorflow, keras, experiment, cell, plan["threads"], donor)
         yield dict(record, machine=machine)
 
 

@@ -9,6 +9,8 @@ import numpy
 
 from train import framework
 
+CONSTANT = ("Zeros", "Ones", "Constant", "Identity")  # the framework's initializers without a seed
+
 
 def sha256_of(arrays):
     """Return the SHA-256 of the float32 bytes (little-endian, C order) of arrays, in order."""
@@ -154,38 +156,45 @@ def noting_op_seeds():
         module.get_seed = original
 
 
-def drawing_layers(model, weights):
+def drawing_layers(model, weights, others=None):
     """Return the names of the layers of which some weight array is drawn at random.
 
-    `weights` is what `weights_of` gives before training.
+    `weights` is what `weights_of` gives before training, `others` the same of this model built with
+    other seeds. Without `others`, None where some layer does not say whether it draws.
     """
+    arrays, again = by_name(weights), by_name(others or [])
+    found = {layer.name: draws(layer) for layer in model.layers if layer.name in arrays}
+    unknown = [name for name, known in found.items() if known is None]
+    if unknown and others is None:
+        return None
+    found.update((name, arrays[name] != again[name]) for name in unknown)
+    return [name for name, drawn in found.items() if drawn]
+
+
+def by_name(weights):
+    """Return {layer name: [the bytes of its weight arrays]} from what `weights_of` gives."""
     arrays = {}
     for name, _, array in weights:
-        arrays.setdefault(name, []).append(array)
-    return [
-        layer.name
-        for layer in model.layers
-        if layer.name in arrays and draws(layer, arrays[layer.name])
-    ]
+        arrays.setdefault(name, []).append(array.tobytes())
+    return arrays
 
 
-def draws(layer, arrays):
-    """Tell whether a layer, given with the values of its weights, draws any of them at random.
+def draws(layer):
+    """Return whether a layer draws any of its weights at random, None where it does not say.
 
-    The initializers in its configuration say it: those that draw have a seed. The values cannot
-    say it: a drawn array may hold a single one, and a constant one (an identity matrix) several.
-    They decide only where the layer does not describe its initializers.
+    The initializers in its configuration say it: of those of the framework, all that draw have a
+    seed. The values cannot say it: a drawn array may hold a single one, and a constant one (an
+    identity matrix) several.
     """
     try:
         found = list(find_initializers(layer.get_config()))
     except NotImplementedError:  # a layer of one's own need not have a configuration
-        found = []
-    described = [each["config"] for each in found if isinstance(each, dict)]
-    if any("seed" in config for config in described):
+        return None
+    described = [each for each in found if isinstance(each, dict)]
+    if any("seed" in each["config"] for each in described):
         return True
-    if found and len(described) == len(found):
-        return False
-    return any(array.size and array.min() != array.max() for array in arrays)
+    constant = [each for each in described if each["class_name"] in CONSTANT]
+    return None if len(constant) < len(found) or not found else False
 
 
 def find_initializers(config):

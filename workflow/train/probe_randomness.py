@@ -21,11 +21,12 @@ SOURCES = (
 )
 
 
-def draw_weights(tensorflow, keras, experiment, cell, source):
+def draw_weights(tensorflow, keras, experiment, cell, threads, source):
     """Build the model of a cell with one source varied; return what was drawn, layer by layer."""
     seeds = {
         kind: seed + (source == "{}_seed".format(kind)) for kind, seed in cell["seeds"].items()
     }
+    framework.start_afresh(tensorflow, keras, threads)
     framework.set_seeds(tensorflow, seeds)
     inputs, _ = experiment.make_data(**cell["data"])
     if source == "extra_op":
@@ -36,6 +37,9 @@ def draw_weights(tensorflow, keras, experiment, cell, source):
         model = run.build(keras, experiment, cell, inputs)
     weights = observe.weights_of(model)
     drawing = observe.drawing_layers(model, weights)
+    if drawing is None:
+        other = run.start(tensorflow, keras, experiment, cell, threads, other_seeds=True)
+        drawing = observe.drawing_layers(model, weights, observe.weights_of(other[0]))
     return {
         "drawing_layers": drawing,
         "op_level_seeds": observe.attribute_seeds(op_seeds, drawing),
@@ -56,8 +60,7 @@ def main():
     built, with_layer = cells(plan)
     drawn = {}
     for source in SOURCES:
-        framework.start_afresh(tensorflow, keras, plan["threads"])
         cell = with_layer if source == "extra_layer" else built
-        drawn[source] = draw_weights(tensorflow, keras, experiment, cell, source)
+        drawn[source] = draw_weights(tensorflow, keras, experiment, cell, plan["threads"], source)
     record = {"format": run.RECORD_FORMAT, "cell": built, "machine": machine, "sources": drawn}
     run.write_records([record], options.output)

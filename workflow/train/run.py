@@ -1,5 +1,6 @@
 """One run: seeds, data, model, training, evaluation, record. Python 3.7, knows no experiment."""
 
+import functools
 import importlib.util
 import itertools
 import json
@@ -30,23 +31,23 @@ def load_experiment(path, data=None):
     return module
 
 
-def train(tensorflow, keras, experiment, cell, donor=None):
+def train(tensorflow, keras, experiment, cell, threads, donor=None):
     """Train one cell in the order of the published scripts and return its record (a dict).
 
-    `cell` has the keys of `train.job`'s options; the framework must have been started afresh.
+    `cell` has the keys of `train.job`'s options; for `threads` see `framework.start_afresh`.
     `donor` is the record of another run whose initial weights replace those drawn.
     """
     begin = time.perf_counter()
     settings = cell["settings"]
     interface.check_cell(experiment.__file__, experiment, cell)
-    framework.set_seeds(tensorflow, cell["seeds"])
-    data = experiment.make_data(**cell["data"])
-    interface.check_data(experiment.__file__, data)
-    inputs, targets = data
-    interface.check_rows(settings, len(inputs))
-    with observe.noting_op_seeds() as op_seeds:
-        model = build(keras, experiment, cell, inputs)
-    drawing_layers = observe.drawing_layers(model, observe.weights_of(model))
+    start_run = functools.partial(start, tensorflow, keras, experiment, cell, threads)
+    model, inputs, targets, op_seeds = start_run()
+    weights = observe.weights_of(model)
+    drawing_layers = observe.drawing_layers(model, weights)
+    if drawing_layers is None:  # what changes with the seeds is drawn
+        others = observe.weights_of(start_run(other_seeds=True)[0])
+        drawing_layers = observe.drawing_layers(model, weights, others)
+        model, inputs, targets, op_seeds = start_run()
     if donor is not None:
         copy_initial_weights(donor, model, drawing_layers)
     initial_weights = observe.weights_of(model)
@@ -77,6 +78,22 @@ def train(tensorflow, keras, experiment, cell, donor=None):
     }
     record["seconds"] = time.perf_counter() - begin
     return record
+
+
+def start(tensorflow, keras, experiment, cell, threads, other_seeds=False):
+    """Start the framework afresh, seed, make data and model, in the published order.
+
+    Returns (compiled model, inputs, targets, the seeds of its random operations).
+    """
+    framework.start_afresh(tensorflow, keras, threads)
+    seeds = {name: seed + other_seeds for name, seed in cell["seeds"].items()}
+    framework.set_seeds(tensorflow, seeds)
+    data = experiment.make_data(**cell["data"])
+    interface.check_data(experiment.__file__, data)
+    interface.check_rows(cell["settings"], len(data[0]))
+    with observe.noting_op_seeds() as op_seeds:
+        model = build(keras, experiment, cell, data[0])
+    return (model, *data, op_seeds)
 
 
 def build(keras, experiment, cell, inputs):
