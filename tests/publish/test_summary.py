@@ -46,7 +46,17 @@ def test_says_where_claims_and_figures_are(results):
     text = summarize(results)
     assert text.startswith("reproduced ")
     assert f"Reasons and measured values: {table}" in text
-    assert text.endswith(f"Figures:\n  {results / 'figures/a.png'}")
+    assert "came with the repository; this workflow has not computed them here." in text
+    shown = f"\n  {results / 'figures/a.png'}"
+    assert text.endswith(f"Figures that came with the repository:{shown}")
+    for log in ("judge_claims.log", "render_figure/a.log"):
+        (results / "logs" / log).parent.mkdir(parents=True, exist_ok=True)
+        (results / "logs" / log).touch()
+    (results / "figures/b.png").touch()
+    text = summarize(results)
+    assert "These verdicts were computed here." in text
+    other = f"\n  {results / 'figures/b.png'}"
+    assert text.endswith(f"Figures:{shown}\n\nFigures that came with the repository:{other}")
 
 
 def test_without_claims_says_verdicts(results):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from plan.runs import grow
-from repository import ROOT, ask_snakemake, run_driver
+from repository import ROOT, ask_snakemake, copy_repository, copy_results, run_driver
 from rule_graph import PAGE, draw_graph
 
 RULE_FILES = [ROOT / "workflow/Snakefile", *sorted(ROOT.glob("workflow/rules/*.smk"))]
@@ -118,3 +118,22 @@ def test_what_waits_for_every_run_is_in_no_group(asked):
     ]
     assert len({job["rule"] for job in waiting}) == 7
     assert [job["rule"] for job in waiting if job["group"]] == []
+
+
+def test_a_page_says_whether_a_run_here_made_its_table(tmp_path):
+    """Each page by its own table: a run without claims makes verdicts, too."""
+    folder = copy_results(copy_repository(tmp_path / "copy"))
+
+    def said():
+        dry = ("-n", "-p", "--allowed-rules", "write_page", "write_pages", "--", "write_pages")
+        shown = run_driver("snakemake", *dry, cwd=folder).stdout
+        return {
+            page: sentence
+            for sentence, page in re.findall(r"--whose=(.*) --output .*?(\w+)\.html", shown)
+        }
+
+    committed = "'The table came with the repository; no run here has made it.'"
+    assert said() == {"claims": committed, "verdicts": committed, "environments": ""}
+    (folder / "results/logs").mkdir(exist_ok=True)
+    (folder / "results/logs/compare_controls.log").touch()
+    assert said() == {"claims": committed, "verdicts": "", "environments": ""}

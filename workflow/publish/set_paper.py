@@ -14,9 +14,14 @@ def main():
     parser.add_argument("--source", type=Path, required=True, help="the note's main file")
     parser.add_argument("--results", required=True, help="folder of tables and figures")
     parser.add_argument("--inputs", nargs="*", default=[], help="NAME=VALUE for the note")
+    parser.add_argument("--logs", nargs="*", default=[], help="TABLE=LOG of the job that makes it")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     given = dict(pair.split("=", 1) for pair in options.inputs)
+    logs = dict(pair.split("=", 1) for pair in options.logs)
+    # The logs are no files of the repository: where one is missing, no run here has made the table.
+    given["made"] = ",".join(table for table, log in logs.items() if Path(log).is_file())
+    given["committed"] = ",".join(table for table, log in logs.items() if not Path(log).is_file())
     options.output.parent.mkdir(parents=True, exist_ok=True)
     compiler = typst.Compiler(
         str(options.source),

@@ -34,9 +34,13 @@ def summarize(results, colour=False):
     elif verdicts.is_file():
         parts += [format_verdict(row) for row in read_rows(verdicts)]
         parts.append(f"The whole table: {verdicts}")
-    figures = sorted(Path(results, "figures").glob("*.png"))
-    if figures:
-        parts.append("Figures:\n" + "\n".join(f"  {figure}" for figure in figures))
+    figures = {True: [], False: []}
+    for figure in sorted(Path(results, "figures").glob("*.png")):
+        made = Path(results, "logs/render_figure", figure.stem).with_suffix(".log").is_file()
+        figures[made].append(f"  {figure}")
+    for made, heading in ((True, "Figures:"), (False, "Figures that came with the repository:")):
+        if figures[made]:
+            parts.append("\n".join([heading, *figures[made]]))
     return "\n\n".join(parts)
 
 

@@ -5,11 +5,16 @@ Out: results/paper/note.pdf, the same bytes on every run; results/paper/numbers.
      column and value behind each number of the note
 """
 
-TABLES_OF_NOTE = ["claims", "verdicts", "identity_layers", "crossed", "spread", "releases"]
+# The tables of the note, each with the rule whose log is there if a run here has made the table.
+TABLES_OF_NOTE = {
+    "claims": "judge_claims",
+    **dict.fromkeys(["verdicts", "identity_layers", "crossed", "spread"], "compare_controls"),
+    "releases": "compare_releases",
+}
 FIGURES_OF_NOTE = ["weight_sums", "initial_kernels", "releases"]
 NOTE_INPUTS = []
 if "study" in config:
-    TABLES_OF_NOTE.append("effects")
+    TABLES_OF_NOTE["effects"] = "collect_study"
     NOTE_INPUTS.append("study=yes")
 if "seeds" in config["figures"]:
     FIGURES_OF_NOTE.append("seeds")
@@ -41,9 +46,10 @@ rule set_paper:
     params:
         results=subpath(input.config, ancestor=2),
         inputs=NOTE_INPUTS,
+        logs=[f"{table}={RESULTS}/logs/{rule}.log" for table, rule in TABLES_OF_NOTE.items()],
     message:
         "Setting the reproduction note"
     shell:
         "python -s {input.program:q} publish.set_paper"
         " --source {input.source:q} --results {params.results:q}"
-        " --inputs {params.inputs:q} --output {output.note:q} > {log:q} 2>&1"
+        " --inputs {params.inputs:q} --logs {params.logs:q} --output {output.note:q} > {log:q} 2>&1"

@@ -4,17 +4,19 @@ In:  results/tables/{claims,verdicts}.csv, envs/*.yaml
 Out: results/report/{claims,verdicts,environments}.html
 """
 
-AS_COMMITTED = "The tables came with the repository; no run here has made them."
+AS_COMMITTED = "The table came with the repository; no run here has made it."
 PAGES = {
     "verdicts": {
         "title": "Why two results differ",
         "option": "--table",
         "files": f"{RESULTS}/tables/verdicts.csv",
+        "made": f"{RESULTS}/logs/compare_controls.log",
     },
     "environments": {
         "title": "What the environments are pinned to",
         "option": "--locks",
         "files": sorted(set(ALL_ENVIRONMENT_FILES.values())),
+        "made": PROGRAM,  # no run makes these files
     },
 }
 if "claims" in config:
@@ -22,6 +24,7 @@ if "claims" in config:
         "title": "The claims of the page",
         "option": "--table",
         "files": f"{RESULTS}/tables/claims.csv",
+        "made": f"{RESULTS}/logs/judge_claims.log",
     }
 
 
@@ -52,8 +55,12 @@ rule write_page:
     params:
         title=lookup(dpath="{page}/title", within=PAGES),
         option=lookup(dpath="{page}/option", within=PAGES),
-        # Right after cloning, the tables are those of the repository.
-        whose=branch(exists(f"{RESULTS}/logs/judge_claims.log"), then="", otherwise=AS_COMMITTED),
+        # Right after cloning, the tables are those of the repository: `made` is not there.
+        whose=branch(
+            lambda wildcards: exists(PAGES[wildcards.page]["made"]),
+            then="",
+            otherwise=AS_COMMITTED,
+        ),
     message:
         "Writing the page of {wildcards.page}"
     shell:
