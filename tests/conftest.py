@@ -31,18 +31,39 @@ def config():
 
 
 @pytest.fixture(scope="session")
-def framework_pythons():
+def made_once(tmp_path_factory):
+    """Let the first of pytest's processes that asks make a file; made_once(name, make) -> path."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # where those of all workers are
+
+    def made_once(name, make):
+        path = folder / name
+        with path.with_suffix(".lock").open("w") as guard:
+            fcntl.flock(guard, fcntl.LOCK_EX)
+            if not path.exists():
+                make(path)
+        return path
+
+    return made_once
+
+
+@pytest.fixture(scope="session")
+def framework_pythons(made_once):
     """The interpreter of each environment, {name of its file: path}, built by the workflow."""
-    with (ROOT / "envs/driver.txt").open() as guard:  # one worker at a time
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        built = run_driver("snakemake", "--use-conda", "--conda-create-envs-only", "--cores", 1)
-    assert built.returncode == 0, built.stdout
-    listed = run_driver("snakemake", "--list-conda-envs").stdout.splitlines()
+    listed = made_once("environments.txt", list_environments).read_text().splitlines()
     rows = [line.split("\t") for line in listed if line.startswith("envs/")]
     return {
         file.removeprefix("envs/").removesuffix(".yaml"): ROOT / location / "bin/python"
         for file, _, location in rows
     }
+
+
+def list_environments(path):
+    """Build the environments of the default run; write what Snakemake lists of them."""
+    built = run_driver("snakemake", "--use-conda", "--conda-create-envs-only", "--cores", 1)
+    assert built.returncode == 0, built.stdout
+    path.write_text(run_driver("snakemake", "--list-conda-envs").stdout)
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,14 @@
-"""One run of the page in a process of its own, without any of the workflow's code. Python 3.7.
+"""Runs of the page, each in a process of its own, without any of the workflow's code. Python 3.7.
 
-    python bare.py '{"protocol": "answer", "between": ["BatchNormalization"], "after": []}'
+    python bare.py '{"protocol": "answer", "between": ["BatchNormalization"], "after": []}' ...
 
-The order of what happens is that of the page. The last line printed is JSON: the losses as the
-framework returns them, the weights after training as bytes in hexadecimal.
+The order of what happens is that of the page. Each run is forked from a process that has imported
+the framework and done nothing else. The last lines printed are JSON, one for each run: the losses
+as the framework returns them, the weights after training as bytes in hexadecimal.
 """
 
 import json
+import os
 import sys
 
 import numpy
@@ -18,12 +20,6 @@ import random  # noqa: E402
 random.seed(2)
 
 import tensorflow  # noqa: E402
-
-if tensorflow.__version__.startswith("1."):
-    tensorflow.set_random_seed(3)
-else:
-    tensorflow.random.set_seed(3)
-
 from tensorflow.keras import layers  # noqa: E402
 from tensorflow.keras.models import Sequential  # noqa: E402
 
@@ -68,10 +64,24 @@ def answer(model, data):
     return {"weight_sums": sums, "evaluation": float(model.evaluate(batch, batch, verbose=0))}
 
 
-if __name__ == "__main__":
-    order = json.loads(sys.argv[1])
+def run(order):
+    """Print the report of one run."""
+    if tensorflow.__version__.startswith("1."):
+        tensorflow.set_random_seed(3)
+    else:
+        tensorflow.random.set_seed(3)
     rows = numpy.random.normal(0, 1, (ROWS, FEATURES))
     network = build(order["between"], order["after"])
     report = {"question": question, "answer": answer}[order["protocol"]](network, rows)
     report["weights"] = [array.tobytes().hex() for array in network.get_weights()]
-    print(json.dumps(report))
+    print(json.dumps(report), flush=True)
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        child = os.fork()
+        if not child:
+            run(json.loads(argument))
+            os._exit(0)
+        if os.waitpid(child, 0)[1]:
+            sys.exit(argument + ": the run failed")

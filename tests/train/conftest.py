@@ -3,6 +3,8 @@
 What a test asks for first starts all processes of that kind, as many at a time as there are cores.
 """
 
+import hashlib
+import itertools
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -20,11 +22,17 @@ BARE = Path(__file__).with_name("bare.py")
 
 
 @pytest.fixture(scope="session")
-def start(in_environment):
-    """The same in the background: returns a future."""
+def pool():
+    """As many threads as there are cores, each waiting for a process."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield lambda *arguments: pool.submit(in_environment, *arguments)
+        yield pool
         pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session")
+def start(pool, in_environment):
+    """Run an environment's interpreter in the background: returns a future."""
+    return lambda *arguments: pool.submit(in_environment, *arguments)
 
 
 @pytest.fixture(scope="session")
@@ -58,20 +66,23 @@ def train_arguments(committed_config):
 
 
 @pytest.fixture(scope="session")
-def train(start, plan, train_arguments, tmp_path_factory):
+def train(pool, in_environment, plan, train_arguments, made_once):
     """Start train.job; return a function that waits for it and reads one of its records."""
 
     def train(environment, *arguments, **options):
-        output = tmp_path_factory.mktemp("runs") / "runs.jsonl"
         planned = plan(environment, *arguments, **options)
-        process = start(environment, *train_arguments(planned, output))
+
+        def run(output):
+            done = in_environment(environment, *train_arguments(planned, output))
+            assert done.returncode == 0, done.stderr
+
+        name = hashlib.sha256(json.dumps(planned).encode()).hexdigest()
+        output = pool.submit(made_once, f"{name}.jsonl", run)
 
         def record(variant, protocol, repeat=1):
-            done = process.result()
-            assert done.returncode == 0, done.stderr
             cell = {"environment": environment, "api": planned["api"]}
             cell |= {"variant": variant, "protocol": protocol}
-            return Records([output], seed=3).find(PUBLISHED, cell, repeat)
+            return Records([output.result()], seed=3).find(PUBLISHED, cell, repeat)
 
         return record
 
@@ -108,19 +119,18 @@ def standalone(train):
 @pytest.fixture(scope="session")
 def bare(start, committed_config):
     """Each tf.keras cell in a fresh process, by a script that shares no code with the workflow."""
-    started = {}
-    for environment in ENVIRONMENTS:
-        for variant in VARIANTS:
-            layers = committed_config["variants"][variant]["layers"]
-            order = {slot: [class_name(layer) for layer in layers[slot]] for slot in layers}
-            for protocol in PROTOCOLS:
-                argument = json.dumps(order | {"protocol": protocol})
-                started[environment, variant, protocol] = start(environment, BARE, argument)
+    cells = list(itertools.product(VARIANTS, PROTOCOLS))
+    orders = []
+    for variant, protocol in cells:
+        layers = committed_config["variants"][variant]["layers"]
+        order = {slot: [class_name(layer) for layer in layers[slot]] for slot in layers}
+        orders.append(json.dumps(order | {"protocol": protocol}))
+    started = {name: start(name, BARE, *orders) for name in ENVIRONMENTS}
 
-    def bare(*cell):
-        done = started[cell].result()
+    def bare(environment, *cell):
+        done = started[environment].result()
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+        return json.loads(done.stdout.splitlines()[-len(cells) :][cells.index(cell)])
 
     return bare
 

@@ -4,6 +4,7 @@ Environments are those of the
 repository, found through --conda-prefix, so that nothing is installed again.
 """
 
+import json
 import re
 import shutil
 from dataclasses import dataclass
@@ -60,12 +61,17 @@ def small(framework_pythons, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def finished_run(small, tmp_path_factory):
+def finished_run(small, made_once, tmp_path_factory):
     """A copy in which it has run, and what that printed. Only read it."""
-    workspace = small.copy(tmp_path_factory.mktemp("finished") / "copy")
-    done = workspace.snakemake()
-    assert done.returncode == 0, done.stdout
-    return workspace, done.stdout
+
+    def run(path):
+        workspace = small.copy(tmp_path_factory.mktemp("finished") / "copy")
+        done = workspace.snakemake()
+        assert done.returncode == 0, done.stdout
+        path.write_text(json.dumps([str(workspace.folder), done.stdout]))
+
+    folder, printed = json.loads(made_once("finished.json", run).read_text())
+    return Workspace(Path(folder)), printed
 
 
 @pytest.fixture
