@@ -87,7 +87,7 @@ audit: setup
 	@$(driver) python -s workflow publish.audit_locks --show results/provenance/audit.json
 
 test: setup
-	@$(driver) python -m pytest --numprocesses 2 --dist loadfile
+	@$(driver) python -m pytest --numprocesses 2 --dist loadfile --durations 10
 
 benchmark: setup
 	@$(driver) python benchmarks/set_up_and_run.py $(options)

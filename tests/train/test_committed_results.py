@@ -26,7 +26,7 @@ def committed(committed_config):
     if not RUNS.is_file():
         pytest.skip("there are no committed results yet")
     runs = read_table(RUNS)
-    seed = committed_config["figures"]["seed"]
+    seed = committed_config["seeds"][0]
     chosen = runs[(runs["api"] == "tf.keras") & (runs["seed"] == seed) & (runs["repeat"] == 1)]
     return chosen.set_index(KEYS).sort_index()
 
