@@ -2,4 +2,5 @@
 include: "workflow/Snakefile"
 
 
-workflow.default_target = "all"  # an included file sets none
+# An included file sets none; as a module, all rules may have other names.
+workflow.default_target = workflow.modifier.modify_rulename("all")

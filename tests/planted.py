@@ -2,15 +2,24 @@
 
 import zlib
 from itertools import product
+from types import SimpleNamespace
 
 import numpy
 import pandas
 from judge.releases import compare_runs
 from judge.tables import COLUMNS, ROWS
+from plan.controls import donor_files, plan_controls
 from plan.runs import PUBLISHED, release_modes
 from train.run import RECORD_FORMAT
 
 KERNELS = {"dense": "a" * 64, "dense_1": "b" * 64}
+
+
+def plan_of_controls(config, jobs, job):
+    """Return the plan of a job of the controls, where no module has a prefix."""
+    wildcards = SimpleNamespace(**job._asdict())
+    donors = donor_files(config, jobs, wildcards)
+    return plan_controls(config, jobs, wildcards, SimpleNamespace(donors=donors))
 
 
 def make_record(

@@ -14,8 +14,9 @@ from types import SimpleNamespace
 import numpy
 from judge.records import Records
 from plan.configuration import fill_defaults
-from plan.controls import PORTABLE, control_files, control_jobs, plan_controls
+from plan.controls import PORTABLE, control_files, control_jobs
 from plan.runs import plan_runs, run_files, training_jobs
+from planted import plan_of_controls
 from train.run import RECORD_FORMAT
 
 STEPS = 5
@@ -75,7 +76,7 @@ def plant(config, first, second, losses=None, controls=False):
     jobs = control_jobs(config)
     files = control_files(config, jobs)
     for job, path in zip(jobs, files, strict=True):
-        plan = plan_controls(config, jobs, SimpleNamespace(**job._asdict()))
+        plan = plan_of_controls(config, jobs, job)
         write(path, json.loads(plan), variants, losses if controls else None)
     return Records([*published, *files], seed=3)
 

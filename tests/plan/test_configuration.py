@@ -15,9 +15,10 @@ from plan.configuration import (
     read_interface,
     restore_numbers,
 )
-from plan.controls import control_jobs, plan_controls
+from plan.controls import control_jobs
 from plan.documents import read_yaml, write_yaml
 from plan.runs import plan_runs, run_files, training_jobs
+from planted import plan_of_controls
 from repository import ROOT
 
 MODULE = "workflow/page/autoencoder.py"
@@ -151,7 +152,8 @@ def test_name_that_is_nowhere_defined(config, key, value, found, expected):
 def test_missing_file(config, key, path):
     change(config, key, path)
     assert mistakes_in(config) == [
-        f"config: {key}: found {path}, which is no file; expected a path from {ROOT}"
+        f"config: {key}: found {path}, which is no file; expected a path from "
+        f"the configuration's folder, {ROOT} or the workflow's"
     ]
 
 
@@ -366,7 +368,7 @@ def test_another_protocol_trains_the_page_and_neither_controls_nor_study(planned
     def other_plans():
         jobs = control_jobs(planned)
         chunk = SimpleNamespace(part="protocols", environment="x", first="0", last="9")
-        controls = [plan_controls(planned, jobs, SimpleNamespace(**job._asdict())) for job in jobs]
+        controls = [plan_of_controls(planned, jobs, job) for job in jobs]
         return [*controls, plan_chunk(planned, chunk), plan_sample(planned, chunk)]
 
     page, others = plans(planned), other_plans()

@@ -3,6 +3,7 @@
 import copy
 import json
 
+from plan import dependencies
 from plan.dependencies import code_of, settings
 
 
@@ -35,6 +36,7 @@ def test_code_that_is_imported_by_what_is_imported(monkeypatch, tmp_path):
     (package.parent / "sibling.py").touch()
     (package / "main.py").write_text("import sibling\nfrom package.deep import late\n")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dependencies, "WORKFLOW", tmp_path / "workflow")
     assert code_of("package.main") == [
         "workflow/package/__init__.py",
         "workflow/package/deep.py",

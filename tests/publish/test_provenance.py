@@ -41,16 +41,16 @@ def test_resources_are_per_rule(benchmarks, monkeypatch):
 def test_state_of_git_leaves_results_aside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert write_provenance.git_state("results") is None
-    write_provenance.git("init", "--quiet")
+    assert write_provenance.git_state(tmp_path, tmp_path / "results") is None
+    write_provenance.git(tmp_path, "init", "--quiet")
     person = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
     (tmp_path / "code.py").write_text("1\n")
-    write_provenance.git("add", "code.py")
-    write_provenance.git(*person, "commit", "--quiet", "--message", "One")
+    write_provenance.git(tmp_path, "add", "code.py")
+    write_provenance.git(tmp_path, *person, "commit", "--quiet", "--message", "One")
     (tmp_path / "results").mkdir()
     (tmp_path / "results/table.csv").write_text("1\n")
-    state = write_provenance.git_state("results")
+    state = write_provenance.git_state(tmp_path, tmp_path / "results")
     assert len(state["commit"]) == 40
     assert (state["dirty"], state["changed"]) == (False, [])
     (tmp_path / "code.py").write_text("2\n")
-    assert write_provenance.git_state("results")["changed"] == [" M code.py"]
+    assert write_provenance.git_state(tmp_path, tmp_path / "results")["changed"] == [" M code.py"]

@@ -2,6 +2,7 @@
 
 import html
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -95,12 +96,16 @@ def test_published_numbers_in_the_readme_are_those_of_the_claims(claim, digits):
 
 
 def test_the_workflow_catalog_takes_this_repository():
-    """What its generator asks of a repository, and of one with standardized usage."""
+    """What its generator asks of a repository before it looks further."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8").lower()
     assert "snakemake" in readme and "workflow" in readme
     assert (ROOT / "workflow/Snakefile").is_file()  # with workflow/ there, it looks there alone
-    assert list((ROOT / "workflow/rules").glob("*.smk"))
-    assert (ROOT / "config/README.md").is_file()
+    rule_files = [path for path in (ROOT / "workflow/rules").iterdir() if path.is_file()]
+    assert {path.suffix for path in rule_files} == {".smk"}
+
+
+def test_the_usage_is_the_catalog_s_standardized_one():
+    """Settings and instructions as its pages show them; test_rules has its lint and format."""
     entry = read_yaml(ROOT / ".snakemake-workflow-catalog.yml")
     assert entry.keys() == {"usage"}
     usage = entry["usage"]
@@ -110,14 +115,37 @@ def test_the_workflow_catalog_takes_this_repository():
     assert deployment.keys() <= {"conda", "apptainer", "apptainer+conda"}
     assert set(map(type, deployment.values())) == {bool}
     assert deployment["conda"] is True and usage["report"] is True
+    # Its page is headed by the name of the repository; the first heading is made a second one.
+    page = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    assert page.startswith("# Configuration\n")
+    assert len(page.splitlines()) < 60
+    assert "its place is fixed" in page and "`config.yaml`" in page
+    # What snakedeploy copies amends the experiment of the page, and changes nothing.
+    deployed, whole = (read_yaml(ROOT / name) for name in ("config/config.yaml", "config.yaml"))
+    assert deployed.items() <= whole.items()
 
 
-def test_the_catalog_s_page_names_keys_that_exist():
+def test_the_catalog_s_table_of_keys_is_complete():
+    """Its page lists the keys at the top of the schema with type, description and default."""
     schema = read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
     page = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    left_out = re.search(r"^Without (.+), these parts", page, re.MULTILINE)[1]
+    without = set(re.findall(r"`(\w+)`", left_out))
+    for key, entry in schema["properties"].items():
+        assert entry["type"] and entry["description"], key
+        has = [key in schema["required"], "default" in entry, key in without]
+        assert sum(has) == 1, key
     named = {key.split("/")[0] for key in re.findall(r"^\|[^|]*\| `([\w/]+)`", page, re.MULTILINE)}
     assert len(named) > 5
     assert named <= schema["properties"].keys()
+
+
+def test_help_lists_every_target():
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)
+    assert len(targets) > 15
+    assert [name for name in targets if f"make {name} " not in listed.stdout] == []
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ For Snakemake's process. A plan is JSON, as page.train_study and page.compare_wi
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from plan.runs import in_chunks
@@ -38,14 +38,15 @@ def chunk_files(config: dict, part: list[str], environment: list[str]) -> list[s
     ]
 
 
-def effects_of_this_run(config: dict, targets: Iterable[str]) -> list[str]:
-    """Return the effects of the whole study, if these targets make them or an earlier run here has.
+def effects_of_this_run(config: dict, asked: bool, modified: Callable = str) -> list[str]:
+    """Return the effects of the whole study, if asked for or made by an earlier run here.
 
-    The table in the repository is of another run: only the chunks behind the table tell.
+    The table in the repository is of another run: only the chunks behind the table tell. `modified`
+    returns a path as it is in a module.
     """
     others = study_parts(config)[1] if "study" in config else []
     chunks = chunk_files(config, **study_trainings(config, others)) if others else []
-    if chunks and ("study" in targets or all(Path(chunk).is_file() for chunk in chunks)):
+    if chunks and (asked or all(Path(modified(chunk)).is_file() for chunk in chunks)):
         return [f"{config['results']}/tables/sensitivity_effects.csv"]
     return []
 

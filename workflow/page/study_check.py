@@ -9,7 +9,7 @@ from plan.configuration import ConfigurationError, describe_mistakes
 from page import study
 
 ENGINE = Path(__file__).resolve().parent / "engine.py"
-PAGE = "workflow/page/autoencoder.py"
+PAGE = Path(__file__).resolve().parent / "autoencoder.py"
 NAMES = {"BatchNormalization": "bn", "Activation": "activation"}
 ARGUMENTS = {"BatchNormalization": {}, "Activation": {"activation": "linear"}}
 Mistake = tuple[str, object, str]
@@ -27,7 +27,7 @@ def study_mistakes(config: dict) -> Iterator[Mistake]:
     engine = constants_of(ENGINE, ("VARIANTS", "FEATURES"))
     experiment = config["experiment"]
     yield from differing(
-        ("experiment/module", experiment["module"], PAGE),
+        ("experiment/module", str(Path(experiment["module"]).resolve()), str(PAGE)),
         ("experiment/data/features", experiment["data"].get("features"), engine["FEATURES"]),
         ("experiment/loss", experiment.get("loss"), "mean squared error"),
     )

@@ -184,9 +184,10 @@ def missing_files(config: dict, base: str | Path, source: str) -> Iterator[str]:
         named[f"environments/{name}/file"] = environment["file"]
     for name, release in config.get("sweep", {}).get("releases", {}).items():
         named[f"sweep/releases/{name}/file"] = release["file"]
+    places = f"the configuration's folder, {base} or the workflow's"
     for key, path in named.items():
         if not (Path(base) / path).is_file():
-            yield f"{source}: {key}: found {path}, which is no file; expected a path from {base}"
+            yield f"{source}: {key}: found {path}, which is no file; expected a path from {places}"
 
 
 def unknown_keys(config: dict, base: str | Path, source: str) -> Iterator[str]:

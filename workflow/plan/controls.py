@@ -196,15 +196,20 @@ def donor_files(config: dict, jobs: dict[Job, list[Run]], wildcards: Any) -> lis
     return list(dict.fromkeys(found))
 
 
-def plan_controls(config: dict, jobs: dict[Job, list[Run]], wildcards: Any) -> str:
-    """Return the plan of a job: its runs with what each changes, and what its process changes."""
+def plan_controls(config: dict, jobs: dict[Job, list[Run]], wildcards: Any, input: Any) -> str:
+    """Return the plan of a job: its runs with what each changes, and what its process changes.
+
+    `input.donors` are its `donor_files` as Snakemake has them, with the prefix of a module.
+    """
     job = Job(wildcards.process, wildcards.environment, wildcards.api)
     changes = {name: control.get("change") or {} for name, control in config["controls"].items()}
     known = donors(config)
+    files = dict(zip(donor_files(config, jobs, wildcards), input.donors, strict=True))
     runs = [
         {
             **run._asdict(),
-            "initial_weights": known.get(run.change),
+            "initial_weights": (donor := known.get(run.change))
+            and {**donor, "file": files[donor["file"]]},
             "initializer_seeds": changes.get(run.change, {}).get("initializer_seeds"),
         }
         for run in jobs[job]

@@ -1,12 +1,15 @@
 """What a rule depends on besides its data: the code that a script imports, its settings."""
 
 import json
-import os
 from functools import cache
 from modulefinder import ModuleFinder
 from pathlib import Path
 
-WORKFLOW = "workflow"
+from snakemake.utils import simplify_path
+
+from plan.places import ROOT, sources
+
+WORKFLOW = ROOT / "workflow"
 
 
 @cache
@@ -16,13 +19,14 @@ def code_of(*modules: str) -> list[str]:
     With them the data that a module reads from workflow/schemas under its own name. Nothing is run.
     What lies elsewhere (numpy, say) belongs to the environment of the job.
     """
-    finder = ModuleFinder(path=[WORKFLOW])
+    finder = ModuleFinder(path=[str(WORKFLOW)])
     for module in modules:
         finder.import_hook(module)
     found = [module.__file__ for module in finder.modules.values()]  # type: ignore[attr-defined]
-    files = [os.path.relpath(file) for file in found if file]  # Python's own have none
-    data = [f"{WORKFLOW}/schemas/{Path(file).stem}.yaml" for file in files]
-    return sorted({*files, *(file for file in data if Path(file).is_file())})
+    files = [Path(file) for file in found if file]  # Python's own have none
+    data = [WORKFLOW / "schemas" / f"{file.stem}.yaml" for file in files]
+    paths = {str(file) for file in [*files, *data] if file.is_file()}
+    return sources(map(simplify_path, sorted(paths)))
 
 
 def settings(config: dict, *paths: str) -> str:

@@ -3,13 +3,19 @@
 import json
 import os
 import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def list_rules(workflow, _wildcards):
-    """Return all rules as JSON, {rule file: {rule: its message}}, in their order."""
+def list_rules(workflow, own, _wildcards):
+    """Return all rules as JSON, {rule file: {rule: its message}}, in their order.
+
+    `own` are those of this workflow, which may be a module of another one.
+    """
     files = {}
-    for rule in workflow.rules:
-        messages = files.setdefault(os.path.relpath(rule.snakefile), {})
+    for rule in filter(own.__contains__, workflow.rules):
+        messages = files.setdefault(os.path.relpath(rule.snakefile, ROOT), {})
         messages[rule.name] = re.sub(r"\{wildcards\.(\w+)\}", r"*\1*", rule.message or "")
     return json.dumps(files)
 

@@ -12,7 +12,7 @@ def main():
     """Read the command line and write the PDF."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--source", type=Path, required=True, help="the note's main file")
-    parser.add_argument("--results", required=True, help="folder of tables and figures")
+    parser.add_argument("--results", type=Path, required=True, help="folder of tables and figures")
     parser.add_argument("--inputs", nargs="*", default=[], help="NAME=VALUE for the note")
     parser.add_argument("--logs", nargs="*", default=[], help="TABLE=LOG of the job that makes it")
     parser.add_argument("--output", type=Path, required=True)
@@ -25,9 +25,9 @@ def main():
     options.output.parent.mkdir(parents=True, exist_ok=True)
     compiler = typst.Compiler(
         str(options.source),
-        root=".",  # the note names files from the repository's root
+        root="/",  # sources and results need not be in one folder
         ignore_system_fonts=True,  # those of the package only
-        sys_inputs=given | {"results": options.results},
+        sys_inputs=given | {"results": str(options.results.absolute()).lstrip("/")},
     )
     compiler.compile(output=str(options.output))
     noted = json.loads(compiler.query("<number>", field="value"))

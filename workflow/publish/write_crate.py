@@ -12,6 +12,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
 
+ROOT = Path(__file__).resolve().parents[2]  # the workflow's repository
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
     "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
@@ -78,13 +79,13 @@ def add_author(crate, author):
 
 
 def add_file(crate, path):
-    """Add a file under its own path, with its size, type and SHA-256."""
+    """Add a file, with its size, type and SHA-256."""
     path = Path(path)
     content = path.read_bytes()
     kind = MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path)[0] or "text/plain"
     return crate.add_file(
         path,
-        str(path),
+        name_in_crate(path),
         properties={
             "name": path.name,
             "contentSize": str(len(content)),
@@ -92,6 +93,13 @@ def add_file(crate, path):
             "sha256": hashlib.sha256(content).hexdigest(),
         },
     )
+
+
+def name_in_crate(path):
+    """Return a file's place in the archive: as in the repository, else as in the working folder."""
+    full = Path(path).resolve()
+    inside = [folder for folder in (ROOT, Path.cwd()) if full.is_relative_to(folder)]
+    return str(full.relative_to(inside[0])) if inside else full.name
 
 
 def add_workflow(crate, files, citation, run):
@@ -109,7 +117,9 @@ def add_workflow(crate, files, citation, run):
         },
     )
     git = run["git"] or {"commit": "unknown", "dirty": False}
-    workflow = ComputationalWorkflow(crate, main, main, properties={"name": citation["title"]})
+    workflow = ComputationalWorkflow(
+        crate, main, name_in_crate(main), properties={"name": citation["title"]}
+    )
     crate.mainEntity = crate.add(workflow)
     workflow["programmingLanguage"] = crate.add(language)
     workflow["version"] = git["commit"] + (" with changes" if git["dirty"] else "")

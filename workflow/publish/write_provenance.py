@@ -13,6 +13,7 @@ from pathlib import Path
 from plan.documents import read_yaml
 from train.run import cpu_instructions, cpu_model, from_cpuinfo
 
+ROOT = Path(__file__).resolve().parents[2]  # the workflow's repository
 GROUP = ["rule", "environment", "part"]
 RESOURCES = [*GROUP, "jobs", "wall_seconds", "cpu_seconds", "peak_memory_mb"]
 MACHINE = ["environment", "python", "cpu_model", "cpu_instructions"]
@@ -24,7 +25,7 @@ def main():
     parser.add_argument("--config", type=Path, required=True, help="the merged configuration")
     parser.add_argument("--runs", type=Path, required=True, help="runs.csv")
     parser.add_argument("--packages", type=Path, nargs="+", required=True, help="package lists")
-    parser.add_argument("--locks", type=json.loads, required=True, help="{environment: its file}")
+    parser.add_argument("--locks", type=Path, nargs="+", required=True, help="of each list")
     parser.add_argument(
         "--benchmarks",
         type=Path,
@@ -40,14 +41,14 @@ def main():
     write_resources(measured, options.resources)
     run = {
         **time_span(measured),
-        "git": git_state(Path(config["results"])),
+        "git": git_state(ROOT, Path(config["results"])),
         "snakemake": options.snakemake,
         "machine": describe_machine(),
         "threads_per_training": config["training_threads"] or "default",
         "trained_with": list_machines(options.runs),
         "environments": {
-            path.stem: describe_environment(path, Path(options.locks[path.stem]))
-            for path in options.packages
+            path.stem: describe_environment(path, lock)
+            for path, lock in zip(options.packages, options.locks, strict=True)
         },
         "config": config,
     }
@@ -105,19 +106,24 @@ def in_words(seconds):
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def git_state(results):
-    """Return the commit and what differs from it, results aside; None where there is no git."""
+def git_state(folder, results):
+    """Return the commit of a repository and what differs from it, results aside; None for none."""
     try:
-        commit = git("rev-parse", "HEAD")
-        changed = git("status", "--porcelain", "--", ".", f":(exclude){results}")
+        if git(folder, "rev-parse", "--show-prefix").strip():  # within another one
+            return None
+        commit = git(folder, "rev-parse", "HEAD")
+        inside = results.resolve().is_relative_to(folder)
+        aside = [f":(exclude){results.resolve().relative_to(folder)}"] if inside else []
+        changed = git(folder, "status", "--porcelain", "--", ".", *aside)
     except (OSError, subprocess.CalledProcessError):
         return None
     return {"commit": commit.strip(), "dirty": bool(changed), "changed": changed.splitlines()}
 
 
-def git(*arguments):
-    """Return what a git command prints."""
-    done = subprocess.run(["git", *arguments], check=True, capture_output=True, text=True)
+def git(folder, *arguments):
+    """Return what a git command prints in a folder."""
+    command = ["git", "-C", folder, *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     return done.stdout
 
 

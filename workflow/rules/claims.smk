@@ -12,14 +12,16 @@ rule judge_claims:
     input:
         program=PROGRAM,
         code=code_of("judge.claims", *modules_of(CLAIMS)),
-        claims=config["claims"],
+        claims=CLAIMS_FILE,
         tables=[
             f"{RESULTS}/tables/{table}.csv"
             for table in ["runs", "layers", *control_tables(config)]
             if table in tables_of(CLAIMS)
         ],
         # The targets are known when the jobs are planned, not while the rules are read.
-        effects=lambda _: effects_of_this_run(config, workflow.dag_settings.targets),
+        effects=lambda _: effects_of_this_run(
+            config, renamed("study") in workflow.dag_settings.targets, modified
+        ),
     output:
         f"{RESULTS}/tables/claims.csv",
     log:

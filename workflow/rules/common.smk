@@ -10,8 +10,6 @@ from functools import partial
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, "workflow")
-
 from plan.claims import modules_of, tables_of
 from plan.configuration import (
     ConfigurationError,
@@ -29,7 +27,7 @@ from plan.controls import (
     published_files,
 )
 from plan.dependencies import code_of, settings
-from plan.documents import read_schema
+from plan.documents import read_schema, read_yaml
 from publish.report import list_benchmarks, list_rules
 from plan.runs import (
     RUN_FILE,
@@ -44,6 +42,13 @@ from plan.runs import (
 )
 from publish.summary import summarize, takes_colour
 
+# What a configuration names is beside it, in the working directory or in the workflow, in this order.
+BESIDE = [Path(file).resolve().parent for file in reversed(workflow.configfiles)]
+find_files(config, [*(folder for folder in BESIDE if folder != ROOT), ".", ROOT])
+# With an experiment of its own a configuration stands alone; any other one amends config.yaml.
+if "module" not in config.get("experiment", {}):
+    workflow.configfiles.append(of_workflow("config.yaml"))
+    amend(config, read_yaml(workflow.configfiles[-1]))
 restore_numbers(config)
 try:
     planned = check_config(config, Path.cwd())
@@ -52,23 +57,31 @@ except ConfigurationError as error:
     raise WorkflowError(str(error)) from None
 
 
-WRITTEN_CONFIG = config  # with defaults; from here on `config` has its cells in their parts
-config = planned
-PROGRAM = "workflow/__main__.py"  # starts a module: its name comes next on the command line
+# With defaults; from here on `config` has its cells in their parts.
+WRITTEN_CONFIG, config = config, planned
+# Starts a module: its name comes next on the command line.
+PROGRAM = of_workflow("workflow/__main__.py")
 RESULTS = config["results"]  # the folder that everything is written to
+EXPERIMENT = source(config["experiment"]["module"])
+EXPERIMENT_FILES = sources(config["experiment"].get("files", []))
+CLAIMS_FILE = source(config["claims"]) if "claims" in config else []
+# As a module, this workflow may get another prefix for its paths and names for its rules.
+modified = workflow.modifier.modify_path
+renamed = workflow.modifier.modify_rulename
 MERGED_CONFIG = f"{RESULTS}/provenance/config.yaml"
 ENVIRONMENTS = config["environments"]
 PACKAGE_LIST = f"{RESULTS}/provenance/packages/{{environment}}.csv"
 ENVIRONMENT_FILES = {
     **{name: entry["file"] for name, entry in ENVIRONMENTS.items()},
-    "figures": "envs/figures.yaml",
-    **({"study": "envs/study.yaml"} if "study" in config else {}),
+    "figures": of_workflow("envs/figures.yaml"),
+    **({"study": of_workflow("envs/study.yaml")} if "study" in config else {}),
 }
 RELEASES = config.get("sweep", {}).get("releases", {})
 ALL_ENVIRONMENT_FILES = {name: entry["file"] for name, entry in RELEASES.items()}
 ALL_ENVIRONMENT_FILES |= ENVIRONMENT_FILES
-# Snakemake takes environment files relative to the rule file.
-CONDA_FILES = {name: f"../../{file}" for name, file in ALL_ENVIRONMENT_FILES.items()}
+ALL_ENVIRONMENT_FILES = {name: source(file) for name, file in ALL_ENVIRONMENT_FILES.items()}
+# Snakemake takes a relative one from the folder of the rule file.
+CONDA_FILES = {name: os.path.abspath(file) for name, file in ALL_ENVIRONMENT_FILES.items()}
 FIGURES_ENVIRONMENT = CONDA_FILES["figures"]
 
 

@@ -12,8 +12,8 @@ use rule train_runs as train_controls with:
     input:
         program=PROGRAM,
         code=code_of("train.job"),
-        experiment=config["experiment"]["module"],
-        files=config["experiment"].get("files", []),
+        experiment=EXPERIMENT,
+        files=EXPERIMENT_FILES,
         donors=partial(donor_files, config, CONTROL_JOBS),
     output:
         f"{RESULTS}/{CONTROL_FILE}",

@@ -7,10 +7,10 @@ Out: results/site/index.html and the rest of the site; a warning is an error
 
 rule build_documentation:
     input:
-        pages=sorted(map(str, Path("docs").rglob("*.*"))),
-        settings=["mkdocs.yml", "pyproject.toml", "CHANGELOG.md", "config.yaml"],
+        settings=of_workflow("mkdocs.yml"),
+        pages=workflow_files("docs/**/*.*", "pyproject.toml", "CHANGELOG.md", "config.yaml"),
         code=code_of("publish.documentation"),
-        schema="workflow/schemas/config.schema.yaml",
+        schema=of_workflow("workflow/schemas/config.schema.yaml"),
     output:
         f"{RESULTS}/site/index.html",
     log:
@@ -25,10 +25,12 @@ rule build_documentation:
         mem_mb=grow(500),
         runtime=grow(5),
     params:
-        rules=partial(list_rules, workflow),  # called when all rules are known
+        rules=partial(list_rules, workflow, OWN_RULES),  # called when all rules are known
         folder=subpath(output[0], parent=True),
+        path=str(ROOT / "workflow"),
     message:
         "Building the documentation"
     shell:
-        "PYTHONPATH=workflow WORKFLOW_RULES={params.rules:q} python -s -m mkdocs build"
-        " --strict --site-dir {params.folder:q} > {log:q} 2>&1"
+        "PYTHONPATH={params.path:q} WORKFLOW_RULES={params.rules:q} python -s -m mkdocs build --strict"
+        ' --config-file {input.settings:q} --site-dir "$(realpath -m {params.folder:q})"'
+        " > {log:q} 2>&1"

@@ -16,7 +16,7 @@ for flag in Path(workflow.deployment_settings.conda_prefix or ".snakemake/conda"
 # No benchmark: it runs within Snakemake, whose own seconds would be measured.
 rule write_config:
     input:
-        "workflow/templates/config.yaml",
+        of_workflow("workflow/templates/config.yaml"),
     output:
         MERGED_CONFIG,
     log:

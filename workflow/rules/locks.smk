@@ -5,8 +5,7 @@ Out: results/provenance/bills/{environment}.json (CycloneDX), results/provenance
 """
 
 AUDIT_ENVIRONMENT = "../../envs/audit.yaml"
-LOCKS = {path.stem: str(path) for path in sorted(Path("envs").glob("*.yaml"))}
-LOCKS["driver"] = "envs/driver.txt"
+LOCKS = {Path(file).stem: file for file in workflow_files("envs/*.yaml", "envs/driver.txt")}
 BILL = f"{RESULTS}/provenance/bills/{{environment}}.json"
 
 

@@ -24,8 +24,8 @@ rule set_paper:
     input:
         program=PROGRAM,
         code=code_of("publish.set_paper"),
-        source="paper/note.typ",
-        parts=["paper/tables.typ", "paper/study.typ", "CITATION.cff"],
+        source=of_workflow("paper/note.typ"),
+        parts=workflow_files("paper/tables.typ", "paper/study.typ", "CITATION.cff"),
         config=MERGED_CONFIG,
         tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES_OF_NOTE),
         figures=expand(f"{RESULTS}/figures/{{figure}}.svg", figure=FIGURES_OF_NOTE),

@@ -8,18 +8,8 @@ import snakemake
 
 CRATE_ENVIRONMENT = "../../envs/crate.yaml"
 
-WORKFLOW_FILES = sorted(
-    str(path)
-    for kind in [
-        "*.py",
-        "rules/*.smk",
-        "schemas/*.yaml",
-        "defaults/*.yaml",
-        "templates/*.yaml",
-        "*/*.py",
-    ]
-    for path in Path("workflow").glob(kind)
-)
+PARTS = ["*.py", "*/*.py", "rules/*.smk", "schemas/*.yaml", "defaults/*.yaml", "templates/*.yaml"]
+WORKFLOW_FILES = workflow_files(*(f"workflow/{part}" for part in PARTS))
 # What `rule all` is for; provenance and crate are about it.
 TABLES_AND_FIGURES = [
     rules.collect_tables.output,
@@ -28,7 +18,9 @@ TABLES_AND_FIGURES = [
     rules.render_figures.input,
     rules.collect_study.output if "study" in config else [],
 ]
-MEASURED = [rule.name for rule in workflow.rules]  # those so far: what comes after looks at them
+OWN_RULES = workflow.modifier.rules  # other than those of a workflow that has this one as a module
+# Those so far: what comes after looks at them.
+MEASURED = [one.name for one in workflow.rules if one in OWN_RULES]
 PROVENANCE = expand(f"{RESULTS}/provenance/{{file}}", file=["run.json", "resources.csv"])
 
 
@@ -38,6 +30,7 @@ rule write_provenance:
         code=code_of("publish.write_provenance"),
         config=MERGED_CONFIG,
         packages=expand(PACKAGE_LIST, environment=ENVIRONMENT_FILES),
+        locks=sources(ENVIRONMENT_FILES.values()),
         runs=f"{RESULTS}/tables/runs.csv",
         results=TABLES_AND_FIGURES,
     output:
@@ -55,7 +48,6 @@ rule write_provenance:
         mem_mb=grow(300),
         runtime=grow(5),
     params:
-        locks=json.dumps(ENVIRONMENT_FILES),
         benchmarks=partial(list_benchmarks, workflow, MEASURED),  # when all jobs are known
         snakemake=snakemake.__version__,
     message:
@@ -63,7 +55,7 @@ rule write_provenance:
     shell:
         "python -s {input.program:q} publish.write_provenance"
         " --config {input.config:q} --runs {input.runs:q}"
-        " --packages {input.packages:q} --locks {params.locks:q}"
+        " --packages {input.packages:q} --locks {input.locks:q}"
         " --benchmarks <(printf %s {params.benchmarks:q})"
         " --snakemake {params.snakemake} --run {output.run:q} --resources {output.resources:q}"
         " > {log:q} 2>&1"
@@ -73,13 +65,13 @@ rule write_crate:
     input:
         program=PROGRAM,
         code=code_of("publish.write_crate"),
-        citation="CITATION.cff",
+        citation=of_workflow("CITATION.cff"),
         run=rules.write_provenance.output.run,
         inputs=[
-            *sorted(ENVIRONMENT_FILES.values()),
-            config["experiment"]["module"],
-            config["experiment"].get("files", []),
-            config["claims"] if "claims" in config else [],
+            sources(sorted(ENVIRONMENT_FILES.values())),
+            EXPERIMENT,
+            EXPERIMENT_FILES,
+            CLAIMS_FILE,
             MERGED_CONFIG,
         ],
         results=[
@@ -87,7 +79,7 @@ rule write_crate:
             rules.write_provenance.input.packages,
             TABLES_AND_FIGURES,
         ],
-        workflow=["workflow/Snakefile", *WORKFLOW_FILES],
+        workflow=[of_workflow("workflow/Snakefile"), *WORKFLOW_FILES],
     output:
         f"{RESULTS}/run.crate.zip",
     log:

@@ -15,8 +15,8 @@ PAGES = {
     "environments": {
         "title": "What the environments are pinned to",
         "option": "--locks",
-        "files": sorted(set(ALL_ENVIRONMENT_FILES.values())),
-        "made": PROGRAM,  # no run makes these files
+        "files": sources(sorted(set(ALL_ENVIRONMENT_FILES.values()))),
+        "made": None,  # no run makes these files
     },
 }
 if "claims" in config:
@@ -32,7 +32,7 @@ rule write_page:
     input:
         program=PROGRAM,
         code=code_of("publish.write_page"),
-        template="workflow/report/page.html",
+        template=of_workflow("workflow/report/page.html"),
         files=lookup(dpath="{page}/files", within=PAGES),
     output:
         report(
@@ -57,7 +57,10 @@ rule write_page:
         option=lookup(dpath="{page}/option", within=PAGES),
         # Right after cloning, the tables are those of the repository: `made` is not there.
         whose=branch(
-            lambda wildcards: exists(PAGES[wildcards.page]["made"]),
+            lambda wildcards: (
+                not PAGES[wildcards.page]["made"]
+                or exists(modified(PAGES[wildcards.page]["made"]))
+            ),
             then="",
             otherwise=AS_COMMITTED,
         ),

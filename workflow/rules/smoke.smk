@@ -26,7 +26,7 @@ rule judge_smoke:
     input:
         program=PROGRAM,
         code=code_of("judge.claims", *modules_of(CLAIMS)),
-        claims=config["claims"],
+        claims=CLAIMS_FILE,
         tables=[rules.collect_smoke.output.runs, rules.collect_smoke.output.layers],
     output:
         f"{SMOKE}/tables/claims.csv",

@@ -36,8 +36,8 @@ rule probe_randomness:
     input:
         program=PROGRAM,
         code=code_of("train.probe_randomness"),
-        experiment=config["experiment"]["module"],
-        files=config["experiment"].get("files", []),
+        experiment=EXPERIMENT,
+        files=EXPERIMENT_FILES,
     output:
         f"{RESULTS}/sweep/{{environment}}/{{mode}}-randomness.jsonl",
     log:
@@ -65,7 +65,7 @@ rule compare_releases:
     input:
         program=PROGRAM,
         code=code_of("judge.releases"),
-        claims=config.get("claims", []),
+        claims=CLAIMS_FILE,
         records=expand(rules.train_releases.output, zip, **SWEPT),
         probes=expand(rules.probe_randomness.output, zip, **SWEPT),
     output:

@@ -12,8 +12,8 @@ rule train_runs:
     input:
         program=PROGRAM,
         code=code_of("train.job"),
-        experiment=config["experiment"]["module"],
-        files=config["experiment"].get("files", []),
+        experiment=EXPERIMENT,
+        files=EXPERIMENT_FILES,
     output:
         f"{RESULTS}/{RUN_FILE}",
     log:

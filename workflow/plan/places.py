@@ -1,0 +1,89 @@
+"""Where files are: the workflow's beside the workflow, the user's beside their configuration.
+
+For Snakemake's process. Everything that is written goes to the working directory, which need not be
+the folder of the workflow.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from snakemake.io import local, sourcecache_entry
+from snakemake.utils import simplify_path, update_config
+
+ROOT = Path(__file__).resolve().parents[2]  # the repository
+# Where a configuration names files; "*" is any key.
+FILES = (
+    "claims",
+    "experiment/module",
+    "experiment/files",
+    "environments/*/file",
+    "sweep/releases/*/file",
+)
+
+
+def source(path: str) -> str:
+    """Return the path of a file that no job makes, marked as such for Snakemake.
+
+    No prefix of a module is put before them. A file of the workflow is recorded under its name in
+    the repository: when the workflow has moved, nothing runs again.
+    """
+    full = Path(path).resolve()
+    name = str(full.relative_to(ROOT)) if full.is_relative_to(ROOT) else path
+    return local(path if name == path else sourcecache_entry(path, name))
+
+
+def sources(paths: Iterable[str]) -> list[str]:
+    """Return paths, each marked by `source`."""
+    return [source(path) for path in paths]
+
+
+def of_workflow(name: str) -> str:
+    """Return the path of a file of the repository, marked."""
+    return source(simplify_path(str(ROOT / name)))
+
+
+def workflow_files(*patterns: str) -> list[str]:
+    """Return the paths of all files of the repository that match one of these patterns, marked."""
+    found = {path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()}
+    return [of_workflow(str(path.relative_to(ROOT))) for path in sorted(found)]
+
+
+def find_files(config: dict, folders: Iterable[str | Path]) -> None:
+    """Replace the files that a configuration names, in place, by where they are.
+
+    A path starts from the first of the folders in which it leads to a file; one that leads nowhere
+    stays as it is. A setting of experiment/data that is one of experiment/files is a path, too.
+    """
+
+    def find(path: str) -> str:
+        there = (Path(folder, path) for folder in folders)
+        found = next((file.absolute() for file in there if file.is_file()), None)
+        return simplify_path(str(found)) if found else path
+
+    experiment = config.get("experiment")
+    if isinstance(experiment, dict) and isinstance(files := experiment.get("files"), list):
+        data = replaced(experiment.get("data"), ["*"], lambda x: find(x) if x in files else x)
+        experiment["data"] = data
+    for path in FILES:
+        config.update(replaced(config, path.split("/"), find))
+
+
+def amend(config: dict, page: dict) -> None:
+    """Add to a configuration, in place, what it leaves out of the page's."""
+    find_files(page, [ROOT])
+    update_config(page, config)
+    config.update(page)
+
+
+def replaced(part: Any, path: list[str], replace: Callable[[str], str]) -> Any:
+    """Return a part of a configuration with every text at a path replaced."""
+    if isinstance(part, list):
+        return [replaced(item, path, replace) for item in part]
+    if isinstance(part, dict) and path:
+        first, *rest = path
+        return {
+            key: replaced(below, rest, replace) if first in ("*", key) else below
+            for key, below in part.items()
+        }
+    return replace(part) if isinstance(part, str) and not path else part
