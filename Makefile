@@ -21,13 +21,11 @@
 # make help        this list
 
 driver := . .driver/bin/activate &&
-snakemake = snakemake --use-conda --cores $(cores)
 cores ?= 4
-# Snakemake with these arguments; what it says is worth reading only if it fails.
-quietly = @mkdir -p results/logs && $(driver) snakemake $(1) \
-	> results/logs/$@.log 2>&1 || { cat results/logs/$@.log; exit 1; }
-# These targets and options of it, in their environments.
-build = $(call quietly,--use-conda --cores $(cores) $(1))
+# What a target below adds to this line is what a user may type.
+snakemake = snakemake --use-conda --cores $(cores)
+# For what is made of results that are there: it says what is made, and why a job failed.
+briefly = @$(driver) snakemake --quiet host progress reason --use-conda --cores $(cores)
 
 .PHONY: reproduce smoke claim sweep study figures check report paper docs crate sbom audit \
 	commands test benchmark setup lock clean-envs help
@@ -59,31 +57,31 @@ check: setup
 
 # These three show the tables and figures that there are; nothing is trained.
 report: setup
-	$(call build,--allowed-rules write_page write_pages -- write_pages)
-	$(call quietly,report $(if $(wildcard results/figures/releases.svg),sweep) \
+	$(briefly) --allowed-rules write_page write_pages -- write_pages
+	$(briefly) report $(if $(wildcard results/figures/releases.svg),sweep) \
 		$(if $(wildcard results/figures/bn_effect.svg),study) \
-		--report results/report.html --report-stylesheet workflow/report/report.css)
+		--report results/report.html --report-stylesheet workflow/report/report.css
 	@echo "The report is results/report.html."
 
 paper: setup
-	$(call build,--allowed-rules write_config set_paper -- set_paper)
+	$(briefly) --allowed-rules write_config set_paper -- set_paper
 	@echo "The note is results/paper/note.pdf."
 
 docs: setup
-	$(call build,build_documentation)
+	$(briefly) build_documentation
 	@echo "The documentation starts at results/site/index.html."
 
 crate: setup
-	$(call build,validate_crate)
+	$(briefly) validate_crate
 	@grep -o 'RO-Crate is a valid .*-[0-9.]*' results/provenance/crate.txt
 	@echo "The archive is results/run.crate.zip."
 
 sbom: setup
-	$(call build,write_bills)
+	$(briefly) write_bills
 	@echo "The bills of materials are in results/provenance/bills."
 
 audit: setup
-	$(call build,--forcerun audit_locks -- audit_locks)
+	$(briefly) --forcerun audit_locks -- audit_locks
 	@$(driver) python -s workflow publish.audit_locks --show results/provenance/audit.json
 
 test: setup
