@@ -3,6 +3,8 @@
 # make claim       NAME=one of claims.yaml: trains what it rests on, and prints its verdict
 # make sweep       the same cells in further releases, from 1.13 to the current one
 # make study       what makes BN help: thousands of seeds, settings, activations (docs/study.md)
+# make diagnose    FIRST=a.py SECOND=b.py IN=environment, or SCRIPT=a.py IN="one other": why two
+#                  results differ, and how much each cause contributes (docs/diagnose.md)
 # make figures     every figure again from the tables, nothing trained; NAME=one of them
 # make check       what differs from the committed tables, and whether that is within the spread
 # make report      results/ as one HTML file that needs no network: results/report.html
@@ -27,7 +29,7 @@ snakemake = snakemake --use-conda --cores $(cores)
 # For what is made of results that are there: it says what is made, and why a job failed.
 briefly = @$(driver) snakemake --quiet host progress reason --use-conda --cores $(cores)
 
-.PHONY: reproduce smoke claim sweep study figures check report paper docs crate sbom audit \
+.PHONY: reproduce smoke claim sweep study diagnose figures check report paper docs crate sbom audit \
 	commands test benchmark setup lock clean-envs help
 
 # Forced is only the end, which prints the claims, with nothing else to do, too.
@@ -47,6 +49,15 @@ sweep: setup
 
 study: setup
 	@$(driver) $(snakemake) study
+
+# Files are named from the folder in which make was called: make diagnose -C CLONE ...
+out = $(or $(OUT),diagnosis/$(basename $(notdir $(or $(SECOND),$(SCRIPT)))))
+diagnose: setup
+	@$(driver) cd "$(PWD)" && snakemake --snakefile "$(CURDIR)/workflow/diagnose/Snakefile" \
+		--directory "$(dir $(out))" --software-deployment-method conda --cores $(cores) \
+		--conda-prefix "$${SNAKEMAKE_CONDA_PREFIX:-$(CURDIR)/.snakemake/conda}" --quiet rules \
+		--config name="$(notdir $(out))" $(foreach option,FIRST SECOND SCRIPT IN ARGS METRIC \
+		REPEATS LIMIT,$(if $($(option)),$(shell echo $(option) | tr A-Z a-z)="$($(option))"))
 
 figures: setup
 	@$(driver) $(snakemake) --allowed-rules render_figure \

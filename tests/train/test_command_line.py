@@ -19,6 +19,7 @@ UNDER_PYTHON_37 = [
     WORKFLOW / "plan/interface.py",
     *sorted(WORKFLOW.glob("train/*.py")),
     *(WORKFLOW / f"page/{name}.py" for name in PAGE),
+    WORKFLOW / "diagnose/record.py",
     WORKFLOW / "publish/list_packages.py",
     WORKFLOW / "publish/locks.py",
 ]

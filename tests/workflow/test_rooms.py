@@ -15,6 +15,7 @@ ROOMS = ["plan", "train", "judge", "draw", "publish"]
 MAY_IMPORT = {
     **{room: {*ROOMS[: position + 1]} for position, room in enumerate(ROOMS)},
     "page": {"plan", "train", "judge", "draw", "page"},
+    "diagnose": {"diagnose", "draw"},
     "deploy": {"deploy"},
 }
 # Runs under Python 3.7 in both processes, as all of train/ does.

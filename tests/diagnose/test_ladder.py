@@ -1,0 +1,150 @@
+"""The ladder and the verdict, on planted records: which causes, which shares, what is undecided."""
+
+import json
+
+import numpy
+import pytest
+from diagnose import judge, ladder, pairs
+from repository import ROOT
+
+LAYER = {"name": "dense", "class": "Dense", "shapes": [[2]], "places": [0]}
+
+
+def a_run(number=1.0, initial="a", steps=("1", "2"), made=(), calls=None, printed="", **more):
+    """Return the record of a run of one model with one array, with this last loss."""
+    entry = {"layers": [LAYER], "weights": ["dense/kernel"], "initial": [initial]}
+    entry |= {"hashes": [[step] for step in steps], "losses": [1.0] * len(steps)}
+    data = {"hash": "rows"}
+    reported = {"name": "loss", "values": [number], "method": "evaluate", "data": "rows"}
+    call = {"method": "fit", "data": data, "parts": [0], "shuffle": False, "settings": {}}
+    call |= {"line": 1, "state": "s", "draws": {"operations": "o", "framework_seed": 3}}
+    record = {"models": [entry], "calls": [call] if calls is None else calls, "writes": []}
+    record |= {"numbers": [{**reported, "batch_size": 32, "state": "s"}], "made": list(made)}
+    record |= {"printed": printed, "error": None, "unseen": [], "packages": {}, "done": {}}
+    return record | {"machine": "m", "apis": [], "plan": {}} | more
+
+
+def made(name, written=(), **config):
+    return {"class": name, "config": config, "written": list(written), "line": 1}
+
+
+def verdict_of(folder, **records):
+    """Judge planted records, {side/run: record}; return the verdict without the first step."""
+    for name, record in records.items():
+        path = folder / f"{name}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(record))
+    pair = [records[f"{side}/as_is-1"] for side in ("first", "second")]
+    plan = ladder.plan_ladder(*pair, "auto", 1)
+    plan["runs"] = {name: {} for name in records}
+    runs = judge.Runs(folder, plan, {})
+    causes = judge.real_causes(runs, plan) if plan["causes"] else []
+    first, other = judge.ends(causes)
+    agree = plan["undecided"] or runs.agree(first, other)
+    place = None if agree else judge.first_step(runs.one(first), runs.one(other))
+    return judge.judge(runs, plan, {"place": place, "runs": {}})
+
+
+def test_equal_runs_differ_in_nothing(tmp_path):
+    verdict = verdict_of(tmp_path, **{"first/as_is-1": a_run(), "second/as_is-1": a_run()})
+    assert verdict["causes"] == []
+    assert verdict["sentence"].startswith("No difference: the last evaluated loss is 1")
+
+
+def test_initial_draws_are_the_whole_cause(tmp_path):
+    drawn = a_run(1.5, initial="b", steps=("3", "4"))
+    equal = a_run(1.0, done={"initial": 1})
+    runs = {"first/as_is-1": a_run(), "second/as_is-1": drawn, "second/same_weights-1": equal}
+    verdict = verdict_of(tmp_path, **runs)
+    assert verdict["causes"] == ["initial draws"]
+    assert [row["share"] for row in verdict["rows"] if row["named"]] == [1.0]
+    assert "all 2 steps agree to the bit" in verdict["sentence"]
+
+
+def test_a_rung_that_was_not_carried_out_is_no_verdict(tmp_path):
+    drawn = a_run(1.5, initial="b", steps=("3", "4"))
+    runs = {"first/as_is-1": a_run(), "second/as_is-1": drawn, "second/same_weights-1": drawn}
+    verdict = verdict_of(tmp_path, **runs)
+    assert verdict["undecided"] == "initial draws could not be taken away from the second run"
+    assert pairs.exit_status([verdict]) == 3
+
+
+def test_other_evaluation_of_equal_weights_is_evaluation(tmp_path):
+    verdict = verdict_of(tmp_path, **{"first/as_is-1": a_run(), "second/as_is-1": a_run(2.0)})
+    assert verdict["causes"] == ["evaluation"]
+    assert "the same rows, another formula" in verdict["sentence"]
+
+
+def test_repeats_that_differ_are_not_reproducible(tmp_path):
+    runs = {"first/as_is-1": a_run(), "first/as_is-2": a_run(1.2, steps=("1", "9"))}
+    verdict = verdict_of(tmp_path, **runs, **{"second/as_is-1": a_run(1.1, steps=("1", "8"))})
+    assert verdict["causes"] == ["not reproducible"]
+    assert "not reproducible: repeats spread by 0.2" in verdict["sentence"]
+    assert "which is not beyond this spread" in verdict["sentence"]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_is_none_is_undecided(tmp_path, number):
+    runs = {"first/as_is-1": a_run(number), "second/as_is-1": a_run()}
+    assert f"loss is {number} in the first run" in verdict_of(tmp_path, **runs)["undecided"]
+
+
+def test_default_counts_only_where_no_script_writes_it():
+    old, new = made("LSTM", recurrent_activation="hard_sigmoid"), made("LSTM", units=8)
+    new["config"]["recurrent_activation"] = "sigmoid"
+    first, second = a_run(made=[old]), a_run(made=[new], steps=("1", "3"))
+    change = ["LSTM", "recurrent_activation", "hard_sigmoid"]
+    assert ladder.possible_causes(first, second) == ([change], [])
+    new["written"] = ["recurrent_activation"]
+    assert ladder.possible_causes(first, second) == ([], [])
+    assert ladder.possible_causes(first, first) == ([], [])
+    same = made("SGD", learning_rate=0.1), made("SGD", learning_rate=float(numpy.float32(0.1)))
+    assert ladder.changed_defaults(*(a_run(made=[one]) for one in same)) == []
+
+
+def test_data_that_cannot_be_seen_stand_in_the_way_of_a_verdict():
+    hidden = a_run(steps=("1", "3"))
+    hidden["calls"][0]["data"] = None
+    causes, blocked = ladder.possible_causes(a_run(), hidden)
+    assert causes == []
+    assert blocked == ["training data from a generator or a dataset cannot be exchanged"]
+
+
+def test_draws_are_a_possible_cause_only_from_other_states():
+    first, second = a_run(), a_run(steps=("1", "3"))
+    for run in (first, second):
+        run["calls"][0]["shuffle"] = True
+    assert ladder.possible_causes(first, second)[0] == []
+    second["calls"][0]["draws"]["operations"] = "p"
+    assert ladder.possible_causes(first, second)[0] == ["draws"]
+
+
+def test_metric_is_the_one_that_differs():
+    first, second = a_run(), a_run()
+    for run, accuracy in ((first, 1.0), (second, 0.5)):
+        run["numbers"].append({**run["numbers"][0], "name": "accuracy", "values": [accuracy]})
+    assert ladder.choose_metric(first, second) == "accuracy"
+    assert ladder.choose_metric(first, first) == "loss"
+    assert ladder.choose_metric(a_run(numbers=[], printed="loss 1e-3\n"), a_run(printed="[2.]"))
+    assert ladder.value(a_run(printed="a 1 loss: 1e-3\n"), "printed") == 1e-3
+    with pytest.raises(KeyError, match="no metric 'mae' is reported, but loss"):
+        ladder.value(first | {"numbers": first["numbers"][:1]}, "mae")
+
+
+def test_pairs_are_checked_before_anything_runs(tmp_path):
+    script = tmp_path / "one.py"
+    script.write_text("")
+    pair = {"first": str(script), "second": str(script), "in": "tf2.0-keras2.3.1"}
+    checked = pairs.read_pairs(pair, ROOT)["one"]
+    assert checked["second"]["environment"] == str(ROOT / "envs/tf2.0-keras2.3.1.yaml")
+    for change, sentence in [
+        ({"second": "none.py"}, "none.py: there is no such script"),
+        ({"in": "tf9"}, "in: tf9 is no framework version; there are tf-current-keras3, tf1.13"),
+        ({"in": "tf1.13 tf1.15 tf2.0"}, "in: found 3 framework versions"),
+        ({"repeats": 1}, "repeats: found 1, expected a whole number from 2 on"),
+        ({"script": str(script)}, "one script is compared in two framework versions"),
+        ({"metrics": "loss"}, "metrics: no such option"),
+        ({"second": None}, "name two scripts"),
+    ]:
+        with pytest.raises(pairs.PairError, match=sentence):
+            pairs.read_pairs(pair | change, ROOT)

@@ -1,0 +1,656 @@
+"""Judge a pair from the records of all its runs: causes, their sizes, and where the runs part.
+
+python -s workflow diagnose.judge --runs FOLDER --ladder LADDER --find-place PLACE
+python -s workflow diagnose.judge --runs FOLDER --ladder LADDER --place PLACE --verdict VERDICT
+    --tables LADDER.csv RUNS.csv SETTINGS.csv
+"""
+
+import argparse
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy
+
+from diagnose.ladder import (
+    Record,
+    find_number,
+    name_of,
+    orders,
+    plan_swaps,
+    read,
+    settings,
+    take_turns,
+    trajectory,
+    value,
+)
+from diagnose.record import TRAINING, match
+
+# How far beyond the yardstick a difference may lie and still be rounding. The yardstick is what one
+# unit in the last place of each weight, or another matrix kernel, does to the same number.
+BEYOND = 10
+NEGLIGIBLE = 1e-5  # of the number: what is smaller is not worth a verdict of its own
+LABELS = {
+    "data": "data",
+    "weights": "initial draws",
+    "draws": "draws during training",
+    "evaluation": "evaluation",
+    "computation": "computation",
+    "rounding": "rounding",
+}
+SENTENCES = {
+    "data": "The two runs are trained on other data",
+    "weights": "The two runs draw other initial weights",
+    "draws": "The two runs draw other numbers during training (row order, dropout or noise)",
+    "evaluation": "The two runs are evaluated differently",
+    "computation": "The two runs compute differently",
+}
+
+
+class Runs:
+    """The records of a pair, by `side/name`, each a list of repeats."""
+
+    def __init__(self, folder: Path, ladder: dict, more: dict):
+        """Read the records that the ladder and, later, `find_place` have asked for."""
+        self.folder, self.metric = folder, ladder["metric"]
+        self.records: dict[str, list[Record]] = {}
+        for name in sorted({"first/as_is-1", "second/as_is-1", *ladder["runs"], *more}):
+            self.records.setdefault(name[:-2], []).append(read(folder / f"{name}.json"))
+
+    def __contains__(self, name: str) -> bool:
+        """Say whether there is a run of this name that has ended well."""
+        return name in self.records and not any(run["error"] for run in self.records[name])
+
+    def values(self, name: str) -> list[float]:
+        """Return the number of each repeat of a run."""
+        return [value(run, self.metric) for run in self.records[name]]
+
+    def value(self, name: str) -> float:
+        """Return the mean number of a run."""
+        values = self.values(name)
+        return values[0] if len(set(values)) == 1 else math.fsum(values) / len(values)
+
+    def one(self, name: str) -> Record:
+        """Return the first repeat of a run."""
+        return self.records[name][0]
+
+    def agree(self, one: str, other: str) -> bool:
+        """Say whether a repeat of a run has the bits of a repeat of another run in all steps."""
+        paths = [[shared_hashes(run, self.one(one)) for run in self.records[name]]
+                 for name in (one, other)]  # fmt: skip
+        return any(left == right for left in paths[0] for right in paths[1])
+
+
+def shared_hashes(record: Record, reference: Record) -> list:
+    """Return the hashes of a run's steps, of the arrays that it shares with another run.
+
+    Where neither model's arrays are all shared, or other models are trained, of all arrays.
+    """
+    found = []
+    trained = [[m for m in run["models"] if m["hashes"]] for run in (record, reference)]
+    if len(trained[0]) != len(trained[1]):
+        return trajectory(record)
+    for mine, theirs in zip(*trained, strict=True):
+        places = [place for place, _ in sorted(match(mine["layers"], theirs["layers"]), key=second)]
+        if len(places) < min(len(mine["weights"]), len(theirs["weights"])):
+            return trajectory(record)
+        found.append([[step[place] for place in places] for step in mine["hashes"]])
+    return found
+
+
+def second(pair: tuple) -> int:
+    """Return the second of two."""
+    return pair[1]
+
+
+def first_step(one: Record, other: Record) -> tuple[int, int] | None:
+    """Return (model, step) of the first difference of two runs, or None; steps count from 1."""
+    found = []
+    numbers = [n for n, entry in enumerate(one["models"]) if entry["hashes"]]
+    paths = (shared_hashes(one, one), shared_hashes(other, one))
+    for number, mine, theirs in zip(numbers, *paths, strict=False):
+        pairs = enumerate(zip(mine, theirs, strict=False), 1)
+        step = next((step for step, (left, right) in pairs if left != right), None)
+        if step is None and len(mine) != len(theirs):
+            step = min(len(mine), len(theirs)) + 1
+        if step is not None:
+            found.append((step, number))
+    return min(found)[::-1] if found else None
+
+
+def real_causes(runs: Runs, ladder: dict) -> list:
+    """Return the causes without the draws, where these play no part.
+
+    They play none where the runs agree, or are equally far apart, with all others taken away.
+    """
+    causes = ladder["causes"]
+    if "draws" not in causes:
+        return causes
+    others = causes[:-1]
+    rung = f"second/{name_of(others, list(range(len(others))))}"
+    if runs.agree("first/as_is", rung):
+        return others
+    gaps = [runs.value(rung) - runs.value("first/as_is"), rest_of(runs, causes)]
+    return others if gaps[0] == gaps[1] else causes
+
+
+def ends(causes: list) -> tuple[str, str]:
+    """Return the names of the two runs without any cause."""
+    first = "first/same_draws" if "draws" in causes else "first/as_is"
+    return first, f"second/{name_of(causes, list(range(len(causes))))}"
+
+
+def rest_of(runs: Runs, causes: list) -> float:
+    """Return how far the two runs lie apart without any of the causes."""
+    first, other = ends(causes)
+    return runs.value(other) - runs.value(first)
+
+
+def find_place(runs: Runs, ladder: dict) -> dict:
+    """Return where the runs part from an equal start, and the runs that are still needed.
+
+    These tell evaluation from training, measure what rounding does, and look at the first step.
+    """
+    found: dict = {"place": None, "runs": {}}
+    if ladder["undecided"] or broken(runs):
+        return found
+    causes = real_causes(runs, ladder)
+    first, other = ends(causes)
+    agree = runs.agree(first, other)
+    pair = [runs.one(f"{side}/as_is") for side in ("first", "second")]
+    if not agree or rest_of(runs, causes):
+        found["runs"] = plan_swaps(*pair, causes, runs.metric, only_last=not agree)
+    if agree:
+        return found
+    plans = [dict(ladder["runs"].get(f"{name}-1", {})) for name in (first, other)]
+    plans[0].setdefault("start", "first/as_is-1")
+    plans[1].setdefault("start", "second/as_is-1")
+    found["runs"] |= {f"first/ulp_{n}-1": {**plans[0], "ulp": n} for n in (1, 2)}
+    found["runs"]["first/portable-1"] = {**plans[0], "portable": True}
+    found["place"] = place = first_step(runs.one(first), runs.one(other))
+    if place is None:
+        return found
+    ended = [len(runs.one(name)["models"][place[0]]["hashes"]) for name in (first, other)]
+    if place[1] <= min(ended):
+        plans = [{**plan, "probe": place} for plan in plans]
+        found["runs"] |= {"first/probe-1": plans[0], "second/probe-1": plans[1]}
+        found["runs"] |= {f"first/probe_ulp_{n}-1": {**plans[0], "ulp": n} for n in (1, 2)}
+    found["runs"] = take_turns(found["runs"], ladder["locked"])
+    return found
+
+
+def broken(runs: Runs) -> str | None:
+    """Return a clause on a run that the verdict needs and that has failed, or None."""
+    for name, records in runs.records.items():
+        if name.startswith(("first/ulp", "first/portable", "first/final_of")) or "/probe" in name:
+            continue
+        for record in records:
+            if record["error"]:
+                words = name.split("/")
+                return f"in the {words[0]} run ({words[1].replace('_', ' ')}), {record['error']}"
+            try:
+                number = value(record, runs.metric)
+            except KeyError as error:
+                return f"in {name}, {error.args[0]}"
+            if not math.isfinite(number):
+                return f"{runs.metric} is {number} in {name}"
+    return None
+
+
+def look_closer(runs: Runs, place: list[int]) -> dict:
+    """Return what differs in one step from an equal state, against what rounding does there.
+
+    Returns `arrays`: for each array that differs its name, the largest difference, in units in the
+    last place of its largest number, and relative to the largest difference that one unit in the
+    last place of the weights makes (`beyond`); and the same of the loss.
+    """
+    number, step = place
+    names = ("first/probe", "second/probe", "first/probe_ulp_1", "first/probe_ulp_2")
+    records = [read(runs.folder / f"{name}-1.json") for name in names]
+    if any(record["error"] for record in records):
+        return {"error": next(record["error"] for record in records if record["error"])}
+    arrays = [numpy.load(runs.folder / f"{name}-1.npz") for name in names]
+    models = [record["models"][number] for record in records]
+    found = []
+    for theirs, mine in match(models[1]["layers"], models[0]["layers"]):
+        key = f"final/{number}/{mine}"
+        one, other = arrays[0][key], arrays[1][f"final/{number}/{theirs}"]
+        if one.dtype.kind != "f" or other.tobytes() == one.tobytes():
+            continue
+        size = float(numpy.abs(one.astype(float) - other).max())
+        unit = float(numpy.spacing(numpy.abs(one).max()))
+        moved = max(float(numpy.abs(one.astype(float) - part[key]).max()) for part in arrays[2:])
+        found.append(
+            {
+                "array": models[0]["weights"][mine],
+                "largest_difference": size,
+                "ulp": size / unit,
+                "relative": size / float(numpy.abs(one).max() or 1),
+                "beyond": size / max(moved, unit),
+            }
+        )
+    losses = [model["losses"][step - 1] for model in models]
+    comparable = step == 1 or records[0]["packages"] == records[1]["packages"]
+    loss = None
+    if None not in losses and comparable:
+        unit = float(numpy.spacing(numpy.float32(abs(losses[0]))))
+        moved = max(abs(part - losses[0]) for part in losses[2:])
+        size = abs(losses[1] - losses[0])
+        loss = {"largest_difference": size, "beyond": size / max(moved, unit)}
+        loss["relative"] = size / (max(abs(losses[0]), abs(losses[1])) or 1)
+    return {"arrays": sorted(found, key=lambda part: -part["beyond"]), "loss": loss}
+
+
+def evaluate_alike(one: dict, other: dict) -> bool:
+    """Say whether two numbers were reported on the same rows, in batches of the same size."""
+    kinds = [number["method"].replace("_generator", "") for number in (one, other)]
+    same = kinds[0] == kinds[1] and one["name"] == other["name"]
+    return same and one.get("data") is not None and all(
+        one.get(key) == other.get(key) for key in ("data", "batch_size")
+    )  # fmt: skip
+
+
+def how_evaluated(one: dict, other: dict) -> str:
+    """Return a phrase on how two evaluations differ, as far as that can be seen."""
+    if one.get("data") and other.get("data") and one["data"] != other["data"]:
+        return "on other rows"
+    methods = [number.get("through") or number["method"] for number in (one, other)]
+    if methods[0] != methods[1]:
+        return f"{methods[0]} against {methods[1]}"
+    if one.get("batch_size") != other.get("batch_size"):
+        return f"batches of {one.get('batch_size')} and {other.get('batch_size')} rows"
+    return "the same rows, another formula" if one.get("data") else "on data that cannot be seen"
+
+
+def swapped(runs: Runs, causes: list, subset: list[int]) -> float | None:
+    """Return the first run's number of the second run's final weights, or None."""
+    name = f"first/final_of_{name_of(causes, subset)}"
+    if name not in runs:
+        return None
+    record = runs.one(name)
+    trained = [call for call in record["calls"] if call["method"] in TRAINING]
+    complete = all(not entry.get("kept_final") for entry in record["models"])
+    if not complete or not record["done"].get("final") or not trained:
+        return None
+    number = find_number(record, runs.metric)
+    return number["values"][-1] if number and number["state"] == trained[-1]["state"] else None
+
+
+def climb(runs: Runs, causes: list, swap: bool) -> tuple[list[list], float, float | None]:
+    """Return [cause, forward, backward] of each cause, what remains, and the evaluation first.
+
+    Args:
+        swap: in the backward order the evaluation is taken away first, where that can be done: the
+            second run's final weights are evaluated in the first run's way.
+    """
+    first = {False: runs.value("first/as_is")}
+    if "draws" in causes:
+        first[True] = runs.value("first/same_draws")
+
+    def gap(subset: list[int]) -> float:
+        pinned = any(causes[place] == "draws" for place in subset)
+        return runs.value(f"second/{name_of(causes, subset)}") - first[pinned]
+
+    forward, backward = orders(causes)["forward"], orders(causes)["backward"]
+    gaps = [gap(subset) for subset in forward]
+    climbed = [gaps[n] - gaps[n + 1] for n in range(len(causes))]
+    seen = [swapped(runs, causes, subset) for subset in backward] if swap else [None]
+    early = None
+    if None not in seen:
+        early = runs.value("second/as_is") - seen[0]
+        gaps = [number - first[False] for number in seen]
+    else:
+        gaps = [gap(subset) for subset in backward]
+    descended = [gaps[n] - gaps[n + 1] for n in range(len(causes))][::-1]
+    rows = [list(row) for row in zip(causes, climbed, descended, strict=True)]
+    return rows, gap(forward[-1]), early
+
+
+def judge(runs: Runs, ladder: dict, place: dict) -> dict:
+    """Return the verdict of a pair; docs/diagnose.md says what it holds."""
+    verdict = {"undecided": None, "causes": [], "rows": [], "notes": [], "metric": runs.metric}
+    verdict |= {"place": None, "total": None, "spread": None, "yardstick": None, "steps": None}
+    reason = ladder["undecided"] or broken(runs)
+    if reason:
+        return undecided(verdict, reason)
+    causes = real_causes(runs, ladder)
+    first, other = ends(causes)
+    numbers = [find_number(runs.one(f"{side}/as_is"), runs.metric) for side in ("first", "second")]
+    total = runs.value("second/as_is") - runs.value("first/as_is")
+    groups = [runs.values(name) for name in {"first/as_is", "second/as_is", first, other}]
+    spread = max(max(values) - min(values) for values in groups)
+    yards = [name for name in ("first/ulp_1", "first/ulp_2", "first/portable") if name in runs]
+    yardstick = max((abs(runs.value(name) - runs.value(first)) for name in yards), default=0.0)
+    agree = runs.agree(first, other)
+    steps = sum(len(entry["hashes"]) for entry in runs.one(first)["models"])
+    verdict |= {"total": total, "spread": spread, "yardstick": yardstick, "steps": steps}
+    verdict |= {"equal_start": agree}
+    ineffective = not_carried_out(runs, causes)
+    plain = "draws" not in causes and not any(isinstance(cause, list) for cause in causes)
+    rows, rest, early = climb(runs, causes, agree and plain)
+    # --- what remains: evaluation, rounding or computation
+    limit = max(2 * spread, BEYOND * yardstick)
+    closer = look_closer(runs, place["place"]) if "first/probe-1" in place["runs"] else {}
+    alike = evaluate_alike(*numbers)
+    loss_differs = bool(closer.get("loss")) and closer["loss"]["beyond"] > BEYOND
+    formula = loss_differs or any(part["beyond"] > BEYOND for part in closer.get("arrays", []))
+    formula = formula or (place["place"] is not None and not closer)
+    last = swapped(runs, causes, list(range(len(causes))))
+    evaluation = 0.0
+    if agree:
+        evaluation = rest
+    elif last is not None and not (alike and loss_differs):
+        # Otherwise the loss that is trained with is evaluated with: one formula, not two causes.
+        evaluation = runs.value(other) - last
+        evaluation = evaluation if abs(evaluation) > limit else 0.0
+    computation = rest - evaluation
+    small = abs(computation) <= BEYOND * yardstick
+    rows.append(["evaluation", evaluation, evaluation if early is None else early])
+    rows.append(["computation" if formula and not small else "rounding", computation, computation])
+    floor = max(2 * spread, yardstick if rest and not agree else 0.0)
+    for cause, one, two in rows:
+        mean = (one + two) / 2
+        least = limit if isinstance(cause, list) else floor
+        named = abs(mean) > least and cause != "rounding"
+        verdict["rows"].append(
+            {
+                "cause": "changed default" if isinstance(cause, list) else LABELS[cause],
+                "label": label(cause, ladder),
+                "contribution": mean,
+                "share": mean / total if total else None,
+                "first_order": one,
+                "second_order": two,
+                "named": named,
+            }
+        )
+    named = [row for row in verdict["rows"] if row["named"]]
+    verdict["causes"] = list(dict.fromkeys(row["cause"] for row in named))
+    verdict["place"] = {"step": place["place"], **closer} if place["place"] else None
+    parted = [side for side in ("first", "second") if not repeats_agree(runs, f"{side}/as_is")]
+    # --- what forbids a verdict
+    open_end = not agree and not (small and not formula)
+    joint = not agree and last is None and not alike and abs(rest) > floor
+    if ineffective:
+        return undecided(verdict, ineffective)
+    if ladder["blocked"] and not agree and abs(rest) > limit:
+        return undecided(verdict, "; ".join(ladder["blocked"]), rest)
+    if "error" in closer:
+        return undecided(verdict, f"the first difference cannot be looked at: {closer['error']}")
+    if open_end and not formula and abs(computation) > limit:
+        reason = "the runs part by no more than rounding, but what remains is beyond its yardstick"
+        return undecided(verdict, reason, rest)
+    tiny = NEGLIGIBLE * abs(runs.value("first/as_is"))
+    if formula and small and abs(computation) > tiny:
+        reason = "one step is computed differently, but rounding moves the number as far"
+        return undecided(verdict, reason, rest)
+    if causes and not named and not agree and not parted and abs(total) > max(tiny, limit / BEYOND):
+        reason = f"rounding moves the number by {yardstick:.2g}, too far to tell causes apart"
+        return undecided(verdict, reason)
+    if joint and numbers[0].get("data") is None and not parted:
+        return undecided(verdict, "computation and evaluation cannot be told apart", rest)
+    if parted:
+        verdict["causes"].insert(0, "not reproducible")
+    verdict["sentence"] = tell(runs, ladder, verdict, numbers, parted, rest)
+    verdict["notes"] = notes(runs, ladder, verdict, closer)
+    return verdict
+
+
+def repeats_agree(runs: Runs, name: str) -> bool:
+    """Say whether all repeats of a run have the same bits."""
+    return all(
+        trajectory(run) == trajectory(runs.one(name))
+        and value(run, runs.metric) == value(runs.one(name), runs.metric)
+        for run in runs.records[name]
+    )
+
+
+def label(cause: str | list, ladder: dict) -> str:
+    """Return the name of a row."""
+    return LABELS[cause] if isinstance(cause, str) else f"changed default {cause[0]}.{cause[1]}"
+
+
+def not_carried_out(runs: Runs, causes: list) -> str | None:
+    """Return a clause on a cause that could not be taken away, or None."""
+    if not causes:
+        return None
+    done = runs.one(ends(causes)[1])["done"]
+    wanted = {"data": "data", "weights": "initial", "draws": "draws"}
+    for cause in causes:
+        key = wanted[cause] if isinstance(cause, str) else f"default {cause[0]}.{cause[1]}"
+        if not done.get(key) and cause != "draws":
+            return f"{label(cause, {})} could not be taken away from the second run"
+    return None
+
+
+def undecided(verdict: dict, reason: str, rest: float | None = None) -> dict:
+    """Return a verdict that there is none, with the reason."""
+    left = f" ({rest:+.3g} of {verdict['total']:+.6g} remains)" if rest is not None else ""
+    known = [row for row in verdict["rows"] if row["named"] and row["cause"] != "computation"]
+    shares = "".join(f" {row['label']}: {row['contribution']:+.3g}." for row in known)
+    sentence = f"Undecided: {reason}{left}.{shares}"
+    return verdict | {"undecided": reason, "sentence": sentence, "causes": []}
+
+
+def shown(metric: str) -> str:
+    """Return what the compared number is called."""
+    return {"printed": "the last number printed", "loss": "the last evaluated loss"}.get(
+        metric, metric if metric == "training loss" else f"the last {metric}"
+    )
+
+
+def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, rest: float) -> str:
+    """Return the verdict in a few sentences."""
+    total, number = verdict["total"], shown(runs.metric)
+    parts = []
+    if parted:
+        whose = "The two scripts are" if len(parted) > 1 else f"The {parted[0]} script is"
+        kind = "the initial weights differ" if redrawn(runs, parted) else "the training differs"
+        parts.append(
+            f"{whose} not reproducible: repeats spread by {verdict['spread']:.3g}; "
+            f"{kind} from run to run."
+        )
+    named = [row for row in verdict["rows"] if row["named"]]
+    for row in named:
+        if row["cause"] == "changed default":
+            change = next(
+                entry for entry in settings(runs.one("first/as_is"), runs.one("second/as_is"))
+                if row["label"] == f"changed default {entry['class']}.{entry['key']}"
+            )  # fmt: skip
+            text = f"A default has changed, {change['class']}.{change['key']}: "
+            text += f"{brief(change['first'])} → {brief(change['second'])}"
+        else:
+            key = next(key for key, name in LABELS.items() if name == row["cause"])
+            text = SENTENCES[key]
+            if key == "evaluation":
+                text += f" ({how_evaluated(*numbers)})"
+        share = f"{100 * row['share']:.3g} % of {total:+.6g}" if total else "in part"
+        if row["share"] is None or abs(row["share"]) > 2:
+            share = f"{row['contribution']:+.6g}, where the whole difference is {total:+.6g}"
+        parts.append(f"{text}: {share}.")
+    if not named:
+        if total == 0 and not parted:
+            parts.append(f"No difference: {number} is {numbers[0]['values'][-1]:.9g} in both runs.")
+        elif parted:
+            parts.append(f"The two runs differ by {total:+.3g}, which is not beyond this spread.")
+        else:
+            parts.append(f"Rounding alone: {number} differs by {total:+.3g}.")
+    if verdict["equal_start"] and (not parted or not named):
+        where = "from equal weights " if "initial draws" in verdict["causes"] else ""
+        agreed = f"{where}all {verdict['steps']} steps agree to the bit"
+        parts.append(f"Nothing is computed differently: {agreed}.")
+    elif not any(row["cause"] == "computation" for row in named) and rest and not parted:
+        parts.append(
+            f"What remains, {rest:+.2g}, is rounding: one unit in the last place of the initial "
+            f"weights moves this number by {verdict['yardstick']:.2g}."
+        )
+    return " ".join(parts)
+
+
+def brief(number: object) -> str:
+    """Return a configured value as a person would write it."""
+    return f"{number:.6g}" if isinstance(number, float) else str(number)
+
+
+def redrawn(runs: Runs, parted: list[str]) -> bool:
+    """Say whether repeats of a script differ in their initial weights."""
+    return any(
+        run["models"][0]["initial"] != runs.one(f"{side}/as_is")["models"][0]["initial"]
+        for side in parted
+        for run in runs.records[f"{side}/as_is"]
+    )
+
+
+def notes(runs: Runs, ladder: dict, verdict: dict, closer: dict) -> list[str]:
+    """Return further sentences: the number, the place, what to do, what to know."""
+    records = [runs.one(f"{side}/as_is") for side in ("first", "second")]
+    values = [runs.value(f"{side}/as_is") for side in ("first", "second")]
+    said = [f"Compared is {shown(runs.metric)}: {values[0]!r} and {values[1]!r}."]
+    if verdict["place"]:
+        said.append(describe_place(verdict["place"], records))
+    for row in verdict["rows"]:
+        if row["named"]:
+            said += advice(row, runs)
+    if "computation" in verdict["causes"]:
+        written = [
+            f"{entry['class']}.{entry['key']}: {brief(entry['first'])} → {brief(entry['second'])}"
+            if entry["key"] else f"{entry['class']} is {entry['first']} in the first script, "
+            f"{entry['second']} in the second"
+            for entry in settings(*records) if entry["key"] is None or entry["written"]
+        ]  # fmt: skip
+        written += call_settings(*records)
+        said += [f"The scripts themselves say: {'; '.join(written[:6])}."] if written else []
+    for side, record in zip(("first", "second"), records, strict=True):
+        trained = [entry for entry in record["models"] if entry["hashes"]]
+        if len(trained) > 1:
+            said.append(f"The {side} script trains {len(trained)} models.")
+        if record["writes"]:
+            names = ", ".join(record["writes"][:3])
+            said.append(f"The {side} script writes in its folder ({names}): each run finds them.")
+        seeds = [
+            c["draws"].get("framework_seed") for c in record["calls"] if c["method"] in TRAINING
+        ]
+        if seeds and seeds[0] is None:
+            said.append(f"The {side} script gives the framework no seed.")
+    return said
+
+
+def call_settings(first: Record, second_run: Record) -> list[str]:
+    """Return how the settings of training calls differ."""
+    calls = [[c for c in run["calls"] if c["method"] in TRAINING] for run in (first, second_run)]
+    if not calls[0] or not calls[1]:
+        return []
+    one, other = calls[0][0]["settings"], calls[1][0]["settings"]
+    return [
+        f"{key}: {one.get(key, 'not written')} → {other.get(key, 'not written')}"
+        for key in sorted((set(one) | set(other)) - {"verbose"})
+        if one.get(key) != other.get(key)
+    ]
+
+
+def describe_place(place: dict, records: list[Record]) -> str:
+    """Return a sentence on the first difference from an equal start."""
+    number, step = place["step"]
+    several = (
+        f" of model {number + 1}"
+        if sum(bool(m["hashes"]) for m in records[0]["models"]) > 1
+        else ""
+    )
+    if "arrays" not in place:
+        return f"From an equal start, one run ends before step {step}{several}, the other goes on."
+    loss = place["loss"]
+    where = f"From an equal start, the runs part in step {step}{several}, "
+    if loss and loss["largest_difference"]:
+        where += f"in the loss (relative difference {loss['relative']:.2g}"
+        where += f", {loss['beyond']:.2g} times what rounding does), "
+    elif loss:
+        where += "where the loss is equal, in the gradient or the update, "
+    if not place["arrays"]:
+        return where.rstrip(", ") + "."
+    most = place["arrays"][0]
+    return (
+        where
+        + f"and first in {most['array']}: {most['ulp']:.3g} units in the last place, relative "
+        f"{most['relative']:.2g}, {most['beyond']:.2g} times what rounding does in this step."
+    )
+
+
+def advice(row: dict, runs: Runs) -> list[str]:
+    """Return what makes the runs agree, which has been tried in a rung of the ladder."""
+    if row["cause"] == "changed default":
+        name = row["label"].removeprefix("changed default ")
+        cause = next(c for c in settings(runs.one("first/as_is"), runs.one("second/as_is"))
+                     if f"{c['class']}.{c['key']}" == name)  # fmt: skip
+        words = f"{cause['class']}(…, {cause['key']}={cause['first']!r})"
+        return [f"What to do, tried here: write {words} in the second script."]
+    return {
+        "initial draws": [
+            "What to do, tried here: start both from the same weights (model.save_weights in the "
+            "first script, model.load_weights in the second, before training)."
+        ],
+        "data": ["What to do, tried here: hand both models the same arrays."],
+        "draws during training": [
+            "What to do, tried here: shuffle=False, and no dropout or noise, in both scripts."
+        ],
+    }.get(row["cause"], [])
+
+
+def write_table(path: Path, rows: list[dict], columns: list[str]) -> None:
+    """Write rows as CSV, numbers with all their digits."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
+        table.writeheader()
+        table.writerows(rows)
+
+
+def list_runs(runs: Runs) -> list[dict]:
+    """Return one row for each run: side, run, repeat, its number, its error."""
+    rows = []
+    for name, records in runs.records.items():
+        for repeat, record in enumerate(records, 1):
+            found = None if record["error"] else find_number(record, runs.metric)
+            side, run = name.split("/")
+            rows.append({"side": side, "run": run, "repeat": repeat, "error": record["error"]})
+            rows[-1]["value"] = found and found["values"][-1]
+    return rows
+
+
+def curve(record: Record) -> list[float]:
+    """Return the training loss of each step, of the model that is trained last."""
+    losses = [entry["losses"] for entry in record["models"] if entry["losses"]]
+    return [loss for loss in losses[-1] if loss is not None] if losses else []
+
+
+def main() -> None:
+    """Find the place, or judge the pair."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--ladder", type=Path, required=True)
+    for option in ("--find-place", "--place", "--verdict"):
+        parser.add_argument(option, type=Path)
+    parser.add_argument("--tables", type=Path, nargs=3)
+    options = parser.parse_args()
+    ladder = read(options.ladder)
+    place = read(options.place) if options.place else {"runs": {}}
+    runs = Runs(options.runs, ladder, place["runs"])
+    if options.find_place:
+        place = find_place(runs, ladder)
+        options.find_place.write_text(json.dumps(place) + "\n", encoding="utf-8")
+        return
+    verdict = judge(runs, ladder, place)
+    names = {"first_as_is": "first/as_is", "second_as_is": "second/as_is"}
+    if verdict["rows"]:
+        names["first_equal"], names["second_equal"] = ends(real_causes(runs, ladder))
+    verdict["curves"] = {key: curve(runs.one(name)) for key, name in names.items()}
+    pair = [runs.one(f"{side}/as_is") for side in ("first", "second")]
+    for side, record in zip(("first", "second"), pair, strict=True):
+        verdict[side] = {key: record[key] for key in ("packages", "machine", "apis", "plan")}
+        verdict[side]["values"] = [] if verdict["total"] is None else runs.values(f"{side}/as_is")
+    verdict["runs"] = list_runs(runs)
+    verdict["settings"] = settings(*pair)
+    columns = ["cause", "label", "contribution", "share", "first_order", "second_order", "named"]
+    write_table(options.tables[0], verdict["rows"], columns)
+    write_table(options.tables[1], verdict["runs"], ["side", "run", "repeat", "value", "error"])
+    written = ["class", "key", "first", "second", "written"]
+    write_table(options.tables[2], verdict["settings"], written)
+    options.verdict.write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")

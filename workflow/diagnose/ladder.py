@@ -1,0 +1,346 @@
+"""Which causes two recorded runs may have, and which runs take them away, one after the other.
+
+    python -s workflow diagnose.ladder --first RECORD --second RECORD --ladder LADDER
+
+`second − first` of one number is taken apart. A rung takes a cause away from the second run (draws
+during training from both). Rungs are climbed in two orders, first to last and last to first.
+"""
+
+import argparse
+import difflib
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from diagnose.record import EVALUATING, NOISE, TRAINING, match
+
+Record = dict[str, Any]
+Cause = str | list
+
+# What says nothing of how a layer or an optimizer computes.
+NO_DEFAULTS = {"name", "dtype", "trainable", "batch_input_shape", "implementation", "jit_compile"}
+NUMBER = re.compile(r"(?<![\w.])[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf)(?![\w.])")
+SINGLE_PRECISION = 1e-6  # configured numbers that are this close, relative, are the same number
+RACES = ("2.2.", "2.3.")  # standalone keras whose updates have no order: five repeats, not two
+RACING_RUNGS = 3  # repeats of each rung there
+START = "{}/as_is-1"  # the run that weights and data are taken from
+
+
+def read(path: str | Path) -> Any:
+    """Return the content of a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+# --- which number is compared ------------------------------------------------------------------
+
+
+def evaluated(record: Record) -> list[dict]:
+    """Return what the framework reported of evaluations, in the order of time."""
+    return [
+        number
+        for number in record["numbers"]
+        if number["name"].startswith("val_") or number["method"] in EVALUATING
+    ]
+
+
+def bare(name: str) -> str:
+    """Return the name of a metric without what says that it is of validation."""
+    return name.removeprefix("val_")
+
+
+def find_number(record: Record, metric: str) -> dict | None:
+    """Return the last report of a metric, of an evaluation if there is one; or None.
+
+    `printed` is the last number printed, `training loss` the loss of the last step.
+    """
+    if metric == "printed":
+        found = NUMBER.findall(record["printed"])
+        if not found:
+            return None
+        last = [c for c in record["calls"] if c["method"] not in TRAINING] or record["calls"]
+        state = last[-1].get("state") if last else None
+        number = {"name": metric, "values": [float(found[-1])], "method": metric, "state": state}
+        return number | {"through": last[-1]["method"] if last else None}
+    if metric == "training loss":
+        losses = [entry["losses"] for entry in record["models"] if entry["losses"]]
+        if not losses or losses[-1][-1] is None:
+            return None
+        return {"name": metric, "values": losses[-1], "method": metric}
+    names = {metric} if metric.startswith("val_") else {metric, f"val_{metric}"}
+    for numbers in (evaluated(record), record["numbers"]):
+        found = [number for number in numbers if number["name"] in names]
+        if found:
+            return found[-1]
+    return None
+
+
+def value(record: Record, metric: str) -> float:
+    """Return the number of a run that is compared.
+
+    Raises:
+        KeyError: the run does not report it; the message is a clause.
+    """
+    found = find_number(record, metric)
+    if found is None:
+        known = sorted({number["name"] for number in record["numbers"]})
+        raise KeyError(f"no metric {metric!r} is reported, but {', '.join(known) or 'none'}")
+    return found["values"][-1]
+
+
+def choose_metric(first: Record, second: Record) -> str:
+    """Return the metric of a pair whose user names none.
+
+    The last loss that both evaluated; if it is equal, another metric of evaluations that is not.
+    Where one of the two evaluates nothing: the last number printed, or the last loss of training.
+    """
+    if all(any(bare(n["name"]) == "loss" for n in evaluated(run)) for run in (first, second)):
+        if value(first, "loss") == value(second, "loss"):
+            names = [{bare(n["name"]) for n in evaluated(run)} for run in (first, second)]
+            for name in sorted(names[0] & names[1]):
+                if value(first, name) != value(second, name):
+                    return name
+        return "loss"
+    if all(find_number(run, "printed") for run in (first, second)):
+        return "printed"
+    return "training loss"
+
+
+# --- what may differ -----------------------------------------------------------------------------
+
+
+def trajectory(record: Record) -> list[list[list[str]]]:
+    """Return the hashes of all arrays after every step, model by model."""
+    return [entry["hashes"] for entry in record["models"] if entry["hashes"]]
+
+
+def initial_weights(record: Record) -> list[list[str]]:
+    """Return the hashes of all initial arrays of the models that are trained."""
+    return [entry["initial"] for entry in record["models"] if entry["hashes"]]
+
+
+def unequal(one: Any, other: Any) -> bool:
+    """Say whether two configured values differ, by more than single precision if numbers."""
+    numbers = all(isinstance(part, int | float) and part is not True for part in (one, other))
+    if numbers and not isinstance(one, bool) and not isinstance(other, bool):
+        return abs(one - other) > SINGLE_PRECISION * max(abs(one), abs(other))
+    return one != other
+
+
+def settings(first: Record, second: Record) -> list[dict]:
+    """Return how configurations differ: class, key, value in each run, and whether it is written.
+
+    Layers and optimizers are paired in the order in which they are made, by their class.
+    """
+    names = [[made["class"] for made in run["made"]] for run in (first, second)]
+    found: list[dict] = []
+    for tag, i, j, k, m in difflib.SequenceMatcher(None, *names, autojunk=False).get_opcodes():
+        if tag != "equal":
+            found += [
+                {"class": names[0][n], "key": None, "first": "made", "second": "not made"}
+                for n in range(i, j)
+            ]
+            found += [
+                {"class": names[1][n], "key": None, "first": "not made", "second": "made"}
+                for n in range(k, m)
+            ]
+            continue
+        for one, other in zip(first["made"][i:j], second["made"][k:m], strict=True):
+            for key in sorted(set(one["config"]) & set(other["config"]) - NO_DEFAULTS):
+                old, new = one["config"][key], other["config"][key]
+                if isinstance(old, dict | list) or isinstance(new, dict | list):
+                    continue  # initializers and policies have another form in each release
+                entry = {"class": one["class"], "key": key, "first": old, "second": new}
+                entry["written"] = key in one["written"] or key in other["written"]
+                if unequal(old, new) and entry not in found:
+                    found.append(entry)
+    return found
+
+
+def changed_defaults(first: Record, second: Record) -> list[list]:
+    """Return [class, key, value in the first run] of every default that differs."""
+    return [
+        [entry["class"], entry["key"], entry["first"]]
+        for entry in settings(first, second)
+        if entry["key"] and not entry["written"]
+    ]
+
+
+def data_of(record: Record) -> list[str | None]:
+    """Return the distinct data that a run trains on, in order; None for what cannot be seen."""
+    calls = [call for call in record["calls"] if call["method"] in TRAINING]
+    return list(dict.fromkeys(call["data"] and call["data"]["hash"] for call in calls))
+
+
+def replaceable(first: Record, second: Record) -> bool:
+    """Say whether the second run can train on the first run's data, call by call."""
+    calls = [[c for c in run["calls"] if c["method"] in TRAINING] for run in (first, second)]
+    known = all(call.get("parts") for part in calls for call in part)
+    return known and len(calls[0]) == len(calls[1])
+
+
+def draw_equally(first: Record, second: Record) -> bool:
+    """Say whether two runs of one release draw from equal states in all training calls."""
+    runs = (first, second)
+    states = [[c["draws"] for c in run["calls"] if c["method"] in TRAINING] for run in runs]
+    known = all(state["operations"] for part in states for state in part)
+    return known and states[0] == states[1] and first["packages"] == second["packages"]
+
+
+def may_draw(record: Record) -> bool:
+    """Say whether a run shuffles rows, drops or adds noise."""
+    noisy = any(
+        (NOISE.search(made["class"]) and made["config"].get("rate", 1))
+        or made["config"].get("dropout")
+        or made["config"].get("recurrent_dropout")
+        for made in record["made"]
+    )
+    return noisy or any(call.get("shuffle") for call in record["calls"])
+
+
+def possible_causes(first: Record, second: Record) -> tuple[list[Cause], list[str]]:
+    """Return what differs, or may, in the order of the ladder; and what cannot be taken away."""
+    causes: list[Cause] = []
+    blocked: list[str] = []
+    if trajectory(first) == trajectory(second):
+        return causes, blocked
+    models = [len(trajectory(run)) for run in (first, second)]
+    if models[0] != models[1]:
+        blocked.append(f"the first script trains {models[0]} models, the second {models[1]}")
+    data = [data_of(run) for run in (first, second)]
+    if None in data[0] + data[1]:
+        blocked.append("training data from a generator or a dataset cannot be exchanged")
+    elif data[0] != data[1] and replaceable(first, second):
+        causes.append("data")
+    elif data[0] != data[1]:
+        blocked.append("the runs are trained in different calls, so their data cannot be exchanged")
+    if initial_weights(first) != initial_weights(second):
+        causes.append("weights")
+    causes += changed_defaults(first, second)
+    if (may_draw(first) or may_draw(second)) and not draw_equally(first, second):
+        causes.append("draws")
+    return causes, blocked
+
+
+# --- the runs that are needed ------------------------------------------------------------------
+
+
+def name_of(causes: list[Cause], subset: list[int]) -> str:
+    """Return the name of the run without these causes."""
+    words = [cause if isinstance(cause, str) else "-".join(cause[:2]) for cause in causes]
+    return "same_" + "+".join(words[place] for place in subset) if subset else "as_is"
+
+
+def orders(causes: list[Cause]) -> dict[str, list[list[int]]]:
+    """Return which causes are taken away together, rung by rung, in both orders.
+
+    Draws may turn out to be no cause; the backward order is there without them as well.
+    """
+    everything = list(range(len(causes)))
+    others = [place for place in everything if causes[place] != "draws"]
+    return {
+        "forward": [everything[:size] for size in range(len(causes) + 1)],
+        "backward": [everything[size:] for size in reversed(range(len(causes) + 1))],
+        "without_draws": [others[size:] for size in reversed(range(len(others) + 1))],
+    }
+
+
+def plan_rungs(causes: list[Cause], repeats: int, racing: bool) -> dict[str, dict]:
+    """Return {name: plan} of the repeats and of all rungs; donors are named `side/run`."""
+    runs: dict[str, dict] = {}
+    for side in ("first", "second"):
+        runs |= {f"{side}/as_is-{number}": {} for number in range(1, repeats + 1)}
+    again = range(1, (RACING_RUNGS if racing else 1) + 1)
+    for subset in [subset for order in orders(causes).values() for subset in order]:
+        if not subset:
+            continue
+        taken = [causes[place] for place in subset]
+        plan: dict[str, Any] = {"start": START.format("first" if "weights" in taken else "second")}
+        if "data" in taken:
+            plan["data"] = START.format("first")
+        if "draws" in taken:
+            plan["draws"] = True
+        if defaults := [cause for cause in taken if isinstance(cause, list)]:
+            plan["defaults"] = defaults
+        runs |= {f"second/{name_of(causes, subset)}-{number}": plan for number in again}
+    if "draws" in causes:
+        plan = {"start": START.format("first"), "draws": True}
+        runs |= {f"first/same_draws-{number}": plan for number in again}
+    return runs
+
+
+def plan_swaps(
+    first: Record, second: Record, causes: list[Cause], metric: str, only_last: bool
+) -> dict[str, dict]:
+    """Return the runs of the first script that evaluate the weights of the second's, rung by rung.
+
+    There are none where the models do not share all their weights.
+    """
+    trained = [[entry for entry in run["models"] if entry["hashes"]] for run in (first, second)]
+    whole = len(trained[0]) == len(trained[1]) and all(
+        len(match(one["layers"], other["layers"])) == len(one["weights"]) == len(other["weights"])
+        for one, other in zip(*trained, strict=True)
+    )
+    if not whole or metric == "training loss":
+        return {}
+    steps = [len(entry["hashes"]) for entry in first["models"]]
+    rungs = [name_of(causes, subset) for subset in orders(causes)["backward"]]
+    rungs = rungs[-1:] if only_last else rungs
+    return {
+        f"first/final_of_{rung}-1": {"final": f"second/{rung}-1", "steps": steps} for rung in rungs
+    }
+
+
+def plan_ladder(first: Record, second: Record, metric: str, repeats: int) -> dict:
+    """Return what the rest of the workflow needs to know of a pair."""
+    ladder: dict[str, Any] = {"undecided": None, "causes": [], "blocked": [], "runs": {}}
+    ladder["locked"] = False
+    ladder["metric"] = metric
+    for side, record in (("first", first), ("second", second)):
+        if record["error"]:
+            return ladder | {"undecided": f"in the {side} run, {record['error']}"}
+    if metric == "auto":
+        ladder["metric"] = choose_metric(first, second)
+    for side, record in (("first", first), ("second", second)):
+        try:
+            number = value(record, ladder["metric"])
+        except KeyError as error:
+            return ladder | {"undecided": f"in the {side} run, {error.args[0]}"}
+        if not math.isfinite(number):
+            said = describe_divergence(side, record, ladder["metric"], number)
+            return ladder | {"undecided": said}
+    racing = any(run["packages"].get("keras", "").startswith(RACES) for run in (first, second))
+    causes, blocked = possible_causes(first, second)
+    for side, record in (("first", first), ("second", second)):
+        blocked += [f"{sentence} (the {side} run)" for sentence in record["unseen"]]
+    locked = bool(first["writes"] or second["writes"])  # runs take turns in the script's folder
+    runs = take_turns(plan_rungs(causes, repeats or (5 if racing else 2), racing), locked)
+    return ladder | {"causes": causes, "blocked": blocked, "locked": locked, "runs": runs}
+
+
+def take_turns(runs: dict[str, dict], locked: bool) -> dict[str, dict]:
+    """Return plans in which no two runs run at the same time, if they must not."""
+    return {name: plan | {"lock": True} for name, plan in runs.items()} if locked else runs
+
+
+def describe_divergence(side: str, record: Record, metric: str, number: float) -> str:
+    """Return a clause on a number that is none."""
+    for entry in record["models"]:
+        for step, loss in enumerate(entry["losses"], 1):
+            if loss is not None and not math.isfinite(loss):
+                where = f"the {side} run, whose loss is {loss} from step {step} on"
+                return f"{metric} is {number} in {where}"
+    return f"{metric} is {number} in the {side} run"
+
+
+def main() -> None:
+    """Compare the two records and write the ladder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for option in ("--first", "--second", "--ladder"):
+        parser.add_argument(option, type=Path, required=True)
+    parser.add_argument("--metric", default="auto")
+    parser.add_argument("--repeats", type=int, default=0)
+    options = parser.parse_args()
+    ladder = plan_ladder(read(options.first), read(options.second), options.metric, options.repeats)
+    options.ladder.write_text(json.dumps(ladder, indent=1) + "\n", encoding="utf-8")

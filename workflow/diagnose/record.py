@@ -1,0 +1,875 @@
+"""Run a script as it is and write down what its models do; change only what a plan asks for.
+
+    python -s workflow diagnose.record PLAN.json RECORD.json ARRAYS.npz PRINTED
+
+A plan has `script` (absolute path), `arguments` and `limit` (seconds). What it changes:
+
+- `start`: [record, arrays] of the run whose initial weights are loaded, layer by layer;
+- `data`: [record, arrays] of the run whose training data are handed to the models instead;
+- `draws`: true leaves rows in their order and lets layers that drop or add noise do neither;
+- `defaults`: [[class, key, value], ...] for arguments that the script does not write;
+- `final`: [record, arrays] of the run whose last weights replace this run's after its last step;
+- `ulp`: a seed: each weight moves by one unit in the last place, up or down, before
+  step 1, or before the step of `probe`;
+- `probe`: [model, step]: what happens in this step is kept, and the run ends with this step;
+- `lock`: a file: no other run with this file runs at the same time;
+- `whole`: true keeps the training data and all that is printed, for other runs and for the user.
+- `portable`: true switches the processor's matrix kernel off (TensorFlow 1.14 to 2.11).
+
+The record says what was done of it (`done`). A script that fails has a record, too: `error`.
+Runs under Python 3.7 with numpy and the framework. The framework is imported by the script alone,
+and no operation is added to its graph.
+"""
+
+import ast
+import builtins
+import difflib
+import fcntl
+import functools
+import hashlib
+import inspect
+import json
+import os
+import platform
+import random
+import re
+import runpy
+import sys
+import threading
+import traceback
+
+import numpy
+
+TRAINING = ("fit", "fit_generator", "train_on_batch")
+EVALUATING = ("evaluate", "evaluate_generator", "test_on_batch")
+PREDICTING = ("predict", "predict_generator", "predict_on_batch")
+NOISE = re.compile("Dropout|GaussianNoise")
+DROPS = ("dropout", "recurrent_dropout")  # arguments of recurrent layers
+KEPT_BYTES = 400 * 2**20  # of data for another run; more is hashed only
+PRINTED_BYTES = 10000  # of what a run prints, for the record
+ALIASES = {"lr": "learning_rate", "acc": "accuracy", "val_acc": "val_accuracy"}
+FRAMEWORKS = ("tensorflow", "tensorflow_core", "keras")
+FOLDER_FILES = 2000  # looked at to see whether the script writes beside itself
+
+
+class Probed(BaseException):
+    """The step that a plan asks for is over."""
+
+
+def digest(arrays):
+    """Return a hash of arrays: their bytes, shapes and dtypes."""
+    state = hashlib.blake2b(digest_size=8)
+    for array in arrays:
+        array = numpy.ascontiguousarray(array)
+        state.update(repr((array.shape, array.dtype.str)).encode())
+        state.update(array.tobytes() if array.dtype == object else memoryview(array).cast("B"))
+    return state.hexdigest()
+
+
+def plain(value):
+    """Return a configuration as JSON can hold it; numbers keep their value."""
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    if isinstance(value, numpy.generic):
+        return value.item()
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def class_name(thing):
+    """Return the name of an object's class; `BatchNormalizationV2` is `BatchNormalization`."""
+    return re.sub(r"V[12]$", "", type(thing).__name__)
+
+
+def pack(value, arrays):
+    """Append the arrays in what was handed to a model; return its structure, for `unpack`.
+
+    Raises ValueError where they cannot be seen (a dataset, a generator).
+    """
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return {"dict": {str(key): pack(value[key], arrays) for key in sorted(value)}}
+    if isinstance(value, (list, tuple)) and any(hasattr(p, "shape") for p in value):
+        return {type(value).__name__: [pack(part, arrays) for part in value]}
+    if hasattr(value, "to_numpy") or hasattr(value, "numpy"):
+        value = value.to_numpy() if hasattr(value, "to_numpy") else value.numpy()
+    if isinstance(value, (numpy.ndarray, list, tuple)):
+        array = numpy.asarray(value)
+        if array.dtype != object:
+            arrays.append(array)
+            return len(arrays) - 1
+    raise ValueError
+
+
+def unpack(structure, arrays):
+    """Return what `pack` has taken apart."""
+    if structure is None or isinstance(structure, int):
+        return None if structure is None else arrays[structure]
+    ((kind, parts),) = structure.items()
+    if kind == "dict":
+        return {key: unpack(part, arrays) for key, part in parts.items()}
+    parts = [unpack(part, arrays) for part in parts]
+    return tuple(parts) if kind == "tuple" else parts
+
+
+def describe(arrays):
+    """Return hash, shapes and dtypes of arrays."""
+    return {
+        "hash": digest(arrays),
+        "shapes": [list(array.shape) for array in arrays],
+        "dtypes": [array.dtype.str for array in arrays],
+    }
+
+
+def subclasses(cls):
+    """Yield a class and all its subclasses; a class of several bases comes more than once."""
+    yield cls
+    for part in type.__subclasses__(cls):
+        for one in subclasses(part):
+            yield one
+
+
+def match(ours, theirs):
+    """Return pairs of positions of arrays that two models share.
+
+    Args:
+        ours, theirs: layers as recorded: dicts with `class`, `shapes` and `places`. Layers without
+            weights play no part. Layers are aligned by class and shapes, or by class alone where
+            that shares more; arrays of one layer whose shapes differ are not shared.
+    """
+    ours, theirs = ([layer for layer in part if layer["shapes"]] for part in (ours, theirs))
+    found = []
+    for key in (lambda layer: [layer["class"], layer["shapes"]], lambda layer: layer["class"]):
+        keys = [[repr(key(layer)) for layer in part] for part in (theirs, ours)]
+        pairs = []
+        matcher = difflib.SequenceMatcher(None, keys[0], keys[1], autojunk=False)
+        for left, right, size in matcher.get_matching_blocks():
+            for step in range(size):
+                one, other = theirs[left + step], ours[right + step]
+                parts = zip(one["shapes"], other["shapes"], one["places"], other["places"])
+                pairs += [(mine, yours) for shape, same, yours, mine in parts if shape == same]
+        found.append(pairs)
+    return max(found, key=len)
+
+
+def is_built(model):
+    """Say whether a model has its weights already; some are built in their first step."""
+    try:
+        return bool(model.weights)
+    except ValueError:
+        return False
+
+
+class Donor:
+    """Record and arrays of another run."""
+
+    def __init__(self, paths):
+        """Read them."""
+        with open(paths[0]) as file:
+            self.record = json.load(file)
+        self.arrays = numpy.load(paths[1])
+
+
+class Recorder:
+    """What one run does."""
+
+    def __init__(self, plan):
+        """Read the other runs that the plan names."""
+        self.plan = plan
+        self.start, self.data, self.final = (
+            Donor(plan[key]) if plan.get(key) else None for key in ("start", "data", "final")
+        )
+        self.defaults = plan.get("defaults", [])
+        self.record = {"models": [], "calls": [], "numbers": [], "made": [], "error": None}
+        self.record.update(packages={}, apis=[], unseen=[], done={}, writes=[])
+        self.arrays = {}
+        self.models = []
+        self.made = []
+        self.created = {}  # initial values of variables that are made within the first step
+        self.patched = set()
+        self.depth = 0
+        self.kept = 0
+
+    def did(self, change, size=1):
+        """Note that a change of the plan has been carried out."""
+        self.record["done"][change] = self.record["done"].get(change, 0) + size
+
+    def here(self):
+        """Return the line of the script that is being run, or None."""
+        frame = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename != self.plan["script"]:
+            frame = frame.f_back
+        return frame.f_lineno if frame else None
+
+    def unseen(self, what):
+        """Note what the current line of the script does that no model reports."""
+        sentence = "line %s %s" % (self.here(), what)
+        if sentence not in self.record["unseen"]:
+            self.record["unseen"].append(sentence)
+
+    # --- the framework -------------------------------------------------------------------------
+
+    def watch_imports(self):
+        """Patch a framework as soon as the script has imported it."""
+        original = builtins.__import__
+
+        @functools.wraps(original)
+        def imported(name, scope=None, *args, **kwargs):
+            module = original(name, scope, *args, **kwargs)
+            root = name.split(".")[0]
+            asking = ((scope or {}).get("__name__") or "").split(".")[0]
+            if root in FRAMEWORKS and asking not in FRAMEWORKS:
+                self.install(root)
+            elif root == "multiprocessing" and (scope or {}).get("__name__") == "__main__":
+                self.unseen("imports multiprocessing, whose processes cannot be followed")
+            return module
+
+        builtins.__import__ = imported
+
+    def install(self, root):
+        """Patch the classes of `tf.keras` or `keras` that are not patched yet."""
+        api = "keras" if root == "keras" else "tf.keras"
+        module = sys.modules[root]
+        keras = module if api == "keras" else getattr(module, "keras", None)
+        if not hasattr(keras, "layers") or not hasattr(keras.layers, "Layer"):
+            return  # its own import is going on
+        if keras.layers.Layer not in self.patched:
+            self.record["apis"].append(api)
+        tensorflow = sys.modules.get("tensorflow") or module
+        for name, part in (("tensorflow", tensorflow), (api, keras), ("numpy", numpy)):
+            if hasattr(part, "__version__"):
+                self.record["packages"][name] = part.__version__
+        self.tensorflow = tensorflow
+        model = keras.models.Model
+        for cls in {*subclasses(model), *model.__mro__[:-1]}:
+            for name in TRAINING + EVALUATING + PREDICTING:
+                if name in vars(cls) and self.once(vars(cls)[name]):
+                    setattr(cls, name, self.followed(keras, name, vars(cls)[name]))
+        optimizers = [keras.optimizers.Optimizer]
+        if hasattr(keras.optimizers, "legacy"):
+            optimizers.append(keras.optimizers.legacy.Optimizer)
+        for base in [keras.layers.Layer, *optimizers]:
+            for cls in set(subclasses(base)):
+                if "__init__" in vars(cls) and self.once(cls):
+                    self.patch_init(cls, "layer" if base is keras.layers.Layer else "optimizer")
+                noisy = NOISE.search(cls.__name__) and "call" in vars(cls)
+                if noisy and self.plan.get("draws") and self.once(vars(cls)["call"]):
+                    cls.call = self.silent(vars(cls)["call"])
+                if "apply_gradients" in vars(cls) and self.once(vars(cls)["apply_gradients"]):
+                    cls.apply_gradients = self.guarded(
+                        vars(cls)["apply_gradients"],
+                        "applies gradients in a loop of its own, which cannot be followed",
+                    )
+        layer = keras.layers.Layer
+        if "add_weight" in vars(layer) and self.once(vars(layer)["add_weight"]):
+            layer.add_weight = self.captured(layer.add_weight)
+        session = getattr(getattr(tensorflow, "compat", tensorflow), "v1", tensorflow)
+        session = getattr(session, "Session", None)
+        if session is not None and self.once(session.run):
+            session.run = self.guarded(
+                session.run, "calls Session.run, whose training cannot be followed"
+            )
+
+    def once(self, thing):
+        """Say whether something is to be patched, which is so the first time."""
+        known = thing in self.patched or getattr(thing, "recorded", False)
+        self.patched.add(thing)
+        return not known
+
+    def captured(self, original):
+        """Keep initial values of variables that are made while the first step is traced."""
+
+        @functools.wraps(original)
+        def add_weight(layer, *args, **kwargs):
+            variable = original(layer, *args, **kwargs)
+            scope = getattr(self.tensorflow, "init_scope", None)
+            if self.depth and scope is not None:
+                with scope():
+                    if self.tensorflow.executing_eagerly() and hasattr(variable, "numpy"):
+                        self.created[id(variable)] = variable.numpy()
+            return variable
+
+        add_weight.recorded = True
+        return add_weight
+
+    def guarded(self, original, what):
+        """Note a line of the script that calls a function which no model of it calls."""
+
+        @functools.wraps(original)
+        def function(this, *args, **kwargs):
+            caller = sys._getframe(1).f_code.co_filename
+            if self.depth == 0 and caller == self.plan["script"]:
+                self.unseen(what)
+            return original(this, *args, **kwargs)
+
+        function.recorded = True
+        return function
+
+    def silent(self, original):
+        """Let a layer that adds noise hand on its input."""
+
+        @functools.wraps(original)
+        def call(layer, inputs, *args, **kwargs):
+            self.did("draws")
+            return self.tensorflow.identity(inputs)
+
+        call.recorded = True
+        return call
+
+    def patch_init(self, cls, kind):
+        """Note which arguments are written by whoever makes an object; give other defaults."""
+        original = cls.__init__
+        try:
+            signature = inspect.signature(original)
+        except (TypeError, ValueError):
+            return
+        names = list(signature.parameters)
+        open_ended = any(part.kind == part.VAR_KEYWORD for part in signature.parameters.values())
+
+        @functools.wraps(original)
+        def init(instance, *args, **kwargs):
+            if type(instance) is cls:
+                given = set(names[1 : len(args) + 1]) | set(kwargs)
+                written = {ALIASES.get(name, name) for name in given}
+                for name, key, value in self.defaults:
+                    spelled = {key} | {short for short, full in ALIASES.items() if full == key}
+                    spelled = [word for word in names if word in spelled] or [key] * open_ended
+                    if name == class_name(instance) and key not in written and spelled:
+                        kwargs[spelled[0]] = value
+                        self.did("default %s.%s" % (name, key))
+                if self.plan.get("draws"):
+                    for key in set(DROPS) & set(names):
+                        position = names.index(key) - 1
+                        if position < len(args):
+                            args = (*args[:position], 0.0, *args[position + 1 :])
+                        elif kwargs.get(key):
+                            kwargs[key] = 0.0
+                caller = sys._getframe(1).f_code.co_filename
+                library = any(os.sep + name + os.sep in caller for name in FRAMEWORKS)
+                line = None if library else self.here()
+                self.made.append((instance, sorted(written), line, kind))
+            return original(instance, *args, **kwargs)
+
+        init.__signature__ = signature  # frameworks ask for the names of arguments
+        init.recorded = True
+        cls.__init__ = init
+
+    def values(self, keras, variables):
+        """Return the arrays of variables."""
+        if hasattr(keras.backend, "batch_get_value"):
+            return [numpy.asarray(value) for value in keras.backend.batch_get_value(variables)]
+        return [variable.numpy() for variable in variables]
+
+    def load(self, keras, variables, values):
+        """Give variables other values, without one operation more."""
+        if not variables:
+            return
+        eager = self.tensorflow.executing_eagerly() and hasattr(variables[0], "numpy")
+        if keras.__name__ == "keras" and keras.__version__.startswith(("2.2.", "2.3.")):
+            eager = False
+        if eager:
+            for variable, value in zip(variables, values):
+                variable.assign(value)
+            return
+        keras.backend.batch_get_value(variables)  # initializes what would be drawn later otherwise
+        try:
+            session = keras.backend.get_session()
+        except (AttributeError, RuntimeError):
+            session = self.tensorflow.compat.v1.keras.backend.get_session()
+        for variable, value in zip(variables, values):
+            initializer = variable.initializer
+            session.run(initializer, {initializer.inputs[1]: value})
+
+    # --- what the script does ------------------------------------------------------------------
+
+    def followed(self, keras, name, original):
+        """Record every call of a method by the script, but none by the framework itself."""
+        signature = inspect.signature(original)
+
+        @functools.wraps(original)
+        def method(model, *args, **kwargs):
+            if self.depth or threading.current_thread() is not threading.main_thread():
+                return original(model, *args, **kwargs)
+            self.depth += 1
+            try:
+                return self.follow(keras, model, name, original, signature, args, kwargs)
+            finally:
+                self.depth -= 1
+
+        method.recorded = True
+        return method
+
+    def follow(self, keras, model, name, original, signature, args, kwargs):
+        """Run one call of the script, recorded."""
+        bound = signature.bind(model, *args, **kwargs)
+        arguments = bound.arguments
+        call = {"method": name, "line": self.here(), "settings": {}}
+        call["draws"] = self.draw_state()
+        for key, value in arguments.items():
+            if isinstance(value, (bool, int, float, str)):
+                call["settings"][key] = value
+        self.record["calls"].append(call)
+        batches = None
+        if name in TRAINING:
+            number = sum(known["method"] in TRAINING for known in self.record["calls"]) - 1
+            batches = self.hand_over(arguments, call, number)
+        else:
+            parts = [arguments.get(key) for key in ("x", "y", "sample_weight")]
+            call["data"] = self.describe_parts(parts)
+        if name == "fit":
+            default = signature.parameters["shuffle"].default
+            call["shuffle"] = bool(arguments.get("shuffle", default)) and batches is None
+            if self.plan.get("draws") and call["shuffle"]:
+                arguments["shuffle"] = False
+                self.did("draws")
+        entry = None
+        if self.start is not None and not is_built(model) and call["data"] and name in TRAINING:
+            self.build(model, arguments.get("x"))
+        if name.startswith("fit"):
+            arguments["callbacks"] = [
+                *(arguments.get("callbacks") or []),
+                self.callback(keras, model),
+            ]
+        elif is_built(model):
+            prepared = hasattr(model, "_make_train_function") and name == "train_on_batch"
+            if prepared and not self.tensorflow.executing_eagerly():
+                model._make_train_function()  # as without a recorder: its operations count
+            entry = self.begin(keras, model)
+        if name not in TRAINING and entry is not None:
+            call["state"] = digest(self.values(keras, model.weights))
+        words = dict(arguments)
+        del words[next(iter(signature.parameters))]
+        for parameter in signature.parameters.values():
+            if parameter.kind == parameter.VAR_KEYWORD:
+                words.update(words.pop(parameter.name, {}))
+        result = original(model, **words)  # standalone keras counts what is given by position
+        entry = self.begin(keras, model, late=name in TRAINING)
+        call["model"] = self.record["models"].index(entry)
+        if name == "train_on_batch":
+            loss = numpy.ravel(list(result.values()) if isinstance(result, dict) else result)[0]
+            self.after_step(keras, model, float(loss))
+        if batches is not None:
+            used = batches[: call.get("steps", 0)] if batches else None
+            call["data"] = {"hash": digest([numpy.array(used)])} if used else None
+        if name.startswith("fit"):
+            for key, values in result.history.items():
+                self.report(call, key, [float(numpy.ravel(value)[0]) for value in values])
+        elif name in EVALUATING:
+            if isinstance(result, dict):
+                names, values = list(result), list(result.values())
+            else:
+                names, values = getattr(model, "metrics_names", ["loss"]), numpy.ravel(result)
+                if "compile_metrics" in names:  # Keras 3
+                    names = ["loss", *(metric.name for metric in model._compile_metrics.metrics)]
+            for key, value in zip(names, values):
+                self.report(call, key, [float(value)])
+        elif name in PREDICTING:
+            call["result"] = self.describe_parts([result])
+        return result
+
+    def draw_state(self):
+        """Return what the next draws depend on: states of generators and seeds of operations."""
+        state = {
+            "numpy": digest([numpy.array(part) for part in numpy.random.get_state()[1:3]]),
+            "python": digest([numpy.array(random.getstate()[1])]),
+        }
+        try:
+            if self.tensorflow.executing_eagerly():
+                from tensorflow.python.eager import context
+
+                state["framework_seed"] = context.global_seed()
+                generator = getattr(context.context(), "_rng", None)
+                state["operations"] = repr(
+                    generator and digest([numpy.array(generator.getstate()[1])])
+                )
+            else:
+                graph = getattr(self.tensorflow.compat, "v1", self.tensorflow).get_default_graph()
+                state["framework_seed"] = graph.seed
+                seeds = [
+                    operation.get_attr("seed2")
+                    for operation in graph.get_operations()
+                    if operation.type.startswith("Random") and "nitializer" not in operation.name
+                ]
+                state["operations"] = digest([numpy.array(seeds)])
+        except (ImportError, AttributeError, ValueError):
+            state["operations"] = None
+        return state
+
+    def report(self, call, name, values):
+        """Keep all values that one call has reported under one name."""
+        settings = call["settings"]
+        evaluated = call.get("validation") if name.startswith("val_") else call.get("data")
+        batch = settings.get("validation_batch_size") if name.startswith("val_") else None
+        self.record["numbers"].append(
+            {
+                "name": ALIASES.get(name, name),
+                "values": values,
+                "method": call["method"],
+                "line": call["line"],
+                "data": evaluated and evaluated["hash"],
+                "batch_size": batch or settings.get("batch_size"),
+                "state": call.get("state"),
+            }
+        )
+
+    def describe_parts(self, parts):
+        """Describe what was handed to a model, or return None where nothing can be seen."""
+        arrays = []
+        try:
+            for part in parts:
+                pack(part, arrays)
+        except ValueError:
+            return None
+        return describe(arrays) if arrays else None
+
+    def hand_over(self, arguments, call, number):
+        """Describe the training data and put those of another run in their place.
+
+        Validation rows of `validation_split` are the last ones, before shuffling; so the split can
+        be made here. Returns hashes of batches, filled while a generator hands them out, or None.
+        """
+        keys = ("x", "y", "sample_weight")
+        arrays, parts = [], None
+        try:
+            parts = [pack(arguments.get(key), arrays) for key in keys]
+        except ValueError:
+            arrays = []
+        split = arguments.get("validation_split") or 0.0
+        held_out = arguments.get("validation_data")
+        if isinstance(held_out, (list, tuple)):
+            call["validation"] = self.describe_parts(list(held_out))
+        weights = plain(arguments.get("class_weight"))
+        if not arrays:
+            call["data"] = None
+            source = next((key for key in ("x", "generator") if key in arguments), None)
+            if source is None or not inspect.isgenerator(arguments[source]):
+                return []
+            hashes = []
+            arguments[source] = self.tapped(arguments[source], hashes)
+            return hashes
+        if split:
+            rows = len(arrays[0])
+            kept = int(rows * (1.0 - split))
+            pieces = [array[kept:] for array in arrays]
+            held_out = tuple(unpack(part, pieces) for part in parts if part is not None)
+            call["validation"] = describe(pieces)
+            arrays = [array[:kept] for array in arrays]
+        call["data"] = describe([*arrays, numpy.array(repr(weights))])
+        call["parts"], call["class_weight"] = parts, weights
+        size = sum(array.nbytes for array in arrays)
+        if self.plan.get("whole") and self.kept + size <= KEPT_BYTES:
+            self.kept += size
+            for place, array in enumerate(arrays):
+                self.arrays["data/%d/%d" % (number, place)] = array
+        if self.data is not None:
+            calls = [part for part in self.data.record["calls"] if part["method"] in TRAINING]
+            other = calls[number] if number < len(calls) else {}
+            names = ["data/%d/%d" % (number, place) for place in range(99)]
+            names = [name for name in names if name in self.data.arrays]
+            if names and other.get("parts"):
+                replaced = [self.data.arrays[name] for name in names]
+                for key, part in zip(keys, other["parts"]):
+                    if part is not None or key in arguments:
+                        arguments[key] = unpack(part, replaced)
+                if other["class_weight"] is not None:
+                    arguments["class_weight"] = {
+                        int(key): value for key, value in other["class_weight"].items()
+                    }
+                else:
+                    arguments.pop("class_weight", None)
+                if split:
+                    arguments["validation_data"] = held_out
+                    arguments["validation_split"] = 0.0
+                call["data"] = other["data"]
+                self.did("data")
+        return None
+
+    def tapped(self, batches, hashes):
+        """Hand on the batches of a generator and note their hashes."""
+        for batch in batches:
+            arrays = []
+            try:
+                pack(batch, arrays)
+                hashes.append(digest(arrays))
+            except ValueError:
+                hashes.append("")
+            yield batch
+
+    def build(self, model, inputs):
+        """Make the weights of a model that would be made in its first step only."""
+        if self.tensorflow.executing_eagerly():
+            arrays = []
+            structure = pack(inputs, arrays)
+            model(unpack(structure, [array[:1] for array in arrays]))
+
+    def callback(self, keras, model):
+        """Return a callback that records every step of `fit`."""
+        recorder = self
+
+        class Steps(keras.callbacks.Callback):
+            """Tells the recorder when training begins and a step ends."""
+
+            def on_train_begin(self, logs=None):
+                """Record the initial state, if there are weights already."""
+                if is_built(model):
+                    recorder.begin(keras, model)
+
+            def on_batch_end(self, batch, logs=None):
+                """Record a step."""
+                recorder.after_step(keras, model, (logs or {}).get("loss"))
+
+        return Steps()
+
+    # --- state ---------------------------------------------------------------------------------
+
+    def begin(self, keras, model, late=False):
+        """Record a model the first time that it is used; exchange its initial weights.
+
+        `late` says that a step has been made already.
+        """
+        for known, entry in self.models:
+            if known is model:
+                return entry
+        if late and (self.start is not None or self.plan.get("ulp") is not None):
+            raise ValueError("a model makes its weights in its first step, too late to change them")
+        number = len(self.models)
+        positions = {id(weight): place for place, weight in enumerate(model.weights)}
+        entry = {"layers": [], "losses": [], "hashes": []}
+        self.models.append((model, entry))
+        self.record["models"].append(entry)
+        for layer in self.leaves(model):
+            mine = [weight for weight in layer.weights if id(weight) in positions]
+            entry["layers"].append(
+                {
+                    "name": layer.name,
+                    "class": class_name(layer),
+                    "shapes": [[int(size) for size in weight.shape] for weight in mine],
+                    "places": [positions[id(weight)] for weight in mine],
+                }
+            )
+        entry["weights"] = [getattr(part, "path", part.name) for part in model.weights]
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is not None:
+            if not any(made[0] is optimizer for made in self.made):
+                self.made.append((optimizer, [], None, "optimizer"))
+            loss = model.loss
+            entry["loss"] = getattr(loss, "__name__", None) or plain(loss)
+        initial = [self.created.get(id(part)) for part in model.weights]
+        if any(part is None for part in initial):
+            initial = self.values(keras, model.weights)
+        if self.start is not None:
+            initial = self.exchange(keras, model, entry, number, self.start, "initial", initial)
+        if self.plan.get("ulp") is not None and (self.plan.get("probe") or [0, 1])[1] == 1:
+            initial = self.move(keras, model, initial)
+        entry["initial"] = [digest([array]) for array in initial]
+        self.keep("initial", number, initial)
+        return entry
+
+    def leaves(self, model):
+        """Return the layers of a model, those of models within it in their place."""
+        found = []
+        for layer in model.layers:
+            if hasattr(layer, "layers") and layer.layers:
+                found += self.leaves(layer)
+            else:
+                found.append(layer)
+        return found
+
+    def keep(self, kind, number, arrays):
+        """Keep whole arrays of a model."""
+        for place, array in enumerate(arrays):
+            self.arrays["%s/%d/%d" % (kind, number, place)] = array
+
+    def exchange(self, keras, model, entry, number, donor, kind, own):
+        """Load another run's weights into the layers that both have; return all arrays."""
+        if number >= len(donor.record["models"]):
+            return own
+        theirs = donor.record["models"][number]["layers"]
+        pairs = [
+            (mine, donor.arrays["%s/%d/%d" % (kind, number, yours)])
+            for mine, yours in match(entry["layers"], theirs)
+            if "%s/%d/%d" % (kind, number, yours) in donor.arrays
+        ]
+        self.load(keras, [model.weights[mine] for mine, _ in pairs], [array for _, array in pairs])
+        self.did(kind, len(pairs))
+        entry["kept_" + kind] = len(model.weights) - len(pairs)
+        return [dict(pairs).get(place, array) for place, array in enumerate(own)]
+
+    def move(self, keras, model, arrays):
+        """Move every floating weight by one unit in the last place; return the arrays."""
+        generator = numpy.random.RandomState(self.plan["ulp"])
+        moved = []
+        for array in arrays:
+            if array.dtype.kind == "f":
+                up = generator.uniform(size=array.shape) < 0.5
+                towards = numpy.where(up, numpy.inf, -numpy.inf).astype(array.dtype)
+                array = numpy.nextafter(array, towards)
+            moved.append(array)
+        self.load(keras, list(model.weights), moved)
+        self.did("ulp")
+        return moved
+
+    def after_step(self, keras, model, loss):
+        """Record the loss and hashes of all weights after a step."""
+        entry = self.begin(keras, model, late=True)
+        number = self.record["models"].index(entry)
+        entry["hashes"].append(None)
+        current = self.values(keras, model.weights)
+        if self.final is not None and len(entry["hashes"]) == self.plan["steps"][number]:
+            current = self.exchange(keras, model, entry, number, self.final, "final", current)
+        entry["losses"].append(None if loss is None else float(numpy.ravel(loss)[0]))
+        entry["hashes"][-1] = [digest([array]) for array in current]
+        last = self.record["calls"][-1]
+        last["steps"] = last.get("steps", 0) + 1
+        last["state"] = digest(current)
+        self.keep("final", number, current)
+        probed, step = self.plan.get("probe") or (None, 0)
+        if number == probed and len(entry["hashes"]) == step - 1:
+            self.keep("before", number, current)
+            if self.plan.get("ulp") is not None:
+                self.move(keras, model, current)
+        elif number == probed and len(entry["hashes"]) == step:
+            raise Probed
+
+    def finish(self):
+        """Note the configuration of everything that the script has made."""
+        for instance, written, line, kind in self.made:
+            try:
+                config = plain(instance.get_config())
+            except Exception:  # a class of the script's own need not have one
+                config = {}
+            if line is not None or kind == "optimizer":
+                self.record["made"].append(
+                    {
+                        "class": class_name(instance),
+                        "config": {ALIASES.get(key, key): config[key] for key in config},
+                        "written": written,
+                        "line": line,
+                    }
+                )
+
+
+def files_of(folder):
+    """Return {path: (modified, size)} of the files in a folder, a folder below included."""
+    found = {}
+    for place, folders, names in os.walk(folder):
+        folders[:] = [
+            name
+            for name in sorted(folders)
+            if name[0] not in "._" and name != "diagnosis" and place == folder
+        ]
+        for name in names:
+            path = os.path.join(place, name)
+            if len(found) < FOLDER_FILES and os.path.isfile(path) and not name.endswith(".pyc"):
+                stat = os.stat(path)
+                found[os.path.relpath(path, folder)] = (stat.st_mtime, stat.st_size)
+    return found
+
+
+def run(recorder):
+    """Run the script; return a sentence about what went wrong, or None."""
+    plan = recorder.plan
+    script = plan["script"]
+    try:
+        with open(script, "rb") as file:
+            ast.parse(file.read(), script)
+        recorder.watch_imports()
+        sys.argv = [script, *plan["arguments"]]
+        os.chdir(os.path.dirname(script))
+        sys.path.insert(0, os.path.dirname(script))
+        runpy.run_path(script, run_name="__main__")
+    except SyntaxError as error:
+        return "line %s is not Python %d: %s" % (error.lineno, sys.version_info[0], error.msg)
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            return "the script ends itself with exit status %s" % error.code
+    except Probed:
+        return None
+    except KeyboardInterrupt:
+        return "the script was interrupted"
+    except BaseException as error:
+        traceback.print_exc()
+        lines = [
+            part.lineno
+            for part in traceback.extract_tb(error.__traceback__)
+            if part.filename == script
+        ]
+        where = "line %d raises " % lines[-1] if lines else ""
+        said = str(error).strip().split("\n")[0][:300]
+        return "%s%s: %s" % (where, type(error).__name__, said)
+    return None
+
+
+class Outcome:
+    """Where the record goes; there is one from the beginning, whatever the script does."""
+
+    def __init__(self, recorder, record, arrays, printed):
+        """Write what is true if nothing else is written."""
+        self.recorder, self.paths = recorder, (record, arrays, printed)
+        self.lock = threading.Lock()
+        self.before = files_of(os.path.dirname(recorder.plan["script"]))
+        self.write("the process of the script was killed, or has ended itself")
+
+    def write(self, error):
+        """Write record and arrays, the arrays first."""
+        record, arrays, printed = self.paths
+        state = self.recorder.record
+        state["error"] = error
+        state["plan"] = {key: self.recorder.plan[key] for key in ("script", "arguments")}
+        state["machine"] = platform.platform()
+        state["packages"]["python"] = platform.python_version()
+        with open(printed, "rb") as file:
+            size = os.path.getsize(printed)
+            file.seek(max(0, size - PRINTED_BYTES))
+            state["printed"] = file.read().decode("utf-8", "replace")
+        if size > PRINTED_BYTES and not self.recorder.plan.get("whole"):
+            os.truncate(printed, PRINTED_BYTES)
+        after = files_of(os.path.dirname(self.recorder.plan["script"]))
+        state["writes"] = sorted(name for name in after if self.before.get(name) != after[name])
+        with open(arrays, "wb") as file:
+            numpy.savez(file, **self.recorder.arrays)
+        with open(record, "w") as file:
+            json.dump(state, file)
+
+    def end(self, error):
+        """Write the last word; the first of two callers has it."""
+        if self.lock.acquire(False):
+            sys.stdout.flush()
+            recorder = self.recorder
+            if error is None and not any(entry["hashes"] for entry in recorder.record["models"]):
+                unseen = recorder.record["unseen"]
+                error = unseen[0] if unseen else "the script trains no Keras model"
+            recorder.finish()
+            self.write(error)
+            sys.stderr.flush()
+            os._exit(0)
+
+
+def main():
+    """Run a plan and write what happened."""
+    with open(sys.argv[1]) as file:
+        plan = json.load(file)
+    paths = [os.path.abspath(path) for path in sys.argv[2:]]
+    for key in ("start", "data", "final"):
+        if plan.get(key):
+            plan[key] = [os.path.abspath(path) for path in plan[key]]
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path[:] = [part for part in sys.path[1:] if os.path.abspath(part) != root]
+    os.environ.pop("PYTHONPATH", None)
+    sys.dont_write_bytecode = True
+    if plan.get("portable"):
+        os.environ["TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL"] = "false"
+    sys.stdout.flush()
+    output = os.open(paths[2], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(output, 1)
+    if plan.get("lock"):
+        guard = os.open(plan["lock"], os.O_WRONLY | os.O_CREAT)  # as long as this process lives
+        fcntl.flock(guard, fcntl.LOCK_EX)
+    outcome = Outcome(Recorder(plan), *paths)
+    said = "the script did not end within its limit of %d s" % plan["limit"]
+    timer = threading.Timer(plan["limit"], outcome.end, [said])
+    timer.daemon = True
+    timer.start()
+    outcome.end(run(outcome.recorder))
