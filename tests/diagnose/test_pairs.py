@@ -6,6 +6,7 @@ import os
 import subprocess
 
 import pytest
+from planted_scripts import combinations, plant
 from repository import ROOT, run_driver
 from waiting import HANGS
 
@@ -28,6 +29,11 @@ LONG = {
                          "part in step 1, in the loss"),
     "recurrent": (("cases/recurrent_lstm",), UPGRADE, ["initial draws", "changed default"],
                   "LSTM.recurrent_activation: hard_sigmoid → sigmoid"),
+    "recurrent_keras": (("cases/recurrent_keras",), UPGRADE, ["changed default"], "100 % of"),
+    "recurrent_written": (("cases/recurrent_written",), UPGRADE, ["initial draws"],
+                          "is rounding"),
+    "softmax_2_0": (("cases/softmax_plain", "cases/softmax_identity"), NEW, [],
+                    "all 48 steps agree to the bit"),
     "reset": (("cases/recurrent_gru",), UPGRADE, ["initial draws", "changed default"],
               "GRU.reset_after: False → True"),
     "adadelta": (("cases/adadelta_keras", "cases/adadelta_tf_keras"), OLD,
@@ -138,6 +144,20 @@ def test_standalone_keras_with_adam_is_never_called_computation(diagnose):
     folder, _ = diagnose(as_pairs(case))
     verdict = json.loads((folder / "race/verdict.json").read_text())
     assert verdict["causes"] in ([], ["not reproducible"])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("environment", [OLD, NEW])
+def test_planted_causes_are_named_and_no_others(diagnose, tmp_path, environment):
+    pairs = plant(tmp_path / "scripts", environment)
+    folder, _ = diagnose(pairs)
+    named = {name: json.loads((folder / name / "verdict.json").read_text()) for name in pairs}
+    wrong = {
+        name: verdict["sentence"]
+        for causes, (name, verdict) in zip(combinations(), named.items(), strict=True)
+        if set(verdict["causes"]) != set(causes)
+    }
+    assert not wrong
 
 
 SENTENCES = {

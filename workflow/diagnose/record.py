@@ -366,9 +366,11 @@ class Recorder:
         """Give variables other values, without one operation more."""
         if not variables:
             return
+        # Standalone keras 2.2 and 2.3 compute in a graph; 2.3 on TensorFlow 2 has eager variables.
+        alone = keras.__name__ == "keras" and keras.__version__.startswith(("2.2.", "2.3."))
         eager = self.tensorflow.executing_eagerly() and hasattr(variables[0], "numpy")
-        if keras.__name__ == "keras" and keras.__version__.startswith(("2.2.", "2.3.")):
-            eager = False
+        if eager and alone:
+            eager = variables[0].initializer is None
         if eager:
             for variable, value in zip(variables, values):
                 variable.assign(value)

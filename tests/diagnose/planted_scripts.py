@@ -1,6 +1,6 @@
 """Scripts with planted causes: what differs from the plain script is known.
 
-python planted.py FOLDER ENVIRONMENT... > pairs.yaml
+python planted_scripts.py FOLDER ENVIRONMENT... > pairs.yaml
 """
 
 import itertools
