@@ -24,7 +24,7 @@ body {{ font: 16px/1.5 sans-serif; max-width: 54rem; margin: 1rem auto; padding:
 .verdict {{ font-size: 1.15rem; border-left: 4px solid #0072B2; padding-left: .8rem }}
 .wide {{ overflow-x: auto }} table {{ border-collapse: collapse; font-size: .9rem }}
 td, th {{ padding: .25rem .6rem; border-bottom: 1px solid #ccc; text-align: left }}
-td.number {{ text-align: right; font-variant-numeric: tabular-nums }}
+td.number {{ text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }}
 svg {{ width: 100%; height: auto; max-width: 34rem; display: block }}
 code, pre {{ overflow-wrap: anywhere; white-space: pre-wrap }}
 @media (prefers-color-scheme: dark) {{ svg {{ background: #fff }} }}
@@ -43,6 +43,11 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f'<td class="number">{value:.6g}</td>'
     return f"<td>{html.escape('' if value is None else str(value))}</td>"
+
+
+def percent(share: float | None) -> str:
+    """Return a share as it is printed, or nothing."""
+    return "" if share is None else f"{100 * share:.1f}\N{NO-BREAK SPACE}%".replace("-0.0", "0.0")
 
 
 def table(head: list[str], rows: Iterable[Iterable]) -> str:
@@ -124,7 +129,9 @@ def write_sections(verdict: dict) -> str:
                     [
                         row["label"],
                         row["contribution"],
-                        "" if row["share"] is None else f"{100 * row['share']:.1f} %",
+                        ""
+                        if row["share"] is None
+                        else f"{100 * row['share'] + 0.0:.1f}\N{NO-BREAK SPACE}%",
                         row["first_order"],
                         row["second_order"],
                         "yes" if row["named"] else "no",
