@@ -68,7 +68,7 @@ check: setup
 
 # These three show the tables and figures that there are; nothing is trained.
 report: setup
-	$(briefly) --allowed-rules write_page write_pages -- write_pages
+	$(briefly) --allowed-rules write_page write_claims write_pages -- write_pages
 	$(briefly) report $(if $(wildcard results/figures/releases.svg),sweep) \
 		$(if $(wildcard results/figures/bn_effect.svg),study) \
 		--report results/report.html --report-stylesheet workflow/report/report.css

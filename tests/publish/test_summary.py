@@ -1,6 +1,7 @@
 """What the terminal shows at the end of a run."""
 
 import io
+import json
 import re
 
 import pandas
@@ -90,3 +91,16 @@ def test_terminals_that_take_colour(environ, terminal, expected, monkeypatch):
     stream = io.StringIO()
     stream.isatty = lambda: terminal
     assert summary.takes_colour(stream) is expected
+
+
+def test_origin_is_told_with_processor_commit_and_changes(tmp_path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables/runs.csv").write_text("cpu_model\nA\nB\nA\n")
+    assert summary.tell_origin(tmp_path) == "Trained on A, B."
+    (tmp_path / "provenance").mkdir()
+    run = tmp_path / "provenance/run.json"
+    for dirty, words in ((True, " with changes"), (False, "")):
+        run.write_text(json.dumps({"git": {"commit": "abc", "dirty": dirty}}))
+        assert summary.tell_origin(tmp_path) == f"Trained on A, B, at commit abc{words}."
+    run.write_text(json.dumps({"git": None}))
+    assert summary.tell_origin(tmp_path) == "Trained on A, B."

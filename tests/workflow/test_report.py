@@ -51,6 +51,33 @@ def test_report_is_small(report):
     assert report.stat().st_size < LARGEST
 
 
+@pytest.mark.parametrize("width", [400, 800, 1300])
+def test_it_opens_with_an_introduction_that_can_be_read(page, width):
+    page.resize(width, 900)
+    page.find("//*[@id='rulegraph']//*[name()='canvas' or name()='svg']")
+    text, graph, shown, wide = page.run(
+        "const box = query => document.querySelector(query).getBoundingClientRect();"
+        "const [text, graph] = [box('.prose p'), box('#rulegraph')];"
+        "return [[text.top, text.width], [graph.top, graph.height],"
+        " window.innerWidth, document.documentElement.scrollWidth]"
+    )
+    assert text[1] >= min(0.6 * shown, 480)
+    assert text[0] < graph[0]  # first the introduction, then the graph
+    assert graph[1] <= 400
+    assert wide <= shown
+
+
+def test_a_verdict_on_the_first_page_opens_its_claim(page):
+    page.click("//li[contains(., 'extra Activation')]/a")
+    page.enter_frame("//iframe")
+    page.find("//h1[text()='The claims of the page']")
+    target = "return document.querySelector('section:target')?.id ?? ''"
+    assert page.run(target).startswith("claim-extra_activation")
+    page.click("//section[contains(@id, 'extra_activation')]//a[starts-with(@href, '#figure-')]")
+    assert page.run(target).startswith("figure-")
+    page.leave_frame()
+
+
 @pytest.mark.parametrize("size", [(1400, 900), (700, 900)])
 def test_figure_is_rendered_as_a_whole(page, tmp_path, size):
     page.resize(*size)
@@ -78,7 +105,7 @@ def test_caption_leads_from_the_figure_to_its_table(page):
 
 
 def test_claims_are_a_table_that_sorts_and_filters(page):
-    page.click(MENU.format("Tables"))
+    page.click(MENU.format("Claims"))
     view(page, "claims")
     page.enter_frame("//iframe")
     page.find("//h1[text()='The claims of the page']")

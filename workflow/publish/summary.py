@@ -1,9 +1,11 @@
-"""The end of a run on the terminal: claims or verdicts, and where the figures are."""
+"""What a run came to, in words: at its end on the terminal, and in the report."""
 
 import csv
+import json
 import os
 import textwrap
 from pathlib import Path
+from typing import TextIO
 
 # Terminal colours (ANSI) of verdicts; others have none.
 VERDICT_COLOURS = {
@@ -15,13 +17,13 @@ VERDICT_COLOURS = {
 }
 
 
-def takes_colour(stream):
+def takes_colour(stream: TextIO) -> bool:
     """Tell whether a stream is a terminal that shows colours, and the user wants them."""
     wanted = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     return wanted and stream.isatty()
 
 
-def summarize(results, colour=False):
+def summarize(results: str, colour: bool = False) -> str:
     """Return what is in a folder of results, as text: claims, or else verdicts, and figures.
 
     Empty before there are any. With `colour`, verdicts stand in terminal colours.
@@ -44,26 +46,26 @@ def summarize(results, colour=False):
     return "\n\n".join(parts)
 
 
-def whose(results):
+def whose(results: str) -> str:
     """Return in a sentence whether the claims were judged here, or come with the repository."""
     if Path(results, "logs/judge_claims.log").is_file():
         return "These verdicts were computed here."
     return "These verdicts came with the repository; this workflow has not computed them here."
 
 
-def read_rows(path):
+def read_rows(path: Path) -> list[dict[str, str]]:
     """Return the rows of a CSV file as dictionaries."""
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
 
-def format_verdict(row, width=76):
+def format_verdict(row: dict[str, str], width: int = 76) -> str:
     """Return a row of verdicts.csv as text: the pair, the cause and the reason."""
     reason = textwrap.indent(textwrap.fill(row["reason"], width), "  ")
     return f"{row['label']}: {row['causes']}\n{reason}"
 
 
-def format_claims(claims, width=76, colour=False):
+def format_claims(claims: list[dict[str, str]], width: int = 76, colour: bool = False) -> str:
     """Return the claims as text: verdict, published and measured value, statement."""
     verdict_width = max(len(claim["verdict"]) for claim in claims)
     indent = " " * (verdict_width + 2)
@@ -79,3 +81,14 @@ def format_claims(claims, width=76, colour=False):
             published = f"published {claim['published']}, " if claim["published"] else ""
             lines.append(f"{indent}{published}measured {claim['measured']}")
     return "\n".join(lines)
+
+
+def tell_origin(results: str) -> str:
+    """Return in words what the tables stand on: processors, commit, and whether it was changed."""
+    run, runs = Path(results, "provenance/run.json"), Path(results, "tables/runs.csv")
+    processors = sorted({row["cpu_model"] for row in read_rows(runs)}) if runs.is_file() else []
+    trained = f"Trained on {', '.join(processors) or 'no processor yet'}"
+    git = json.loads(run.read_text(encoding="utf-8"))["git"] if run.is_file() else None
+    if git is None:
+        return f"{trained}."
+    return f"{trained}, at commit {git['commit']}{' with changes' if git['dirty'] else ''}."

@@ -13,7 +13,7 @@ from publish.locks import read_pins
 
 # Columns to show, where a table has more than a page can hold.
 SHOWN = {
-    "claims": ["claim", "statement", "published", "measured", "verdict", "reason", "place"],
+    "claims": ["statement", "verdict", "published", "measured", "reason", "claim"],
     "verdicts": [
         "label",
         "first_loss",
@@ -34,13 +34,13 @@ LOCK_COLUMNS = {
 }
 
 
-def read_csv(path):
+def read_csv(path: Path) -> pandas.DataFrame:
     """Return a table as text, cell for cell as it is written, with the columns of SHOWN."""
     table = pandas.read_csv(path, dtype=str, keep_default_na=False)
     return table[SHOWN.get(path.stem, list(table))]
 
 
-def read_locks(paths):
+def read_locks(paths: list[Path]) -> pandas.DataFrame:
     """Return the pins of environment files, one row each, with the columns of LOCK_COLUMNS."""
     rows = []
     for path in paths:
@@ -53,15 +53,25 @@ def read_locks(paths):
     return pandas.DataFrame(rows, columns=list(LOCK_COLUMNS))
 
 
-def render(template, title, table, meanings, whose=""):
-    """Return the page; `meanings` explains columns, {name: text}, `whose` which run it is from."""
+def render(
+    template: str,
+    title: str,
+    table: pandas.DataFrame,
+    meanings: dict[str, str],
+    whose: str = "",
+    sections: str = "",
+) -> str:
+    """Return the page; `meanings` explains columns, {name: text}, `whose` which run it is from.
+
+    `sections` is HTML that follows the table; a verdict leads to the section of its claim there.
+    """
     heads = "".join(
         f'<th scope="col" title="{html.escape(meanings.get(name, ""))}">'
         f'<button type="button">{html.escape(name.replace("_", " "))}</button></th>'
         for name in table
     )
     rows = "\n".join(
-        f"<tr>{''.join(render_cell(name, row[name]) for name in table)}</tr>"
+        f"<tr>{''.join(render_cell(name, row[name], sections and row) for name in table)}</tr>"
         for row in table.to_dict("records")
     )
     return string.Template(template).substitute(
@@ -70,10 +80,11 @@ def render(template, title, table, meanings, whose=""):
         f"what it means. {html.escape(whose)}",
         heads=heads,
         rows=rows,
+        sections=sections,
     )
 
 
-def shorten(text):
+def shorten(text: str) -> str:
     """Return a text with 7 significant digits of each longer number, as float32 has them."""
     words = text.split(" ")
     for place, word in enumerate(words):
@@ -83,18 +94,24 @@ def shorten(text):
     return " ".join(words)
 
 
-def render_cell(column, value):
-    """Return one cell; the style sheet colours verdicts by data-value."""
+def render_cell(column: str, value: str, row: dict[str, str] | None = None) -> str:
+    """Return one cell; the style sheet colours verdicts by data-value.
+
+    With the row of a claim, its verdict is a link to the claim's section.
+    """
     marks = f'data-column="{html.escape(column.replace("_", " "))}"'
     if column == "verdict":
         marks += f' data-value="{html.escape(value)}"'
     short = shorten(value)
     if short != value:
         marks += f' title="{html.escape(value)}"'
-    return f"<td {marks}>{html.escape(short)}</td>"
+    shown = html.escape(short)
+    if row and column == "verdict":
+        shown = f'<a href="#claim-{html.escape(row["claim"])}">{shown}</a>'
+    return f"<td {marks}>{shown}</td>"
 
 
-def main():
+def main() -> None:
     """Read the command line and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--template", type=Path, required=True, help="the page around the table")

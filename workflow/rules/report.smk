@@ -1,6 +1,6 @@
 """Report: what Snakemake's `--report` shows beside the figures, as pages that sort and filter.
 
-In:  results/tables/{claims,verdicts}.csv, envs/*.yaml
+In:  results/tables/*.csv, claims.yaml, docs/claims-to-commands.csv, results/figures/*.png, envs/*.yaml
 Out: results/report/{claims,verdicts,environments}.html
 """
 
@@ -19,13 +19,17 @@ PAGES = {
         "made": None,  # no run makes these files
     },
 }
-if "claims" in config:
-    PAGES["claims"] = {
-        "title": "The claims of the page",
-        "option": "--table",
-        "files": f"{RESULTS}/tables/claims.csv",
-        "made": f"{RESULTS}/logs/judge_claims.log",
-    }
+INTRODUCTION = of_workflow("workflow/report/description.rst")
+FIRST_PAGE = f"{RESULTS}/report/first_page.rst"  # the introduction and the verdicts
+CLAIMS_JUDGED = f"{RESULTS}/logs/judge_claims.log"
+# A claim names rows of these.
+TABLES_OF_CLAIMS = ["claims", "runs", "layers", "controls", "verdicts"]
+if "crossed" in control_tables(config):
+    TABLES_OF_CLAIMS.append("crossed")
+
+
+# What the report opens with.
+report: Path(modified(FIRST_PAGE) if exists(modified(FIRST_PAGE)) else INTRODUCTION).resolve()
 
 
 rule write_page:
@@ -45,6 +49,8 @@ rule write_page:
         f"{RESULTS}/logs/write_page/{{page}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/write_page/{{page}}.tsv"
+    wildcard_constraints:
+        page="|".join(PAGES),
     localrule: True
     conda:
         FIGURES_ENVIRONMENT
@@ -73,8 +79,73 @@ rule write_page:
         " > {log:q} 2>&1"
 
 
+rule write_claims:
+    input:
+        program=PROGRAM,
+        code=code_of("publish.write_claims"),
+        template=of_workflow("workflow/report/page.html"),
+        claims=CLAIMS_FILE,
+        commands=of_workflow("docs/claims-to-commands.csv"),
+        tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES_OF_CLAIMS),
+        # Those of the sweep and of the whole study only where they have been drawn.
+        figures=collect(
+            f"{RESULTS}/figures/{{figure}}.png",
+            figure=[
+                figure
+                for figure in FIGURES
+                if "png" in FORMATS
+                and (
+                    figure in config["figures"]
+                    or exists(modified(f"{RESULTS}/figures/{figure}.png"))
+                )
+            ],
+        ),
+        introduction=INTRODUCTION,
+    output:
+        page=report(
+            f"{RESULTS}/report/claims.html",
+            caption="../report/tables.rst",
+            category="Claims",
+            labels={"table": "claims"},
+        ),
+        first=FIRST_PAGE,
+    log:
+        f"{RESULTS}/logs/write_claims.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/write_claims.tsv"
+    localrule: True
+    conda:
+        FIGURES_ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=grow(300),
+        runtime=grow(5),
+    params:
+        config=settings(
+            config,
+            "results",
+            "seeds",
+            "seeds_per_job",
+            "variants/*/label",
+            "variants_per_job",
+            "comparisons",
+        ),
+        whose=branch(exists(modified(CLAIMS_JUDGED)), then="", otherwise=AS_COMMITTED),
+    message:
+        "Writing the page of the claims"
+    shell:
+        "python -s {input.program:q} publish.write_claims"
+        " --template {input.template:q} --config <(printf %s {params.config:q})"
+        " --claims {input.claims:q} --tables {input.tables:q} --commands {input.commands:q}"
+        " --figures {input.figures:q} --whose={params.whose:q} --output {output.page:q}"
+        " --introduction {input.introduction:q} --first-page {output.first:q} > {log:q} 2>&1"
+
+
 rule write_pages:
     input:
-        expand(f"{RESULTS}/report/{{page}}.html", page=PAGES),
+        expand(
+            f"{RESULTS}/report/{{page}}.html",
+            page=[*PAGES, *(["claims"] if "claims" in config else [])],
+        ),
     message:
         "The report's pages are in results/report"
