@@ -91,7 +91,7 @@ def test_published_numbers_all_appear(planted):
     figure = draw("published_and_measured", WHOLE_CONFIG, planted)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert len(labels) == 4
-    assert labels[0] == "TF 1.14.0, activations\nquestion, rows 90–100"
+    assert labels[0] == "TF 1.14.0, question\nActivation twice\nrows 90–100"
     plt.close(figure)
 
 

@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt  # the backend has to be chosen first
 from judge.tables import read_table
 
 COLUMN_WIDTH = 3.5  # inches, one column of a two-column page
+PAGE_WIDTH = 7.1  # inches, both columns
 # Okabe and Ito (2008), Color Universal Design; black first, yellow left out (poor on white).
 COLOURS = ["#000000", "#E69F00", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"]
 MEASURED_COLOUR = "#0072B2"
@@ -50,6 +51,11 @@ def variant_colours(config):
         variant: COLOURS[position % len(COLOURS)]
         for position, variant in enumerate(config["variants"])
     }
+
+
+def variant_label(config: dict, variant: str) -> str:
+    """Return what a variant is called on an axis; its name where it has no label."""
+    return config["variants"].get(variant, {}).get("label", variant)
 
 
 def new_figure(rows, columns, height, width=COLUMN_WIDTH, **options):

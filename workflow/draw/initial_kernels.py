@@ -9,7 +9,7 @@ from draw import figures
 def draw(config, kernels):
     """Return the figure; `kernels` is initial_kernels.csv."""
     comparisons = config["figures"]["initial_kernels"]["comparisons"]
-    figure, axes = figures.new_figure(1, len(comparisons), 2.3, sharex=True, sharey=True)
+    figure, axes = figures.new_figure(1, len(comparisons), 2.4, sharex=True, sharey=True)
     for panel, comparison in zip(axes[0], comparisons, strict=True):
         pair = config["comparisons"][comparison]
         first, second = (
@@ -27,8 +27,11 @@ def draw(config, kernels):
             panel.plot(first["value"], second["value"], ".", color=figures.MEASURED_COLOUR, ms=3)
         panel.set_title(f"{figures.split_label(pair['label'])}\n{describe_seeds(first, second)}")
         panel.set_aspect("equal")
-        panel.set_xlabel(f"initial weight, {pair['first']['variant']}")
-        panel.set_ylabel(f"initial weight, {pair['second']['variant']}")
+        labels = [
+            figures.variant_label(config, pair[side]["variant"]) for side in ("first", "second")
+        ]
+        panel.set_xlabel(f"initial weight\n{labels[0]}")
+        panel.set_ylabel(f"initial weight\n{labels[1]}")
         panel.label_outer()
     return figure
 

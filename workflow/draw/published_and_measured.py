@@ -22,17 +22,18 @@ def published_numbers(claims):
 
 
 def describe(claim, config):
-    """Return the line's label: what the claim is about, in two lines."""
+    """Return the line's label: what the claim is about, in three lines."""
     (cell,) = parse_cells(claim.cells)
     label = config["environments"][cell["environment"]]["label"].replace("TensorFlow", "TF")
     rows = cell["rows"].replace(":", "–")
-    return f"{label}, {cell['variant']}\n{cell['protocol']}, rows {rows}"
+    variant = figures.variant_label(config, cell["variant"])
+    return f"{label}, {cell['protocol']}\n{variant}\nrows {rows}"
 
 
 def draw(config, claims):
     """Return the figure; `claims` is claims.csv."""
     numbers = list(published_numbers(claims).itertuples())
-    figure, axes = figures.new_figure(1, 2, 0.42 * len(numbers) + 0.95, sharey=True)
+    figure, axes = figures.new_figure(1, 2, 0.5 * len(numbers) + 0.95, sharey=True)
     draw_losses(axes[0][0], numbers, figures.loss_label(config))
     draw_differences(axes[0][1], numbers, config["figures"]["published_and_measured"]["zoom"])
     axes[0][0].set_yticks(range(len(numbers)), [describe(claim, config) for claim in numbers])

@@ -35,7 +35,10 @@ def draw(config, steps):
     for panel in axes[-1]:
         panel.set_xlabel("training step")
     legend = figure.legend(
-        *axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2
+        *axes[0][0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=2,
+        title="kernel of the Keras layer",
     )
     for line in legend.get_lines():
         line.set_color("0.4")  # the line's style stands for the layer, its colour for the variant
