@@ -56,7 +56,16 @@ def note(repository):
 def test_note_has_a_few_pages_and_says_what_it_has_to(note):
     assert 2 <= len(PdfReader(note).pages) <= 4
     text = text_of(note)
-    for heading in ("What was claimed", "Method", "Results", "Controls", "Limits", "run it again"):
+    for heading in (
+        "What was claimed",
+        "Method",
+        "Results",
+        "Controls",
+        "Processors",
+        "What was easy",
+        "Limits",
+        "run it again",
+    ):
         assert heading in text
 
 
@@ -126,6 +135,20 @@ def test_each_number_says_the_cell_of_a_table_that_it_is_from(note):
             assert row["text"] in (row["value"], shown)
         elif derived[row["text"]] == 1 or row["text"][-1] == "%":
             assert is_rounded(row["value"], row["text"]), row
+
+
+@pytest.mark.slow
+def test_numbers_are_links_to_lines_of_tables(note):
+    links = [
+        annotation.get_object()["/A"]["/URI"]
+        for page in PdfReader(note).pages
+        for annotation in page.get("/Annots", [])
+        if "/A" in annotation.get_object() and "/URI" in annotation.get_object()["/A"]
+    ]
+    rows = {f"../tables/{row['table']}.csv#L{row['row']}" for row in numbers_of(note)}
+    to_tables = {link for link in links if link.startswith("../")}
+    assert len(to_tables) > 30
+    assert to_tables <= rows
 
 
 def is_rounded(value, text):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import typst
 
+from publish.summary import tell_origin
+
 
 def main():
     """Read the command line and write the PDF."""
@@ -27,7 +29,11 @@ def main():
         str(options.source),
         root="/",  # sources and results need not be in one folder
         ignore_system_fonts=True,  # those of the package only
-        sys_inputs=given | {"results": str(options.results.absolute()).lstrip("/")},
+        sys_inputs=given
+        | {
+            "results": str(options.results.absolute()).lstrip("/"),
+            "origin": tell_origin(options.results),
+        },
     )
     compiler.compile(output=str(options.output))
     noted = json.loads(compiler.query("<number>", field="value"))

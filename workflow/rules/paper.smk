@@ -8,7 +8,9 @@ Out: results/paper/note.pdf, the same bytes on every run; results/paper/numbers.
 # The tables of the note, each with the rule whose log is there if a run here has made the table.
 TABLES_OF_NOTE = {
     "claims": "judge_claims",
-    **dict.fromkeys(["verdicts", "identity_layers", "crossed", "spread"], "compare_controls"),
+    **dict.fromkeys(
+        ["verdicts", "identity_layers", "crossed", "spread", "processor"], "compare_controls"
+    ),
     "releases": "compare_releases",
 }
 FIGURES_OF_NOTE = ["weight_sums", "initial_kernels", "releases"]
