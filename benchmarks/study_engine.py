@@ -3,7 +3,7 @@
     . .driver/bin/activate && python benchmarks/study_engine.py
 
 For each framework version: a fresh process per run, the model rebuilt in one process, one compiled
-model re-used, the engine with its start-up and without, and the limit set by the matrix products
+model reused, the engine with its start-up and without, and the limit set by the matrix products
 and element-wise kernels alone; then seconds and memory of the engine by the number of seeds.
 The part that runs inside the framework's environment is Python 3.7.
 """
@@ -118,7 +118,7 @@ def inside():
     start = model.get_weights()
     stock.train(model, x, CELL)
     again = seconds(lambda n: reuse(model, start, kernels, x, stock, n), 10)
-    result["compiled model re-used"] = again
+    result["compiled model reused"] = again
     settings = engine.TrainSettings(variant="bn")
     result["engine, warm"] = seconds(lambda _: engine.train_seeds(settings, range(SEEDS))) / SEEDS
     result["products and kernels alone"] = limit(tf, engine, 64, 200)

@@ -36,6 +36,23 @@ def test_documented_targets_are_in_the_makefile():
     assert described == targets
 
 
+def test_the_workflow_on_github_runs_commands_that_there_are():
+    jobs = read_yaml(ROOT / ".github/workflows/tests.yml")["jobs"]
+    assert jobs.keys() == {"lint", "tests", "report"}
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    assert {line.split()[1] for line in commands if line.startswith("make ")} <= targets
+    (upload,) = (step["with"]["path"] for step in jobs["report"]["steps"] if "with" in step)
+    assert {"results/report.html", "results/paper/note.pdf"} <= set(upload.split())
+
+
+def test_every_profile_is_described():
+    described = (ROOT / "profiles/README.md").read_text(encoding="utf-8")
+    profiles = {path.parent.name for path in (ROOT / "profiles").glob("*/profile.yaml")}
+    assert profiles == set(re.findall(r"^\| `(\w+)`", described, re.MULTILINE))
+
+
 def test_versions_agree():
     project = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert str(read_yaml(ROOT / "CITATION.cff")["version"]) == project[1]
@@ -43,6 +60,38 @@ def test_versions_agree():
     citation = read_yaml(ROOT / "CITATION.cff")
     dated = re.search(rf"^## {re.escape(project[1])} \((.+)\)$", changelog, re.MULTILINE)[1]
     assert dated == str(citation.get("date-released", "unreleased"))
+
+
+def committed(folder, *endings):
+    return {
+        f"results/{folder}/{path.name}"
+        for path in (ROOT / "results" / folder).iterdir()
+        if path.suffix in endings
+    }
+
+
+def test_gallery_shows_every_figure_and_every_picture_says_what_it_shows():
+    shown = (ROOT / "docs/gallery.md").read_text(encoding="utf-8")
+    pictures = {f"results/{path}" for path in re.findall(r"\(\.\./results/([\w/.]+svg)\)", shown)}
+    assert pictures == committed("figures", ".svg")
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    texts = [re.findall(r"!\[(.*?)\]\(", page.read_text(encoding="utf-8")) for page in pages]
+    assert [text for page in texts for text in page if len(text) < 12] == []
+
+
+def test_manifest_of_outputs_is_complete():
+    manifest = {entry["file"] for entry in read_yaml(ROOT / "codecheck.yml")["manifest"]}
+    made = committed("figures", ".pdf") | committed("tables", ".csv", ".parquet")
+    ignored = {"results/tables/study.csv", "results/tables/sensitivity.csv"}  # large, not committed
+    assert manifest == made - ignored | {"results/paper/note.pdf"}
+
+
+def test_glossary_has_the_words_of_the_configuration():
+    words = set(
+        re.findall(r"\*\*(.+?)\*\*", (ROOT / "docs/glossary.md").read_text(encoding="utf-8"))
+    )
+    assert {"variant", "protocol", "slot", "cell", "rows", "comparison", "control"} <= words
+    assert {"start", "release", "verdict", "claim", "record", "op-level seed"} <= words
 
 
 def test_no_page_is_listed_twice():

@@ -11,11 +11,17 @@ import re
 import tomllib
 from pathlib import Path, PurePosixPath
 
-from judge.tables import DESCRIBED  # workflow/scripts is in $PYTHONPATH
+import dagviz
+import networkx
+from judge.tables import COLUMNS, DESCRIBED  # workflow/ is in $PYTHONPATH
 from mkdocs.structure.files import File
-from plan.documents import read_schema
+from plan.cells import parse_cell
+from plan.documents import read_schema, read_yaml
+
+from publish import write_claims, write_page
 
 ROOT = Path(__file__).resolve().parents[2]
+GRAPH = re.compile(r"^    (\w+) --> (\w+)$", re.MULTILINE)  # an arrow of docs/architecture.md
 OUTSIDE = re.compile(r"\]\(((?:\.\./)+)([^)#]+)")  # a link that may leave docs/
 
 
@@ -33,6 +39,8 @@ def on_files(files, config):
         "reference/tables.md": tables_page(),
         "reference/rules.md": rules_page(json.loads(os.environ["WORKFLOW_RULES"])),
         "changelog.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+        "assets/pipeline.svg": pipeline_picture(),
+        "claims.html": claims_page(),
     }.items():
         files.append(File.generated(config, path, content=content))
     linked = {
@@ -57,6 +65,35 @@ def on_page_markdown(markdown, page, config, files):
         return match[0] if inside else f"]({'../' * depth}repository/{target}"
 
     return OUTSIDE.sub(lead, markdown)
+
+
+def pipeline_picture() -> str:
+    """Return the graph of the default run's rules as SVG; docs/architecture.md has its arrows.
+
+    An arrow that follows from others is left out, and so is a rule's arrow to itself.
+    """
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    arrows = [(first, second) for first, second in GRAPH.findall(page) if first != second]
+    return dagviz.render_svg(networkx.transitive_reduction(networkx.DiGraph(arrows)))
+
+
+def claims_page() -> str:
+    """Return the report's page of the claims, made from the committed tables and figures."""
+    config = read_yaml(ROOT / "config.yaml")
+    for pair in config["comparisons"].values():
+        pair |= {side: parse_cell(pair[side]) for side in ("first", "second")}
+    claims = ROOT / "results/tables/claims.csv"
+    sections = write_claims.render_sections(
+        read_yaml(ROOT / config["claims"])["claims"],
+        config,
+        {path.stem: write_claims.read_rows(path) for path in claims.parent.glob("*.csv")},
+        write_claims.read_rows(ROOT / "docs/claims-to-commands.csv"),
+        {name: f"repository/results/figures/{name}.svg" for name in read_schema("figures.yaml")},
+    )
+    template = (ROOT / "workflow/report/page.html").read_text(encoding="utf-8")
+    title, meanings = "The claims of the page", COLUMNS["claims"]
+    table = write_page.read_csv(claims)
+    return write_page.render(template, title, table, meanings, sections=sections)
 
 
 def configuration_page():

@@ -8,7 +8,9 @@ Out: results/site/index.html and the rest of the site; a warning is an error
 rule build_documentation:
     input:
         settings=of_workflow("mkdocs.yml"),
-        pages=workflow_files("docs/**/*.*", "pyproject.toml", "CHANGELOG.md", "config.yaml"),
+        pages=workflow_files(
+            "docs/**/*.*", "pyproject.toml", "CHANGELOG.md", "config.yaml", "claims.yaml"
+        ),
         code=code_of("publish.documentation"),
         schema=of_workflow("workflow/schemas/config.schema.yaml"),
     output:
