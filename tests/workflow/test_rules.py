@@ -82,7 +82,7 @@ def test_file_opens_with_what_goes_in_and_out(path):
 
 @pytest.mark.parametrize(
     "command",
-    ["snakemake --lint", "snakefmt --check .", "ruff check", "ruff format --check"],
+    ["snakemake --lint", "snakefmt --check .", "ruff check", "ruff format --check", "mypy"],
 )
 def test_lint(command):
     done = run_driver(*command.split())
