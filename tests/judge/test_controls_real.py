@@ -42,9 +42,8 @@ CASES = {
 
 def comparison(environment, variants, rows, *_):
     """Return the entry of a case in `comparisons`."""
-    cell = {"environment": environment, "api": "tf.keras", "protocol": "loop"}
     first, second = (
-        cell | {"variant": variant, "rows": name}
+        f"{environment}/tf.keras/{variant}/loop/{name}"
         for variant, name in zip(variants, rows, strict=True)
     )
     return {"label": "planted", "first": first, "second": second}

@@ -128,7 +128,8 @@ def test_a_page_says_whether_a_run_here_made_its_table(tmp_path):
     folder = copy_results(copy_repository(tmp_path / "copy"))
 
     def said():
-        dry = ("-n", "-p", "--allowed-rules", "write_page", "write_pages", "--", "write_pages")
+        rules = ("write_page", "write_claims", "write_pages")
+        dry = ("-n", "-p", "--allowed-rules", *rules, "--", "write_pages")
         shown = run_driver("snakemake", *dry, cwd=folder).stdout
         return {
             page: sentence

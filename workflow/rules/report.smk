@@ -29,7 +29,10 @@ if "crossed" in control_tables(config):
 
 
 # What the report opens with.
-report: Path(modified(FIRST_PAGE) if exists(modified(FIRST_PAGE)) else INTRODUCTION).resolve()
+report:
+    str(Path(modified(FIRST_PAGE)).resolve())
+    if exists(modified(FIRST_PAGE))
+    else "../report/description.rst"
 
 
 rule write_page:
