@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engine_forms import BITS, SPEED
 
 PAGE = Path(__file__).parents[2] / "workflow/page"
 ENGINE = PAGE / "engine.py"
 STOCK = (PAGE / "train_stock.py").read_text()  # one run of stock Keras, in the page's order
+PORTABLE = "TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL"  # see train/framework.py
 INTERPRETERS = {"tf1.14": "tf1.14-keras2.2.4", "tf2.0": "tf2.0-keras2.3.1"}
 
 pytestmark = pytest.mark.long
@@ -98,12 +100,15 @@ def environment(request):
 def run(framework_python, tmp_path_factory):
     """run(environment, code, argument): the arrays that code saves, in a fresh process."""
 
-    def run(environment, code, argument):
+    def run(environment, code, argument, matrix_kernel="processor"):
         out = tmp_path_factory.mktemp("run") / "out.npz"
         subprocess.run(
             [framework_python[environment], "-c", code, json.dumps(argument), out],
             check=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"},
+            env={
+                **{**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"},
+                **({PORTABLE: "false"} if matrix_kernel == "portable" else {}),
+            },
         )
         with np.load(out) as arrays:
             return dict(arrays)
@@ -113,9 +118,9 @@ def run(framework_python, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def with_engine(run):
-    def with_engine(environment, code, cells=None, eager=None):
+    def with_engine(environment, code, cells=None, eager=None, **options):
         code = WITH_ENGINE.format(folder=str(ENGINE.parent), code=code)
-        return run(environment, code, [cells, eager])
+        return run(environment, code, [cells, eager], **options)
 
     return with_engine
 
@@ -139,7 +144,7 @@ result = {{
 
 @pytest.fixture(scope="module")
 def stock(run):
-    def stock(environment, cell, seed, eager=None, kernels=None):
+    def stock(environment, cell, seed, eager=None, kernels=None, **options):
         cell = {
             **{
                 "protocol": "question",
@@ -165,6 +170,7 @@ def stock(run):
             environment,
             STOCK,
             {**cell, "layers": layers, "seed": seed, "eager": eager, "kernels": kernels},
+            **options,
         )
 
     return stock
@@ -228,7 +234,10 @@ def test_published_seed(variant, protocol, loss, rows, trained):
 def test_chunk_does_not_matter(environment, with_engine):
     code = """
 whole, chunks = (train(cells, range(11), chunk=n) for n in (11, 3))
-result = {name: array.tobytes() == chunks[name].tobytes() for name, array in whole.items()}
+result = {
+    name: array.tobytes() == chunks[name].tobytes()
+    for name, array in whole.items() if name != "networks_per_product"
+}
 """
     assert all(with_engine(environment, code, {"variant": "bn"}).values())
 
@@ -262,62 +271,109 @@ with tf.Graph().as_default(), tf.compat.v1.Session() as session:
 
 # Lines that are there for bit equality only --------------------------------------------------
 
-OBVIOUS = {
-    "products": "lambda inputs, kernels: tf.unstack(tf.matmul(tf.stack(inputs), kernels))",
-    "sum_rows": "lambda losses: tf.reduce_sum(losses, 0)",
-    "bn_decay": "lambda momentum: np.float32(1) - np.float32(momentum)",
-    "square_root": "lambda v, tails: tf.sqrt(v)",
-    "adam": """lambda theta, m, v, g, t, rate, tails: (
-        lambda m, v: [theta - rate * (m / (1 - engine.BETA_1 ** t)) / (
-            engine.square_root(v, tails) / tf.sqrt(1 - engine.BETA_2 ** t)
-            + engine.ADAM_EPSILON), m, v]
-    )(engine.BETA_1 * m + (1 - engine.BETA_1) * g,
-      engine.BETA_2 * v + (1 - engine.BETA_2) * g * g)""",
-    "weighted_mean": """lambda losses, batches: np.average(
-        losses, 0, [len(batch) for batch in batches]).astype(np.float32)""",
-    "held_out_order": """lambda settings, stock, rng, drawn=engine.held_out_order: (
-        drawn(settings, stock._replace(shuffle_held_out=not stock.shuffle_held_out), rng))""",
-    "moments": "lambda h, constant, drawn=engine.moments: drawn(h, not constant)",
-    "fused_elu": """lambda outputs, biases: [
-        tf.nn.elu(tf.nn.bias_add(tf.concat(outputs, 1), engine.flat([biases])))]""",
-}
 SHOWN_BY = {  # the cell that shows it, where bn of the question's protocol does not
-    "moments": {"variant": "bn", "batch_rows": 10},
+    "per_row": {"variant": "bn", "batch_rows": 10},
     "fused_elu": {"variant": "activations", "activations": ["linear", "elu"]},
 }
 
 
-def test_every_line_for_bits_is_tested():
+@pytest.mark.parametrize(("mark", "forms"), [("Bits:", BITS), ("Speed:", SPEED)])
+def test_every_line_for_bits_or_speed_is_tested(mark, forms):
     functions = [
         node
         for node in ast.walk(ast.parse(ENGINE.read_text()))
         if isinstance(node, ast.FunctionDef)
     ]
-    marked = {f.name for f in functions if (ast.get_docstring(f) or "").startswith("Bits:")}
-    assert marked == set(OBVIOUS)
+    marked = {f.name for f in functions if (ast.get_docstring(f) or "").startswith(mark)}
+    assert marked == set(forms)
 
 
 @pytest.fixture(scope="module")
 def obvious(environment, with_engine):
     """The greatest difference that the obvious form of each function makes, by array."""
     code = f"""
-result = {{}}
+import itertools
+result, forms = {{}}, {BITS | SPEED}
 for function, cell in cells.items():
     exact, marked = train(cell, range(8)), getattr(engine, function)
-    setattr(engine, function, eval({OBVIOUS}[function]))
+    setattr(engine, function, eval(forms[function]))
     for name, array in train(cell, range(8)).items():
         result[function + "/" + name] = np.abs(array - exact[name]).max()
     setattr(engine, function, marked)
 """
-    cells = {function: SHOWN_BY.get(function, {"variant": "bn"}) for function in OBVIOUS}
+    cells = {function: SHOWN_BY.get(function, {"variant": "bn"}) for function in BITS | SPEED}
     return with_engine(environment, code, cells)
 
 
-@pytest.mark.parametrize("function", OBVIOUS)
+@pytest.mark.parametrize("function", BITS)
 def test_the_obvious_form_has_other_bits(function, obvious):
     differences = {name: d for name, d in obvious.items() if name.startswith(function + "/")}
     assert any(differences.values())
     assert differences[f"{function}/loss"] < 1e-5  # the same mathematics, all the same
+
+
+@pytest.mark.parametrize("function", SPEED)
+def test_the_slow_form_has_the_same_bits(function, obvious):
+    differences = {name: d for name, d in obvious.items() if name.startswith(function + "/")}
+    del differences[f"{function}/networks_per_product"]
+    assert not any(differences.values())
+
+
+# Networks that share matrix products -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", [CELLS[0], CELLS[7], {"variant": "bn", "batch_rows": 10}])
+def test_another_matrix_kernel_has_its_own_choice(environment, cell, with_engine, stock):
+    """The portable kernel adds in another order by the size of a product."""
+    code = f"result = train(cells, {SEEDS})"
+    trained = with_engine(environment, code, cell, matrix_kernel="portable")
+    assert (trained["networks_per_product"][:, 0] == 1).all()
+    expected = stock(environment, cell, 3, matrix_kernel="portable")
+    assert_same_bits(trained, 3, expected)
+
+
+def test_a_form_with_other_bits_is_not_chosen(environment, with_engine):
+    code = """
+def last_bit_differs(function, differs):
+    def changed(*arguments, **keywords):
+        product = function(*arguments, **keywords)
+        return product * (1 + 2 ** -23) if differs(*arguments) else product
+    return changed
+
+sizes, before = (8, (32, 26), (10,)), engine.choose_products(8, (32, 26), (10,))
+result = {"before": before}
+for name, differs in {
+    "side_by_side": lambda a, b, pieces: pieces == 1,
+    "by_blocks": lambda pieces, blocks: len(pieces) == 1,
+    "diagonal_blocks": lambda inputs, gradients, networks: networks == engine.BLOCK,
+}.items():
+    engine.choose_products.cache_clear()
+    exact = getattr(engine, name)
+    setattr(engine, name, last_bit_differs(exact, differs))
+    result[name] = engine.choose_products(*sizes)
+    setattr(engine, name, exact)
+"""
+    chosen = {name: list(products) for name, products in with_engine(environment, code).items()}
+    before = chosen["before"]
+    assert chosen["side_by_side"] == [1, 1, *before[2:]]
+    assert chosen["by_blocks"] == [*before[:2], *(min(n, 2) for n in before[2:4]), before[4]]
+    assert chosen["diagonal_blocks"] == [*before[:4], min(before[4], 2)]
+
+
+def test_a_network_that_leaves_the_numbers_leaves_its_neighbours_alone(environment, with_engine):
+    code = """
+kernels = engine.draw_kernels("plain", range(8))
+alone = train(cells, range(8), kernels=kernels)
+kernels[0][1] = 3e38
+mixed = train(cells, range(8), kernels=kernels)
+result = {"infinite": ~np.isfinite(mixed["loss"][:, -1]), "shared": mixed["networks_per_product"]}
+result.update({name: (a == mixed[name]).reshape(8, -1).all(1) for name, a in alone.items()})
+"""
+    found = with_engine(environment, code, {"variant": "plain", "epochs": 3})
+    assert found.pop("infinite").tolist() == [network == 1 for network in range(8)]
+    assert (found.pop("shared") == 1).all()
+    del found["networks_per_product"]
+    assert all(np.delete(equal, 1).all() for equal in found.values())
 
 
 # What is refused -----------------------------------------------------------------------------

@@ -132,6 +132,7 @@ def test_a_chunk_killed_while_it_is_written_is_not_there(
     assert done.returncode == 0, done.stderr
     with numpy.load(path) as arrays:
         assert len(arrays["seeds"]) == SEEDS
+        assert arrays["1/networks_per_product"].shape == (SEEDS, 5)
 
 
 def test_what_the_engine_refuses_is_told(environment, in_environment, chunk_arguments, tmp_path):

@@ -4,24 +4,32 @@ In:  a cell (`TrainSettings`), graph-level seeds, and optionally the initial Den
 Out: initial and final weights and the losses Keras reports, one row per seed (`train_seeds`).
 
 The N networks of a chunk lie beside each other in one wide network: column n * units + u of a
-(rows, N * units) matrix is unit u of network n.  Everything but the matrix products is then the
-operation that Keras itself calls, on a wider matrix, and the framework differentiates it.
+(rows, N * units) matrix is unit u of network n.  Everything but the matrix products is then an
+operation that Keras itself calls, on a wider matrix, in Keras' order.  How many networks share
+one matrix product is tested at the start, bit by bit (`choose_products`).
 The execution mode of the process, eager or graph, decides which initial kernels are drawn.
 
 A function whose docstring begins with "Bits:" is written the way it is for bit equality only;
-tests/page/test_engine.py replaces each by the obvious form and sees the bits change.
+tests/page/test_engine.py replaces each by the obvious form and sees the bits change.  One that
+begins with "Speed:" is written the way it is for speed only; benchmarks/study_engine.py replaces
+each by the obvious form, sees the same bits, and prints what that costs.
 
 Runs inside the framework's environment: Python 3.7, numpy and TensorFlow 1.14.0 or 2.0.0.
 """
 
+import ctypes
+import functools
+import gc
 import importlib
-import itertools
 from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
 from train import framework
 
+gc.disable()  # the collector takes a seventh of the import, and finds nothing
 tf = framework.load_framework("tf.keras")[0]  # without settings of the caller, as any run
+gc.enable()
+gc.freeze()
 tf1 = tf.compat.v1
 get_seed = importlib.import_module("tensorflow.python.framework.random_seed").get_seed
 
@@ -31,6 +39,7 @@ BN_EPSILON = 1e-3
 BETA_1, BETA_2, ADAM_EPSILON = np.float32(0.9), np.float32(0.999), np.float32(1e-7)
 EVALUATE_ROWS = 32  # batch size of Keras' evaluate
 PACKET = 8  # float32 numbers that the framework's kernels handle at once (AVX)
+BLOCK = 4  # networks in a block-diagonal product, at most: with more, the zeros cost too much
 
 # variant: (layers after the first Dense, layers after the second Dense)
 VARIANTS = {
@@ -76,7 +85,7 @@ class TrainSettings(NamedTuple):
     noted: Tuple[int, ...] = ()  # epochs after which losses are noted; none: each
 
 
-def train_seeds(settings, seeds, kernels=None, chunk=64, step_losses=False):
+def train_seeds(settings, seeds, kernels=None, chunk=128, step_losses=False):
     """Train one network for each graph-level seed.
 
     Args:
@@ -84,7 +93,7 @@ def train_seeds(settings, seeds, kernels=None, chunk=64, step_losses=False):
       seeds: sequence of graph-level seeds, integers in [0, 2**31 - 1).
       kernels: the two initial Dense kernels, float32 arrays of shapes (seeds, 12, 8) and
         (seeds, 8, 12); by default what Keras draws here for these seeds (`draw_kernels`).
-      chunk: networks trained side by side; start-up time and memory grow with it.
+      chunk: networks trained side by side, at most; start-up time and memory grow with it.
       step_losses: whether to return the loss of every training step.
 
     Returns: a dict; every array has one row per seed.
@@ -96,6 +105,8 @@ def train_seeds(settings, seeds, kernels=None, chunk=64, step_losses=False):
       noted_evaluations: float64 (seeds, noted, ranges), the same after each of settings.noted:
         what a training of so many epochs ends with; `loss` and `val_loss` have these epochs only.
       step_losses: float32 (seeds, steps), if asked for.
+      networks_per_product: int16 (seeds, 5), how many networks shared a matrix product, in the
+        order of `Products`.
 
     Raises: ValueError, naming the setting, for values outside the tested range.
     """
@@ -106,15 +117,42 @@ def train_seeds(settings, seeds, kernels=None, chunk=64, step_losses=False):
         require(np.shape(kernel) == (len(seeds), *shape), "kernels", np.shape(kernel), shape)
     stock = stock_loops(settings)
     data, held_out_orders = draw_data(settings, stock)
-    chunk = min(chunk, len(seeds))
-    with tf1.Graph().as_default(), tf1.Session(config=one_thread()) as session:
-        networks = Networks(settings, stock, chunk, session)
-        parts = []
-        for start in range(0, len(seeds), chunk):
-            rows = np.minimum(np.arange(start, start + chunk), len(seeds) - 1)  # fills up the last
-            networks.reset([kernel[rows] for kernel in kernels])
-            parts.append(run(settings, networks, data, held_out_orders, step_losses))
-    return {key: join([part[key] for part in parts], len(seeds)) for key in parts[0]}
+    count = networks_side_by_side(len(seeds), chunk)
+    plan = schedule(settings, held_out_orders)
+    shared = share_products(settings, count, plan)
+    keep_memory()
+    chunks = []
+    for start in range(0, len(seeds), count):
+        rows = np.minimum(np.arange(start, start + count), len(seeds) - 1)  # fills up the last
+        chunks.append([kernel[rows] for kernel in kernels])
+
+    def train(chunks, shared):
+        optimizers = ["remap"] if fuses_elu(settings) else []
+        with tf1.Graph().as_default(), tf1.Session(config=one_thread(optimizers)) as session:
+            networks = Networks(settings, stock, count, shared, data, plan, session)
+            return [run(settings, networks, kernels, step_losses) for kernels in chunks]
+
+    results = train(chunks, shared)
+    mixed = [i for i, result in enumerate(results) if not all_finite(result)]
+    if mixed and shared != ALONE:  # zero times infinity: a network reaches those of its block
+        for i, result in zip(mixed, train([chunks[i] for i in mixed], ALONE)):
+            results[i] = result
+    return {key: join([part[key] for part in results], len(seeds)) for key in results[0]}
+
+
+def share_products(settings, count, plan):
+    """Return how many networks share each matrix product in this cell, as Products."""
+    training = {len(batch) for batch in plan.training}
+    testing = {len(batch) for sets in plan.testing for batches in sets for batch in batches}
+    shared = choose_products(count, tuple(sorted(training)), tuple(sorted(testing)))
+    if fuses_elu(settings):
+        return shared._replace(second=1, second_inputs=1, second_kernels=1)
+    return shared
+
+
+def networks_side_by_side(seeds, chunk):
+    """Return how many networks of so many seeds lie side by side, a multiple of BLOCK."""
+    return -(-seeds // (-(-seeds // chunk) * BLOCK)) * BLOCK
 
 
 def join(parts, count):
@@ -127,33 +165,62 @@ def join(parts, count):
 # The protocols -------------------------------------------------------------------------------
 
 
-def run(settings, networks, data, held_out_orders, step_losses):
-    """Train and evaluate one chunk in the order of the page."""
+class Schedule(NamedTuple):
+    """Which rows are trained and tested on, batch by batch; rows by their numbers."""
+
+    training: list  # the batches of each epoch
+    testing: list  # for each epoch, and once more for the end: sets of rows, each in batches
+
+
+def schedule(settings, held_out_orders):
+    """Return the Schedule of a run, in the order of the page."""
     size = batch_rows(settings)
-    batches = split_rows(data[: settings.training_rows], size)
+    training = split_rows(np.arange(settings.training_rows), size)
     if settings.protocol == "answer":
-        batches = [batch for batch in batches if len(batch) == size]
+        training = [batch for batch in training if len(batch) == size]
+    evaluated = [split_rows(np.arange(a, b), EVALUATE_ROWS) for a, b in settings.evaluate]
+    testing = []
+    for epoch, order in enumerate(held_out_orders, start=1):
+        validated = [split_rows(order, size)] if settings.protocol == "question" else []
+        noted = evaluated if settings.noted else []
+        testing.append(validated + noted if is_reported(settings, epoch) else [])
+    return Schedule(training, [*testing, evaluated])
 
-    def evaluations():
-        return [evaluate(networks, data[a:b], EVALUATE_ROWS) for a, b in settings.evaluate]
 
+def is_reported(settings, epoch):
+    """Return whether losses are noted after this epoch."""
+    return not settings.noted or epoch in settings.noted
+
+
+def run(settings, networks, kernels, step_losses):
+    """Train and evaluate one chunk from these kernels, each float32 (count, ...)."""
+    training, testing = networks.plan
+    networks.reset(kernels)
     result = {"initial_weights": networks.weights()}
     reported = {"loss": [], "val_loss": [], "noted_evaluations": [], "step_losses": []}
-    for epoch, order in enumerate(held_out_orders, start=1):
-        losses = [networks.train(batch) for batch in batches]
+    for epoch, sets in enumerate(testing[:-1], start=1):
+        losses = [networks.train() for _ in training]
         if step_losses:
             reported["step_losses"] += losses
-        if settings.noted and epoch not in settings.noted:
+        if not is_reported(settings, epoch):
             continue
-        reported["loss"].append(weighted_mean(losses, batches))
+        reported["loss"].append(weighted_mean(losses, training))
+        tested = [evaluate(networks, batches) for batches in sets]
         if settings.protocol == "question":
-            reported["val_loss"].append(evaluate(networks, data[order], size))
+            reported["val_loss"].append(tested.pop(0))
         if settings.noted:
-            reported["noted_evaluations"].append(np.stack(evaluations(), axis=1))
+            reported["noted_evaluations"].append(np.stack(tested, axis=1))
     result["final_weights"] = networks.weights()
-    reported["evaluations"] = evaluations()
+    reported["evaluations"] = [evaluate(networks, batches) for batches in testing[-1]]
     result.update({key: np.stack(values, axis=1) for key, values in reported.items() if values})
-    return result
+    shared = np.array([networks.shared], np.int16)
+    return dict(result, networks_per_product=np.repeat(shared, networks.count, axis=0))
+
+
+def all_finite(result):
+    """Return whether no loss and no weight of any network has left the finite numbers."""
+    arrays = [*result["final_weights"], *(a for a in result.values() if not isinstance(a, list))]
+    return all(np.isfinite(array).all() for array in arrays)
 
 
 def batch_rows(settings):
@@ -166,10 +233,9 @@ def split_rows(data, size):
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
-def evaluate(networks, data, size):
-    """Return the mean loss on rows, float32 (count,), batch by batch as Keras does."""
-    batches = split_rows(data, size)
-    return weighted_mean([networks.test(batch) for batch in batches], batches)
+def evaluate(networks, batches):
+    """Return the mean loss on the next rows to be tested, float64 (count,), as Keras does."""
+    return weighted_mean([networks.test() for _ in batches], batches)
 
 
 def weighted_mean(losses, batches):
@@ -214,96 +280,90 @@ def held_out_order(settings, stock, rng):
 class Networks:
     """Networks side by side, their Adam states, and one step of training or testing them all.
 
-    theta holds the parameters of all networks: for each parameter of a network a block of shape
-    (count,) + shape, flattened, one block after the other.
+    A parameter of all networks is one variable: a vector, network after network, or a matrix, the
+    first kernel (12, count * 8) and the second (count * 8, 12).
     """
 
-    def __init__(self, settings, stock, count, session):
+    def __init__(self, settings, stock, count, shared, data, plan, session):
         """Build the graph for `count` networks and make its steps callable."""
-        self.count, self.session, self.layers, self.steps = count, session, layers(settings), 0
+        self.settings, self.stock, self.layers = settings, stock, layers(settings)
+        self.count, self.shared, self.session, self.plan = count, shared, session, plan
         self.kernels = [tf1.placeholder(tf.float32, (count, *shape)) for shape in KERNEL_SHAPES]
-        initial = initial_parameters(self.layers, self.kernels, count)
-        shapes = [tuple(block.shape[1:].as_list()) for block in initial]
-        sizes = [int(np.prod(shape)) for shape in shapes]
-
-        variables = [flat(initial)] + [tf.zeros(count * sum(sizes)) for _ in "mv"]
-        theta, m, v = [tf1.Variable(value, use_resource=True) for value in variables]
-        self.parameters = [
-            tf.reshape(block, (count, *shape))
-            for block, shape in zip(tf.split(theta, [count * size for size in sizes]), shapes)
-        ]
+        self.parameters = [variable(value) for value in initial(self.layers, self.kernels, count)]
         self.moving = [
-            [tf1.Variable(value(count * units), use_resource=True) for value in (tf.zeros, tf.ones)]
+            [variable(tf.zeros(count * units)), variable(tf.ones(count * units))]
             for kind, _, units in self.layers
             if kind == "bn"
         ]
-        x, step = tf1.placeholder(tf.float32, (None, FEATURES)), tf1.placeholder(tf.float32, ())
-        rows = tf.cast(tf.shape(x)[0], tf.float32)
-
-        losses, moving = self.forward(x, settings, stock, training=True)
-        (gradient,) = tf.gradients(losses / rows, theta)
-        tails, rate = scalar_tails(sizes, count), settings.learning_rate
-        stepped = adam(theta, m, v, gradient, step, rate, tails)
-        update = [
-            tf1.assign(variable, value)
-            for variable, value in zip(
-                [theta, m, v, *itertools.chain.from_iterable(self.moving)], stepped + moving
-            )
-        ]
-        self.run_training = session.make_callable(
-            [sum_rows(losses) / rows, tf.group(update)], [x, step]
-        )
-        losses, _ = self.forward(x, settings, stock, training=False)
-        self.run_testing = session.make_callable(sum_rows(losses) / rows, [x])
+        tested = [batch for sets in plan.testing for batches in sets for batch in batches]
+        self.train = on_batches(session, data, plan.training, self.training_step)
+        self.test = on_batches(session, data, tested, self.testing_step)
         self.initialize = tf1.global_variables_initializer()
 
-    def forward(self, x, settings, stock, training):
+    def training_step(self, x, step):
+        """Return the loss of each network on these rows and, to be run with it, the update."""
+        parameters = [parameter.read_value() for parameter in self.parameters]
+        losses, moving = self.forward(x, parameters, training=True)
+        rows = tf.cast(tf.shape(x)[0], tf.float32)
+        gradients = tf.gradients(losses / rows, parameters)
+        rate = np.float32(self.settings.learning_rate)
+        updates = [
+            adam_step(parameter, gradient, step, rate, self.count)
+            for parameter, gradient in zip(self.parameters, gradients)
+        ]
+        updates += [
+            tf1.assign(*pair) for moments in zip(self.moving, moving) for pair in zip(*moments)
+        ]
+        return sum_rows(losses) / rows, tf.group(updates)
+
+    def testing_step(self, x, _):
+        """Return the loss of each network on these rows."""
+        parameters = [parameter.read_value() for parameter in self.parameters]
+        losses, _ = self.forward(x, parameters, training=False)
+        return (sum_rows(losses) / tf.cast(tf.shape(x)[0], tf.float32),)
+
+    def forward(self, x, parameters, training):
         """The loss of every row and network, and BN's next moving means and variances."""
-        parameters, moving, next_moving = iter(self.parameters), iter(self.moving), []
-        h = x
+        parameters, moving, next_moving = iter(parameters), iter(self.moving), []
+        h, fused = x, self.stock.optimized_steps or not training
         for kind, _, units in self.layers:
             if kind == "dense":
-                inputs = [x] * self.count if h is x else tf.split(h, self.count, axis=1)
-                outputs, bias = products(inputs, next(parameters)), next(parameters)
-                h = tf.nn.bias_add(tf.concat(outputs, axis=1), flat([bias]))
+                inputs, kernel, bias = h, next(parameters), next(parameters)
+                dense = first_layer if h is x else second_layer
+                h = tf.nn.bias_add(dense(h, kernel, self.count, self.shared), bias)
             elif kind == "bn":
-                gamma, beta = flat([next(parameters)]), flat([next(parameters)])
+                gamma, beta = next(parameters), next(parameters)
                 old = [moment.read_value() for moment in next(moving)]
-                mean, variance = moments(h, stock.constant_rows) if training else old
-                decay = bn_decay(settings.bn_momentum)
-                next_moving += [a - (a - b) * decay for a, b in zip(old, (mean, variance))]
-                h = tf.nn.batch_normalization(h, mean, variance, beta, gamma, BN_EPSILON)
-            elif kind == "elu" and units % PACKET and (stock.optimized_steps or not training):
-                h = tf.concat(fused_elu(outputs, bias), axis=1)
+                if training:
+                    h, new = normalize_batch(h, gamma, beta, self.stock.constant_rows)
+                    decay = bn_decay(self.settings.bn_momentum)
+                    next_moving.append([a - (a - b) * decay for a, b in zip(old, new)])
+                else:
+                    h = normalize(h, gamma, beta, *old)
+            elif kind == "elu" and units == FEATURES and fused:
+                h = tf.concat(fused_elu(inputs, kernel, bias, self.count), axis=1)
             else:
                 h = tf.keras.activations.get(kind)(h)
-        y = tf.reshape(h, (-1, self.count, FEATURES))
-        return tf.keras.losses.mean_squared_error(x[:, None, :], y), next_moving
+        return squared_errors(h, x, self.count), next_moving
 
     def reset(self, kernels):
         """Start again from these kernels, each float32 (count, ...), with fresh Adam states."""
         self.session.run(self.initialize, dict(zip(self.kernels, kernels)))
-        self.steps = 0
-
-    def train(self, x):
-        """One step; returns the loss before it, float32 (count,)."""
-        self.steps += 1
-        return self.run_training(x, self.steps)[0]
-
-    def test(self, x):
-        """Return the loss on rows without training, float32 (count,)."""
-        return self.run_testing(x)
 
     def weights(self):
         """float32 arrays of shape (count, ...), ordered as Keras' get_weights."""
-        parameters, moving = map(iter, self.session.run([self.parameters, self.moving]))
+        values = map(iter, self.session.run([self.parameters, self.moving]))
+        parameters, moving = values
         weights = []
-        for kind, _, units in self.layers:
-            if kind in ("dense", "bn"):
-                weights += [next(parameters), next(parameters)]
-            if kind == "bn":
-                weights += [moment.reshape(self.count, units) for moment in next(moving)]
-        return weights
+        for kind, inputs, units in self.layers:
+            if kind == "dense":
+                kernel = next(parameters)
+                if not weights:  # the first one lies network beside network
+                    kernel = np.moveaxis(kernel.reshape(inputs, self.count, units), 1, 0)
+                weights += [kernel.reshape(self.count, inputs, units), next(parameters)]
+            elif kind == "bn":
+                weights += [next(parameters), next(parameters), *next(moving)]
+        return [array.reshape(self.count, -1) if array.ndim == 1 else array for array in weights]
 
 
 def layers(settings):
@@ -316,35 +376,216 @@ def layers(settings):
     return result
 
 
-def initial_parameters(layers, kernels, count):
+def initial(layers, kernels, count):
     """The trainable parameters as Keras starts them, in its order: kernel, bias; gamma, beta."""
-    kernels = iter(kernels)
+    first, second = kernels
+    kernels = iter(
+        [
+            tf.reshape(tf.transpose(first, (1, 0, 2)), (FEATURES, -1)),
+            tf.reshape(second, (-1, FEATURES)),
+        ]
+    )
     values = []
     for kind, _, units in layers:
         if kind == "dense":
-            values += [next(kernels), tf.zeros((count, units))]
+            values += [next(kernels), tf.zeros(count * units)]
         elif kind == "bn":
-            values += [tf.ones((count, units)), tf.zeros((count, units))]
+            values += [tf.ones(count * units), tf.zeros(count * units)]
     return values
 
 
-def flat(blocks):
-    """Return all blocks as one vector, one after the other."""
-    return tf.concat([tf.reshape(block, [-1]) for block in blocks], axis=0)
+def variable(value):
+    """Return a variable that starts with this value."""
+    return tf1.Variable(value, use_resource=True)
 
 
-def products(inputs, kernels):
-    """Bits: one matrix product per network; a batched product runs another kernel."""
-    return [tf.matmul(h, kernel) for h, kernel in zip(inputs, tf.unstack(kernels))]
+def on_batches(session, data, batches, build):
+    """Speed: return a function that runs what `build` makes of the next batch and its number.
+
+    The graph takes the rows by itself, batch after batch and then again from the first: a value
+    that is fed costs as much as a hundred small operations.  The number counts from 1.
+    """
+    counts = np.array([len(batch) for batch in batches], np.int32)
+    ends = np.cumsum(counts, dtype=np.int32)
+    number = variable(0).assign_add(1)
+    position = (number - 1) % len(batches)
+    end = tf.gather(ends, position)
+    rows = tf.constant(np.concatenate(batches), tf.int32)[end - tf.gather(counts, position) : end]
+    fetched = session.make_callable(build(tf.gather(data, rows), tf.cast(number, tf.float32)))
+    return lambda: fetched()[0]
 
 
-def fused_elu(outputs, biases):
+# Matrix products -----------------------------------------------------------------------------
+
+
+class Products(NamedTuple):
+    """How many networks share one matrix product, for each of the five products of a step."""
+
+    first: int  # rows by the first kernels
+    first_kernels: int  # the gradient of the first kernels
+    second: int  # hidden units by the second kernels
+    second_inputs: int  # the gradient of the hidden units
+    second_kernels: int  # the gradient of the second kernels
+
+
+ALONE = Products(1, 1, 1, 1, 1)
+
+
+@functools.lru_cache(maxsize=None)
+def choose_products(count, training_rows, testing_rows):
+    """Speed: the most networks that can share each product here, with the bits of one network's.
+
+    The kernel that multiplies matrices depends on their sizes, the release and the processor, and
+    so does the order in which a kernel adds.  So the forms are tried, in this process and on the
+    numbers of rows that will occur, on random networks.  All first kernels can lie side by side,
+    since the networks share their rows; second kernels go into a block-diagonal matrix.
+
+    Args:
+      count: networks side by side, a multiple of BLOCK.
+      training_rows, testing_rows: tuples of numbers of rows of batches.
+
+    Returns: Products.
+    """
+    rng, times = np.random.RandomState(0), (1, count // BLOCK)
+    with tf1.Graph().as_default(), tf1.Session(config=one_thread()) as session:
+        x, h = (tf1.placeholder(tf.float32, (None, n)) for n in (FEATURES, BLOCK * UNITS))
+        g = tf1.placeholder(tf.float32, (None, BLOCK * FEATURES))
+        kernel = tf.constant(rng.normal(size=(FEATURES, BLOCK * UNITS)), tf.float32)
+        forms = Products(
+            {count: side_by_side(x, tf.tile(kernel, times), 1)},
+            {count: side_by_side(x, tf.tile(h, times), 1, transpose_a=True)},
+            *({}, {}, {}),
+        )
+        for n in (BLOCK, 2, 1):
+            blocks = block_diagonal(tf.transpose(kernel), n)
+            inputs, gradients = (tf.split(a, BLOCK // n, axis=1) for a in (h, g))
+            forms.second[n] = by_blocks(inputs, blocks)
+            forms.second_inputs[n] = by_blocks(gradients, blocks, transpose_b=True)
+            forms.second_kernels[n] = diagonal_blocks(inputs, gradients, n)
+        forms.first[1] = tf.tile(side_by_side(x, kernel, BLOCK), times)
+        forms.first_kernels[1] = tf.tile(side_by_side(x, h, BLOCK, transpose_a=True), times)
+        found = {}
+        for rows in {*training_rows, *testing_rows}:
+            drawn = {a: rng.normal(size=(rows, a.shape[1])) for a in (x, h, g)}
+            found[rows] = session.run(forms._asdict(), drawn)
+    occurring = dict.fromkeys(Products._fields, training_rows)
+    occurring.update(first=found, second=found)
+    return Products(*(widest(name, [found[n] for n in occurring[name]]) for name in forms._fields))
+
+
+def widest(name, found):
+    """Return the first number of networks that share a product with the bits of one's own."""
+    return next(
+        networks
+        for networks in found[0][name]
+        if all(one[name][networks].tobytes() == one[name][1].tobytes() for one in found)
+    )
+
+
+def first_layer(x, kernel, count, shared):
+    """The first products, float32 (rows, count * 8); the networks share the rows x."""
+
+    @tf.custom_gradient
+    def product(x, kernel):
+        def gradient(g):
+            pieces = count // shared.first_kernels
+            return None, side_by_side(x, g, pieces, transpose_a=True)
+
+        return side_by_side(x, kernel, count // shared.first), gradient
+
+    return product(x, kernel)
+
+
+def second_layer(h, kernel, count, shared):
+    """The second products, float32 (rows, count * 12)."""
+
+    def beside(a, *sizes):
+        return {networks: tf.split(a, count // networks, axis=1) for networks in sizes}
+
+    @tf.custom_gradient
+    def product(h, kernel):
+        one, two, three = shared[2:]
+        blocks = {networks: block_diagonal(kernel, networks) for networks in {one, two}}
+        inputs = beside(h, one, three)
+
+        def gradient(g):
+            gradients = beside(g, two, three)
+            return (
+                by_blocks(gradients[two], blocks[two], transpose_b=True),
+                diagonal_blocks(inputs[three], gradients[three], three),
+            )
+
+        return by_blocks(inputs[one], blocks[one]), gradient
+
+    return product(h, kernel)
+
+
+def side_by_side(a, b, pieces, **transposed):
+    """The product of two matrices, by so many pieces of b beside each other."""
+    products = [tf.matmul(a, piece, **transposed) for piece in tf.split(b, pieces, axis=1)]
+    return tf.concat(products, axis=1)
+
+
+def by_blocks(pieces, blocks, **transposed):
+    """The products of matrices beside each other with as many matrices beneath each other."""
+    products = [tf.matmul(a, b, **transposed) for a, b in zip(pieces, tf.unstack(blocks))]
+    return tf.concat(products, axis=1)
+
+
+def block_diagonal(kernel, networks):
+    """Matrices (..., networks * 8, networks * 12) with the second kernels on their diagonals."""
+    rows = int(kernel.shape[0])
+    places = np.arange(rows).reshape((-1, networks, UNITS, 1))
+    places = np.where(np.eye(networks, dtype=bool)[:, None], places, rows)  # the last row is zero
+    blocks = tf.gather(tf.concat([kernel, tf.zeros((1, FEATURES))], axis=0), places)
+    return tf.reshape(blocks, (-1, networks * UNITS, networks * FEATURES))
+
+
+def diagonal_blocks(inputs, gradients, networks):
+    """The gradient of the second kernels, float32 (count * 8, 12), from pieces of h and g."""
+    pairs = zip(inputs, gradients)
+    products = tf.stack([tf.matmul(a, b, transpose_a=True) for a, b in pairs])
+    rows = np.arange(len(inputs) * networks * UNITS)
+    places = rows * networks + rows // UNITS % networks
+    return tf.gather(tf.reshape(products, (-1, FEATURES)), places)
+
+
+# Everything else -----------------------------------------------------------------------------
+
+
+def fuses_elu(settings):
+    """Return whether the output's elu has other bits in an optimized graph: see fused_elu."""
+    return any(kind == "elu" and units == FEATURES for kind, _, units in layers(settings))
+
+
+def fused_elu(h, kernel, bias, count):
     """Bits: product, bias and elu per network, for the graph optimizer to fuse as it does Keras'.
 
     The fused kernel takes elu of one row at a time: the exponential of a full packet is another
     approximation than that of the row's last units.
     """
-    return [tf.nn.elu(tf.nn.bias_add(h, bias)) for h, bias in zip(outputs, tf.unstack(biases))]
+    operands = zip(*(tf.split(a, count, axis) for a, axis in ((h, 1), (kernel, 0), (bias, 0))))
+    return [tf.nn.elu(tf.nn.bias_add(tf.matmul(a, b), c)) for a, b, c in operands]
+
+
+def squared_errors(y, x, count):
+    """Speed: Keras' loss of every row and network, float32 (rows, count), and its gradient.
+
+    The differences from x are taken once, and all are weighted alike: by the rows and features.
+    """
+
+    @tf.custom_gradient
+    def losses(y, x):
+        target = tf.gather(x[:, None], np.zeros(count, np.int32), axis=1)
+        difference = tf.reshape(y, (-1, count, FEATURES)) - target
+
+        def gradient(g):
+            weight = 2 * (g[0, 0] / FEATURES)
+            return tf.reshape(difference * weight, tf.shape(y)), None
+
+        return tf.reduce_mean(difference * difference, axis=2), gradient
+
+    return losses(y, x)
 
 
 def sum_rows(losses):
@@ -352,22 +593,61 @@ def sum_rows(losses):
     return tf.reduce_sum(tf.transpose(losses), axis=1)
 
 
-def moments(h, constant_rows):
-    """Bits: tf.nn.moments, with the gradient that Keras' optimized graph gives it.
+def normalize_batch(h, gamma, beta, constant_rows):
+    """Speed: BN of a batch, (h, [mean, variance]), with the gradient that Keras' graph gives it.
 
-    Where all batches of TF 2.0's `fit` have the same size, that size is a constant of the graph
-    and the optimizer turns a division by it, in the gradient of a mean, into a product.
+    What the framework makes of tf.nn.moments and tf.nn.batch_normalization, without taking the
+    same differences again and again.
     """
-    if not constant_rows:
-        return list(tf.nn.moments(h, [0]))
 
     @tf.custom_gradient
-    def mean(h):
-        reciprocal = 1 / tf.cast(tf.shape(h)[0], tf.float32)
-        return tf.reduce_mean(h, [0]), lambda g: g * reciprocal * tf.ones_like(h)
+    def normalized(h, gamma, beta):
+        mean = tf.reduce_mean(h, axis=0)
+        deviation = h - on_rows(mean, h)
+        variance = tf.reduce_mean(deviation * deviation, axis=0)
+        root = tf1.rsqrt(variance + BN_EPSILON)
+        scale = root * gamma
+        scales = on_rows(scale, h)
 
-    m = mean(h)
-    return [m, mean(tf.math.squared_difference(h, tf.stop_gradient(m)))]
+        def gradient(g, *_):
+            over_rows = tf.reduce_sum(g, axis=0)
+            of_scale = tf.reduce_sum(g * h, axis=0) + -over_rows * mean
+            of_variance = tf.raw_ops.RsqrtGrad(y=root, dy=of_scale * gamma)
+            of_variance = on_rows(2 * per_row(of_variance, h, constant_rows), h)
+            of_mean = on_rows(per_row(-over_rows * scale, h, constant_rows), h)
+            of_h = add_terms(g * scales, of_variance * deviation, of_mean)
+            return of_h, of_scale * root, over_rows
+
+        return (h * scales + on_rows(beta - mean * scale, h), mean, variance), gradient
+
+    h, *moments = normalized(h, gamma, beta)
+    return h, moments
+
+
+def normalize(h, gamma, beta, mean, variance):
+    """BN by these means and variances, as tf.nn.batch_normalization."""
+    scale = tf1.rsqrt(variance + BN_EPSILON) * gamma
+    return h * on_rows(scale, h) + on_rows(beta - mean * scale, h)
+
+
+def on_rows(vector, h):
+    """Speed: the vector on every row of h; the framework's own broadcasting is slower."""
+    return tf.tile(vector[None], [tf.shape(h)[0], 1])
+
+
+def per_row(gradient, h, constant_rows):
+    """Bits: the gradient of a mean over the rows of h.
+
+    Where all batches of TF 2.0's `fit` have the same size, that size is a constant of the graph
+    and the optimizer turns a division by it into a product.
+    """
+    rows = tf.cast(tf.shape(h)[0], tf.float32)
+    return gradient * (1 / rows) if constant_rows else gradient / rows
+
+
+def add_terms(scale, variance, mean):
+    """Bits: the gradient of BN's inputs is added up in this order."""
+    return tf.add_n([scale, variance, mean])
 
 
 def bn_decay(momentum):
@@ -375,9 +655,28 @@ def bn_decay(momentum):
     return np.float32(1.0 - momentum)
 
 
-def adam(theta, m, v, g, step, learning_rate, tails):
+def adam_step(parameter, gradient, step, learning_rate, count):
+    """The operation that moves a parameter of all networks, with an Adam state of its own.
+
+    It is the framework's kernel, where that handles all numbers of a network in full packets.
+    """
+    m, v = (variable(tf.zeros(parameter.shape)) for _ in "mv")
+    powers, size = [beta**step for beta in (BETA_1, BETA_2)], parameter.shape.num_elements()
+    if size // count % PACKET:
+        old = [a.read_value() for a in (parameter, m, v)]
+        tails = scalar_tails(size // count, count)
+        new = adam(*old, gradient, powers, learning_rate, tails)
+        return tf.group([tf1.assign(a, b) for a, b in zip((parameter, m, v), new)])
+    return tf1.raw_ops.ResourceApplyAdam(
+        **{"var": parameter.handle, "m": m.handle, "v": v.handle, "grad": gradient},
+        **{"beta1_power": powers[0], "beta2_power": powers[1], "lr": learning_rate},
+        **{"beta1": BETA_1, "beta2": BETA_2, "epsilon": ADAM_EPSILON},
+    )
+
+
+def adam(theta, m, v, g, powers, learning_rate, tails):
     """Bits: Adam's next theta, m and v, in the order of operations of the framework's kernel."""
-    alpha = np.float32(learning_rate) * tf.sqrt(1 - BETA_2**step) / (1 - BETA_1**step)
+    alpha = learning_rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
     m = m + (g - m) * (1 - BETA_1)
     v = v + (g * g - v) * (1 - BETA_2)
     return [theta - m * alpha / (square_root(v, tails) + ADAM_EPSILON), m, v]
@@ -389,16 +688,23 @@ def square_root(v, tails):
     return tf1.where(tails, exact, tf.sqrt(v))
 
 
-def scalar_tails(sizes, count):
-    """True for the elements of theta that follow the last full packet of Keras' variable."""
-    return np.concatenate([np.tile(np.arange(n) >= n // PACKET * PACKET, count) for n in sizes])
+def scalar_tails(size, count):
+    """True for the numbers that follow the last full packet of Keras' variable, of this size."""
+    return np.tile(np.arange(size) >= size // PACKET * PACKET, count)
 
 
-def one_thread():
-    """A session that runs all kernels in the caller's thread; it only optimizes for fused_elu."""
+def one_thread(optimizers=()):
+    """A session that runs all kernels in the caller's thread and leaves graphs as they are."""
     config = tf1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=-1)
-    config.graph_options.rewrite_options.optimizers.extend(["pruning", "remap"])
+    config.graph_options.rewrite_options.optimizers.extend(["pruning", *optimizers])
     return config
+
+
+def keep_memory():
+    """Speed: the allocator keeps what is freed; new memory is zeroed page by page."""
+    library = ctypes.CDLL(None)
+    for parameter, size in ((-1, 2**30), (-3, 2**25)):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+        library.mallopt(parameter, size)
 
 
 # The initial kernels -------------------------------------------------------------------------

@@ -10,7 +10,10 @@ A plain command line, without Snakemake: Python 3.7, numpy and TensorFlow are en
      "protocols": {"answer": {"procedure": "train_on_batch", "learning_rate": 0.001, "epochs": 20,
                               "batch_size": 10, "training_rows": [0, 90]}}}
 
-The file appears whole or not at all: a killed chunk loses only itself.
+The file appears whole or not at all: a killed chunk loses only itself. It holds `part`,
+`environment`, `seeds` and `cells` (JSON), and for each cell, by its position in that list, arrays
+with a row per seed: losses, SHA-256 of weights, and `networks_per_product`, how many networks
+shared each of the engine's five matrix products (page/engine.py: Products).
 """
 
 import argparse
@@ -57,15 +60,19 @@ def train_cell(cell, part, protocols, seeds):
     trained = engine.train_seeds(engine_settings(cell, part, protocols), seeds, kernels)
     kept = {name: trained[name] for name in ("loss", "val_loss") if name in trained}
     kept["evaluations"] = trained["noted_evaluations"]
-    for name in ("initial_weights", "final_weights"):
-        networks = zip(*trained[name])
-        networks = list(networks)
-        kept[name + "_sha256"] = numpy.array([digest(arrays) for arrays in networks], dtype="S64")
-        if name == "initial_weights":  # those of Dense, which variants with and without BN share
-            kernels_alone = [[a for a in arrays if a.ndim == 2] for arrays in networks]
-            hashes = [digest(arrays) for arrays in kernels_alone]
-            kept["initial_kernels_sha256"] = numpy.array(hashes, dtype="S64")
+    kept["networks_per_product"] = trained["networks_per_product"]
+    kept["initial_weights_sha256"] = digests(trained["initial_weights"])
+    kept["final_weights_sha256"] = digests(trained["final_weights"])
+    # those of Dense, which variants with and without BN share
+    kernels_alone = [array for array in trained["initial_weights"] if array.ndim == 3]
+    kept["initial_kernels_sha256"] = digests(kernels_alone)
     return kept
+
+
+def digests(arrays):
+    """Return the digest of each network's arrays; an array has a row for each network."""
+    rows = numpy.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
+    return numpy.array([digest([row]) for row in rows], dtype="S64")
 
 
 def digest(arrays):
