@@ -17,7 +17,7 @@ BITS = {  # these give other bits: tests/page/test_engine.py
     "held_out_order": """lambda settings, stock, rng, drawn=engine.held_out_order: (
         drawn(settings, stock._replace(shuffle_held_out=not stock.shuffle_held_out), rng))""",
     "per_row": "lambda g, h, constant, drawn=engine.per_row: drawn(g, h, not constant)",
-    "add_terms": "lambda scale, variance, mean: tf.add_n([mean, variance, scale])",
+    "add_terms": "lambda scale, variance, mean: scale + (variance + mean)",
     "fused_elu": """lambda h, kernel, bias, count: [tf.nn.elu(tf.nn.bias_add(
         engine.by_blocks(tf.split(h, count, axis=1), engine.block_diagonal(kernel, 1)), bias))]""",
 }

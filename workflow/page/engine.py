@@ -647,7 +647,7 @@ def per_row(gradient, h, constant_rows):
 
 def add_terms(scale, variance, mean):
     """Bits: the gradient of BN's inputs is added up in this order."""
-    return tf.add_n([scale, variance, mean])
+    return (scale + variance) + mean
 
 
 def bn_decay(momentum):
