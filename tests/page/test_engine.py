@@ -24,14 +24,16 @@ pytestmark = pytest.mark.long
 
 # Runs any code with the engine in scope, in the execution mode asked for, then saves `result`.
 WITH_ENGINE = """
-import json, sys
+import json, os, sys
 sys.path.insert(0, {folder!r})
 import numpy as np
 import tensorflow as tf
 (cells, eager), out = json.loads(sys.argv[1]), sys.argv[2]
 if eager is not None:
     (tf.compat.v1.enable_eager_execution if eager else tf.compat.v1.disable_eager_execution)()
-import engine
+of_caller = dict(os.environ)
+from page import engine
+os.environ.update(of_caller)  # what the engine drops; read at the first product
 
 def settings(cell):
     tuples = {{key: tuple(value) for key, value in cell.items() if isinstance(value, list)}}
@@ -119,7 +121,7 @@ def run(framework_python, tmp_path_factory):
 @pytest.fixture(scope="module")
 def with_engine(run):
     def with_engine(environment, code, cells=None, eager=None, **options):
-        code = WITH_ENGINE.format(folder=str(ENGINE.parent), code=code)
+        code = WITH_ENGINE.format(folder=str(ENGINE.parents[1]), code=code)
         return run(environment, code, [cells, eager], **options)
 
     return with_engine
