@@ -23,7 +23,6 @@ BITS = {  # these give other bits: tests/page/test_engine.py
 }
 
 SPEED = {  # these give the same bits, later: benchmarks/study_engine.py
-    "keep_memory": "lambda: None",
     "choose_products": "lambda *_: engine.ALONE",
     "on_batches": """lambda session, data, batches, build: (
         lambda fed: (lambda call, numbers: lambda: (

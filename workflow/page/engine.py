@@ -17,7 +17,6 @@ each by the obvious form, sees the same bits, and prints what that costs.
 Runs inside the framework's environment: Python 3.7, numpy and TensorFlow 1.14.0 or 2.0.0.
 """
 
-import ctypes
 import functools
 import gc
 import importlib
@@ -120,7 +119,6 @@ def train_seeds(settings, seeds, kernels=None, chunk=128, step_losses=False):
     count = networks_side_by_side(len(seeds), chunk)
     plan = schedule(settings, held_out_orders)
     shared = share_products(settings, count, plan)
-    keep_memory()
     chunks = []
     for start in range(0, len(seeds), count):
         rows = np.minimum(np.arange(start, start + count), len(seeds) - 1)  # fills up the last
@@ -698,13 +696,6 @@ def one_thread(optimizers=()):
     config = tf1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=-1)
     config.graph_options.rewrite_options.optimizers.extend(["pruning", *optimizers])
     return config
-
-
-def keep_memory():
-    """Speed: the allocator keeps what is freed; new memory is zeroed page by page."""
-    library = ctypes.CDLL(None)
-    for parameter, size in ((-1, 2**30), (-3, 2**25)):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-        library.mallopt(parameter, size)
 
 
 # The initial kernels -------------------------------------------------------------------------
