@@ -36,9 +36,11 @@ rule judge_claims:
     resources:
         mem_mb=grow(500),
         runtime=grow(5),
+    params:
+        only="",  # all claims
     message:
         "Judging the claims of the page"
     shell:
         "python -s {input.program:q} judge.claims --claims {input.claims:q}"
-        " --tables {input.tables:q} {input.effects:q}"
+        " {params.only} --tables {input.tables:q} {input.effects:q}"
         " --output {output:q} > {log:q} 2>&1"

@@ -22,31 +22,23 @@ use rule collect_tables as collect_smoke with:
         "Collecting the records of the smoke test into tables"
 
 
-rule judge_smoke:
+use rule judge_claims as judge_smoke with:
     input:
         program=PROGRAM,
         code=code_of("judge.claims", *modules_of(CLAIMS)),
         claims=CLAIMS_FILE,
         tables=[rules.collect_smoke.output.runs, rules.collect_smoke.output.layers],
+        effects=[],
     output:
         f"{SMOKE}/tables/claims.csv",
     log:
         f"{SMOKE}/logs/judge_claims.log",
     benchmark:
         f"{SMOKE}/benchmarks/judge_claims.tsv"
-    group:
-        "figure"
-    conda:
-        FIGURES_ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=grow(500),
-        runtime=grow(5),
+    params:
+        only="--smoke",
     message:
         "Judging the claims of the smoke test"
-    shell:
-        "python -s {input.program:q} judge.claims --claims {input.claims:q} --smoke"
-        " --tables {input.tables:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule smoke:
