@@ -16,8 +16,9 @@ import pandas
 from plan.cells import Cell, name_cell
 from plan.claims import TESTS, Claim
 from plan.documents import read_yaml
+from plan.runs import PUBLISHED
 
-from judge.tables import COLUMNS, read_table, write_table
+from judge.tables import make_frame, read_table, rows_where, write_table
 
 REPRODUCED = "reproduced"
 WITHIN = "within 0.001"
@@ -42,10 +43,7 @@ class NoStatement(Exception):
 
 def select(table: pandas.DataFrame, cell: Cell) -> pandas.DataFrame:
     """Return the table's rows for a cell, in the table's order; raise CellNotRun if none."""
-    chosen = table
-    for part, value in cell.items():
-        if part in chosen:
-            chosen = chosen[chosen[part] == value]
+    chosen = rows_where(table, **{part: value for part, value in cell.items() if part in table})
     if chosen.empty:
         raise CellNotRun(name_cell(cell))
     return chosen
@@ -91,7 +89,7 @@ def lower_loss(claim: Claim, tables: Tables) -> Decision:
     return f"{lower:.6f} and {higher:.6f}", verdict, reason
 
 
-def compare_runs(claim: Claim, tables: Tables) -> tuple[bool, str, str]:
+def compare_bits(claim: Claim, tables: Tables) -> tuple[bool, str, str]:
     """Return (equal?, measured, reason) for the bits of two cells' runs."""
     losses = [loss_of(tables, cell) for cell in claim["cells"]]
     kernels, seeds = zip(*(draws(tables, cell) for cell in claim["cells"]), strict=True)
@@ -139,13 +137,13 @@ def draws(tables: Tables, cell: Cell) -> tuple[set[tuple], str]:
 
 def same_result(claim: Claim, tables: Tables) -> Decision:
     """Do two cells end at the same loss, bit for bit?"""
-    equal, measured, reason = compare_runs(claim, tables)
+    equal, measured, reason = compare_bits(claim, tables)
     return measured, REPRODUCED if equal else REFUTED, reason
 
 
 def different_result(claim: Claim, tables: Tables) -> Decision:
     """Do two cells end at different losses?"""
-    equal, measured, reason = compare_runs(claim, tables)
+    equal, measured, reason = compare_bits(claim, tables)
     return measured, REFUTED if equal else REPRODUCED, reason
 
 
@@ -254,19 +252,20 @@ def find_table(tables: Tables, name: str) -> pandas.DataFrame:
     return tables[name]
 
 
-def find_row(table: pandas.DataFrame, **values: object) -> pandas.Series:
-    """Return the first row of a table with these values; raise CellNotRun if there is none."""
-    chosen = table
-    for column, value in values.items():
-        chosen = chosen[chosen[column] == value]
+def find_rows(tables: Tables, name: str, **values: object) -> pandas.DataFrame:
+    """Return the rows of a table with these values.
+
+    Raises NoStatement where the table was not made, CellNotRun where it has no such row.
+    """
+    chosen = rows_where(find_table(tables, name), **values)
     if chosen.empty:
         raise CellNotRun("/".join(map(str, values.values())))
-    return chosen.iloc[0]
+    return chosen
 
 
 def cause_is(claim: Claim, tables: Tables) -> Decision:
     """Do the controls find this cause, and no other, for a comparison's difference?"""
-    verdict = find_row(find_table(tables, "verdicts"), comparison=claim["comparison"])
+    verdict = find_rows(tables, "verdicts", comparison=claim["comparison"]).iloc[0]
     if verdict["causes"].startswith("undecided"):
         return verdict["causes"], NOT_TESTED, verdict["reason"]
     found = verdict["causes"] == claim["cause"]
@@ -275,9 +274,10 @@ def cause_is(claim: Claim, tables: Tables) -> Decision:
 
 def cannot_be_shown(claim: Claim, tables: Tables) -> Decision:
     """Does a comparison stay equal under a control, too?"""
-    rows = find_table(tables, "controls")
-    control = find_row(rows, comparison=claim["comparison"], control=claim["control"])
-    published = find_row(rows, comparison=claim["comparison"], control="published")
+    control, published = (
+        find_rows(tables, "controls", comparison=claim["comparison"], control=name).iloc[0]
+        for name in (claim["control"], PUBLISHED)
+    )
     if "no statement" in (control["observed"], published["observed"]):
         raise NoStatement(f"the control {claim['control']} made no statement")
     shown = "differ" in (control["observed"], published["observed"])
@@ -290,14 +290,8 @@ def cannot_be_shown(claim: Claim, tables: Tables) -> Decision:
 
 def never_lower_from_same_start(claim: Claim, tables: Tables) -> Decision:
     """Does an architecture end lower than the first one from no start of the crossed runs?"""
-    crossed = find_table(tables, "crossed")
-    chosen = crossed[
-        (crossed["environment"] == claim["environment"])
-        & (crossed["architecture"] == claim["architecture"])
-        & (crossed["rows"] == claim["rows"])
-    ]
-    if chosen.empty:
-        raise CellNotRun(f"{claim['environment']}/{claim['architecture']}")
+    wanted = {name: claim[name] for name in ("environment", "architecture", "rows")}
+    chosen = find_rows(tables, "crossed", **wanted)
     if not numpy.isfinite(chosen["difference"].astype(float)).all():
         raise NoStatement("a crossed run has diverged: its loss is no finite number")
     # Of runs from one start, the one that speaks most against the claim counts.
@@ -354,8 +348,7 @@ def name_subject(claim: Claim) -> str:
 
 def judge_all(claims: list[Claim], tables: Tables) -> pandas.DataFrame:
     """Return claims.csv: every claim, in their order."""
-    rows = [judge(claim, tables) for claim in claims]
-    return pandas.DataFrame(rows, columns=list(COLUMNS["claims"]))
+    return make_frame("claims", (judge(claim, tables) for claim in claims))
 
 
 def main() -> None:

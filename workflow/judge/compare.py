@@ -17,7 +17,7 @@ from plan.controls import applicable, runs_of
 from plan.runs import PUBLISHED
 
 from judge.records import Records
-from judge.tables import COLUMNS, Row
+from judge.tables import Row, make_frame
 
 Array = numpy.ndarray[Any, numpy.dtype[numpy.float32]]
 
@@ -467,10 +467,3 @@ def explain(by_name: dict[str, Any], starts: list[Any], at_equal_start: float | 
     else:
         found = "all steps are bitwise equal"
     return f"{line}; from equal initial weights {found}, losses differ by {at_equal_start:.3g}"
-
-
-def make_frame(name: str, rows: list[dict]) -> pandas.DataFrame:
-    """Return a data frame with the columns of COLUMNS[name]; step numbers stay integers."""
-    table = pandas.DataFrame(rows, columns=list(COLUMNS[name]))
-    whole = {"first_difference_step", "graph_seed", "op_seed"}
-    return table.astype(dict.fromkeys(whole & set(table), "Int64"))

@@ -29,12 +29,11 @@ from judge.compare import (
     differences,
     first_difference,
     judge_comparisons,
-    make_frame,
     sha256_of,
     trajectory,
 )
 from judge.records import Records
-from judge.tables import role_of, write_table
+from judge.tables import make_frame, role_of, write_table
 
 
 def make_tables(config: dict, records: Records) -> dict[str, pandas.DataFrame]:

@@ -18,7 +18,7 @@ from plan.runs import release_modes
 from judge.claims import judge_number
 from judge.compare import equal_losses
 from judge.records import Records, read_lines
-from judge.tables import COLUMNS, role_of, write_table
+from judge.tables import kernel_hashes, make_frame, run_rows, write_table
 
 # Column of releases.csv that is compared -> column with the result of the comparison.
 COMPARED = {
@@ -35,7 +35,7 @@ def tabulate_releases(config: dict, records: Records, claims: list[Claim]) -> pa
         for release, mode in release_modes(config)
         for variant, protocol in product(config["variants"], config["protocols"])
     )
-    return compare_runs(runs, config["sweep"]["pair"], claims)
+    return compare_releases(runs, config["sweep"]["pair"], claims)
 
 
 def find_run(
@@ -46,41 +46,27 @@ def find_run(
     return records.find(mode, {**cell, "seed": config["seed"]})
 
 
-def compare_runs(
+def compare_releases(
     runs: Iterable[tuple[str, str, dict]], pair: list[str], claims: list[Claim]
 ) -> pandas.DataFrame:
     """Return releases.csv for (release, mode, record) in table order."""
     rows = [row for run in runs for row in release_rows(*run, claims)]
     mark_equal_pairs(rows, pair)
     mark_changes(rows)
-    return pandas.DataFrame(rows, columns=list(COLUMNS["releases"]))
+    return make_frame("releases", rows)
 
 
 def release_rows(release: str, mode: str, record: dict, claims: list[Claim]) -> Iterator[dict]:
     """Yield the rows of releases.csv for one run: one per range of evaluation rows."""
-    cell, machine = record["cell"], record["machine"]
-    for rows, val_loss in record["evaluations"].items():
-        row = {
-            "release": release,
-            "mode": mode,
-            **{key: machine[key] for key in ("tensorflow", "keras", "python", "executes_eagerly")},
-            "cpu_instructions": machine["cpu_instructions"],
-            "variant": cell["variant"],
-            "protocol": cell["protocol"],
-            "seed": cell["seeds"]["graph"],
-            "rows": rows,
-            "rows_role": role_of(rows, cell["settings"]["training_rows"]),
-            "val_loss": val_loss,
-            "initial_weights_sha256": record["initial_weights"]["sha256"],
-            "final_weights_sha256": record["final_weights"]["sha256"],
-            "trajectory_sha256": record["trajectory_sha256"],
-        }
-        published = published_number(claims, row)
-        verdict = judge_number(published, val_loss) if published else ""
+    executes_eagerly = record["machine"]["executes_eagerly"]
+    for row in run_rows(record):
+        row |= {"release": release, "mode": mode, "executes_eagerly": executes_eagerly}
+        published = number_on_page(claims, row)
+        verdict = judge_number(published, row["val_loss"]) if published else ""
         yield {**row, "published": published, "agrees_with_published": verdict}
 
 
-def published_number(claims: list[Claim], row: dict) -> str:
+def number_on_page(claims: list[Claim], row: dict) -> str:
     """Return the number that the page prints for such a cell in whichever release, or ""."""
     keys = ("variant", "protocol", "seed", "rows")
     for claim in claims:
@@ -146,8 +132,7 @@ def tabulate_randomness(config: dict, records: Records, probes: list[dict]) -> p
                     **drawn,
                 }
             )
-    table = pandas.DataFrame(rows, columns=list(COLUMNS["randomness"]))
-    return table.astype({"op_seed": "Int64", "op_seed_with_nothing_varied": "Int64"})
+    return make_frame("randomness", rows)
 
 
 def source_rows(probe: dict, trained: list[dict]) -> Iterator[tuple[str, str, dict]]:
@@ -177,11 +162,7 @@ def drawn_in(record: dict) -> dict:
     return {
         "drawing_layers": record["drawing_layers"],
         "op_level_seeds": record["op_level_seeds"],
-        "kernels": {
-            array["layer"]: array["sha256"]
-            for array in record["initial_weights"]["arrays"]
-            if array["position"] == 0
-        },
+        "kernels": kernel_hashes(record),
     }
 
 

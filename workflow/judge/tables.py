@@ -111,11 +111,7 @@ def step_rows(record: dict) -> Iterator[Row]:
 
 def layer_rows(record: dict) -> Iterator[Row]:
     """Yield the rows of layers.csv: one per layer."""
-    kernels = {
-        array["layer"]: array["sha256"]
-        for array in record["initial_weights"]["arrays"]
-        if array["position"] == 0
-    }
+    kernels = kernel_hashes(record)
     for position, layer in enumerate(record["layers"], start=1):
         seeds = record["op_level_seeds"].get(layer, {})
         yield {
@@ -131,15 +127,30 @@ def layer_rows(record: dict) -> Iterator[Row]:
         }
 
 
+def kernel_hashes(record: dict) -> dict[str, str]:
+    """Return {layer: SHA-256 of its first weight array before training}."""
+    return {
+        array["layer"]: array["sha256"]
+        for array in record["initial_weights"]["arrays"]
+        if array["position"] == 0
+    }
+
+
 ROWS = {"runs": run_rows, "epochs": epoch_rows, "steps": step_rows, "layers": layer_rows}
 
 
-def make_table(name: str, records: Iterable[dict]) -> pandas.DataFrame:
-    """Return one of the tables in ROWS as a data frame, with the columns of COLUMNS[name]."""
-    rows = [row for record in records for row in ROWS[name](record)]
-    table = pandas.DataFrame(rows, columns=list(COLUMNS[name]))
-    integers = [column for column in ("graph_seed", "op_seed") if column in table]
+def make_frame(name: str, rows: Iterable[Row]) -> pandas.DataFrame:
+    """Return rows as the table `name`: its columns in their order; an integer may be absent."""
+    table = pandas.DataFrame(list(rows), columns=list(COLUMNS[name]))
+    integers = [column for column, entry in DESCRIBED[name].items() if entry["type"] == "integer"]
     return table.astype(dict.fromkeys(integers, "Int64"))
+
+
+def rows_where(table: pandas.DataFrame, **values: Any) -> pandas.DataFrame:
+    """Return the rows of a table whose columns have these values, in the table's order."""
+    for column, value in values.items():
+        table = table[table[column] == value]
+    return table
 
 
 def number_in(word: str) -> str:
@@ -171,7 +182,8 @@ def write_record_tables(
         header = True
         while batch := list(islice(records, batch_size)):
             for name, stream in streams.items():
-                make_table(name, batch).to_csv(stream, header=header, **CSV)
+                rows = (row for record in batch for row in ROWS[name](record))
+                make_frame(name, rows).to_csv(stream, header=header, **CSV)
             header = False
 
 

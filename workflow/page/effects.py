@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy
 import pandas
-from judge.tables import COLUMNS, NEAR, SAME_STEPS, write_table
+from judge.tables import NEAR, SAME_STEPS, make_frame, write_table
 from scipy import stats
 
 from page import chunks
@@ -182,7 +182,7 @@ def summarize_cells(cells, compared, published_seed):
                     "largest_difference_from_keras": largest if runs else None,
                 }
             )
-    return pandas.DataFrame(rows, columns=list(COLUMNS["study_cells"]))
+    return make_frame("study_cells", rows)
 
 
 def is_last(key):
@@ -205,7 +205,7 @@ def percentiles(cells, kernels):
             described["first"] = name_side(first, second, kind, 0)
             differences = cells[second][loss] - cells[first][loss]
             rows += percentile_rows({**described, "rows": kind_of_rows}, differences)
-    return pandas.DataFrame(rows, columns=list(COLUMNS["percentiles"]))
+    return make_frame("percentiles", rows)
 
 
 def percentile_rows(described, values):
@@ -313,7 +313,7 @@ def measure_effects(cells, statistics):
     rows += measure_pca(cells, statistics)
     rows += pool_data_seeds(rows, statistics)
     statistics.add_families(rows)
-    return pandas.DataFrame(rows, columns=list(COLUMNS["effects"]))
+    return make_frame("effects", rows)
 
 
 def measure_pca(cells, statistics):
@@ -403,7 +403,7 @@ def yardsticks(cells):
                 keys = ("data_seed", "training_rows", "held_out_rows")
                 described = {key: cell[key] for key in keys}
                 rows.append({**described, "yardstick": yardstick, "rows": kind, "loss": loss})
-    return pandas.DataFrame(rows, columns=list(COLUMNS["yardsticks"]))
+    return make_frame("yardsticks", rows)
 
 
 def main():

@@ -7,21 +7,20 @@ about this network and data, which every reason says.
 """
 
 import pandas
-from judge.claims import NOT_REPRODUCED, REFUTED, REPRODUCED, CellNotRun, NoStatement, find_table
-from judge.tables import SAME_STEPS
+from judge.claims import (
+    NOT_REPRODUCED,
+    REFUTED,
+    REPRODUCED,
+    CellNotRun,
+    NoStatement,
+    find_rows,
+    find_table,
+)
+from judge.tables import SAME_STEPS, rows_where
 
+EFFECTS = "sensitivity_effects"
 LIMIT = "this network and data only"
 SETTINGS = ("learning_rate", "batch_size", "momentum", "rows")  # questions about one setting
-
-
-def effects_of(tables, **values):
-    """Return the rows of sensitivity_effects.csv with these values; raise CellNotRun if none."""
-    chosen = find_table(tables, "sensitivity_effects")
-    for column, value in values.items():
-        chosen = chosen[chosen[column] == value]
-    if chosen.empty:
-        raise CellNotRun("/".join(map(str, values.values())))
-    return chosen
 
 
 def the_effect(tables, **values):
@@ -29,7 +28,7 @@ def the_effect(tables, **values):
 
     Raises CellNotRun if there is none, NoStatement if there are several or it has diverged.
     """
-    chosen = effects_of(tables, **values)
+    chosen = find_rows(tables, EFFECTS, **values)
     if len(chosen) > 1:
         raise NoStatement(f"{len(chosen)} cells are {'/'.join(map(str, values.values()))}")
     return usable(chosen)[0].iloc[0]
@@ -73,7 +72,9 @@ def small_batches_are_worse(claim, tables):
     """With BN, is the held-out loss higher for every batch size under 32 than for 32?"""
     lines, found, lost = [], [], ""
     for kind, words in (("epochs", "after as many epochs"), ("steps", "after as many steps")):
-        chosen = effects_of(tables, kind=f"batch_size_32_{kind}", variant="bn", rows=claim["rows"])
+        chosen = find_rows(
+            tables, EFFECTS, kind=f"batch_size_32_{kind}", variant="bn", rows=claim["rows"]
+        )
         chosen, left_out = usable(chosen[chosen["batch_size"] < 32])
         lost += left_out
         found.append(chosen)
@@ -92,13 +93,9 @@ def small_batches_are_worse(claim, tables):
 
 def bn_by_batch_size(tables):
     """Return in words with which batch sizes under 32 BN helps, and with which it hurts."""
-    effects = find_table(tables, "sensitivity_effects")
-    chosen = effects[
-        (effects["question"] == "batch_size")
-        & (effects["kind"] == "bn")
-        & (effects["rows"] == "held_out")
-        & (effects["batch_size"] < 32)
-    ]
+    effects = find_table(tables, EFFECTS)
+    chosen = rows_where(effects, question="batch_size", kind="bn", rows="held_out")
+    chosen = chosen[chosen["batch_size"] < 32]
     helps, hurts = (
         ", ".join(map(str, sorted(set(rows["batch_size"])))) or "none"
         for rows in (chosen[chosen["high_of_family"] < 0], chosen[chosen["low_of_family"] > 0])
@@ -108,7 +105,7 @@ def bn_by_batch_size(tables):
 
 def bn_needs_rows(claim, tables):
     """At equal steps, is BN's effect worse with the fewest training rows than with the most?"""
-    chosen = effects_of(tables, question="rows", kind="bn", rows=claim["rows"])
+    chosen = find_rows(tables, EFFECTS, question="rows", kind="bn", rows=claim["rows"])
     chosen = chosen[(chosen["steps"] - claim["steps"]).abs() <= SAME_STEPS * claim["steps"]]
     if chosen["training_rows"].nunique() < 2:
         raise CellNotRun(f"question rows, two numbers of training rows at {claim['steps']} steps")
@@ -137,8 +134,9 @@ def bn_needs_rows(claim, tables):
 
 def linear_pair_is_best(claim, tables):
     """Is the held-out loss of every other pair higher than that of linear/linear?"""
-    chosen = effects_of(
+    chosen = find_rows(
         tables,
+        EFFECTS,
         kind="linear_linear",
         question="activations",
         variant="activations",
@@ -159,7 +157,7 @@ def linear_pair_is_best(claim, tables):
 
 def near_pca(claim, tables):
     """Does the linear network come within a share of PCA's training loss, in the end?"""
-    chosen = effects_of(tables, kind="pca", question="learning_rate", rows="training")
+    chosen = find_rows(tables, EFFECTS, kind="pca", question="learning_rate", rows="training")
     last, lost = usable(chosen[chosen["epoch"] == chosen["epoch"].max()])
     relative = last["mean_difference"] / last["mean_first"]
     best = last.loc[relative.idxmin()]
@@ -181,7 +179,7 @@ def near_pca(claim, tables):
 
 def some_setting_helps(claim, tables):
     """Is there a setting, the activations left alone, for which BN lowers the held-out loss?"""
-    chosen = effects_of(tables, kind="bn", rows=claim["rows"], equal_start=True)
+    chosen = find_rows(tables, EFFECTS, kind="bn", rows=claim["rows"], equal_start=True)
     chosen, lost = usable(chosen[chosen["question"].isin(SETTINGS)])
     helps = chosen[chosen["high_of_family"] < 0]
     hurts = chosen[chosen["low_of_family"] > 0]
