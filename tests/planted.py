@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy
 import pandas
-from judge.releases import compare_runs
+from judge.releases import compare_releases
 from judge.tables import COLUMNS, ROWS
 from plan.controls import donor_files, plan_controls
 from plan.runs import PUBLISHED, release_modes
@@ -124,7 +124,7 @@ def make_release_table(config, claims):
         for release, mode in release_modes(config)
         for variant, protocol in product(config["variants"], config["protocols"])
     )
-    return compare_runs(runs, config["sweep"]["pair"], claims)
+    return compare_releases(runs, config["sweep"]["pair"], claims)
 
 
 def make_control_tables(config):

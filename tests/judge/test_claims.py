@@ -329,7 +329,7 @@ def test_every_test_is_a_function_of_its_module():
         if [*inspect.signature(function).parameters] == ["claim", "tables"]
         and function.__module__ == module.__name__
     }
-    helpers = {("judge.claims", "judge"), ("judge.claims", "compare_runs")}
+    helpers = {("judge.claims", "judge"), ("judge.claims", "compare_bits")}
     described = {(test.module, name) for name, test in TESTS.items()}
     assert {(module.__name__, name) for module, name in functions} - helpers == described
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pandas
 import pytest
 from judge.records import Records
-from judge.releases import compare_runs, mark_changes, mark_equal_pairs, tabulate_randomness
+from judge.releases import compare_releases, mark_changes, mark_equal_pairs, tabulate_randomness
 from judge.tables import COLUMNS, read_table, write_table
 from plan.configuration import ConfigurationError, check_config
 from plan.documents import read_yaml
@@ -24,17 +24,15 @@ CLAIM = {
 
 
 def make_run(release, variant, loss=0.5, start="1", trajectory="2", mode="default", seed=3):
-    """Return (release, mode, record) as `compare_runs` wants it."""
-    record = {
-        "cell": {"variant": variant, "protocol": "question", "seeds": {"graph": seed},
-                 "settings": {"training_rows": [0, 90]}},
-        "machine": {"tensorflow": "1", "keras": "1", "python": "3.7", "executes_eagerly": False,
-                    "cpu_instructions": "avx"},
-        "evaluations": {"90:100": loss},
-        "initial_weights": {"sha256": start},
-        "final_weights": {"sha256": "9"},
-        "trajectory_sha256": trajectory,
-    }  # fmt: skip
+    """Return (release, mode, record) as `compare_releases` wants it."""
+    record = make_record(
+        release,
+        variant=variant,
+        seed=seed,
+        evaluations={"90:100": loss},
+        initial_weights={"sha256": start},
+        trajectory_sha256=trajectory,
+    )
     return release, mode, record
 
 
@@ -46,7 +44,9 @@ def make_run(release, variant, loss=0.5, start="1", trajectory="2", mode="defaul
     [({}, True), ({"start": "x"}, False), ({"trajectory": "x"}, False), ({"loss": 0.7}, True)],
 )
 def test_pair_is_equal_when_all_weights_are(changes, equal):
-    table = compare_runs([make_run("a", "plain"), make_run("a", "activation", **changes)], PAIR, [])
+    table = compare_releases(
+        [make_run("a", "plain"), make_run("a", "activation", **changes)], PAIR, []
+    )
     assert list(table["pair_equal"]) == [equal, equal]
 
 
@@ -59,11 +59,11 @@ def test_pair_is_compared_within_a_release_and_mode():
         make_run("a", "plain", mode="switched"),
         make_run("a", "activation", mode="switched", trajectory="x"),
     ]
-    assert list(compare_runs(runs, PAIR, [])["pair_equal"]) == [True, True] + [False] * 4
+    assert list(compare_releases(runs, PAIR, [])["pair_equal"]) == [True, True] + [False] * 4
 
 
 def test_other_variants_belong_to_no_pair():
-    assert compare_runs([make_run("a", "bn")], PAIR, [])["pair_equal"].isna().all()
+    assert compare_releases([make_run("a", "bn")], PAIR, [])["pair_equal"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_other_variants_belong_to_no_pair():
     ],
 )
 def test_changes_against_the_previous_release(changes, same):
-    table = compare_runs([make_run("a", "plain"), make_run("b", "plain", **changes)], PAIR, [])
+    table = compare_releases([make_run("a", "plain"), make_run("b", "plain", **changes)], PAIR, [])
     columns = ["same_initial_weights", "same_trajectory", "same_val_loss"]
     assert table[columns].iloc[0].isna().all()
     assert table[columns].iloc[1].tolist() == same
@@ -90,7 +90,7 @@ def test_changes_against_the_previous_release(changes, same):
 )
 def test_losses_are_the_same_when_their_bytes_are(before, after, same):
     runs = [make_run("a", "plain", before), make_run("b", "plain", after)]
-    assert compare_runs(runs, PAIR, [])["same_val_loss"].iloc[1] is same
+    assert compare_releases(runs, PAIR, [])["same_val_loss"].iloc[1] is same
 
 
 def test_modes_are_compared_each_with_itself():
@@ -101,7 +101,7 @@ def test_modes_are_compared_each_with_itself():
         make_run("a", "plain", mode="switched"),
         make_run("c", "plain", mode="switched"),
     ]
-    table = compare_runs(runs, PAIR, [])
+    table = compare_releases(runs, PAIR, [])
     assert table["previous_release"].fillna("").tolist() == ["", "a", "", "a"]
     assert table["same_val_loss"].tolist()[1::2] == [False, True]
 
@@ -111,19 +111,19 @@ def test_modes_are_compared_each_with_itself():
     [(0.77514, "reproduced"), (0.7745, "within 0.001"), (1.17, "not reproduced")],
 )
 def test_agreement_with_the_page(loss, verdict):
-    row = compare_runs([make_run("b", "plain", loss)], PAIR, [CLAIM]).iloc[0]
+    row = compare_releases([make_run("b", "plain", loss)], PAIR, [CLAIM]).iloc[0]
     assert (row["published"], row["agrees_with_published"]) == ("0.7751", verdict)
 
 
 def test_no_agreement_is_asked_for_where_the_page_prints_nothing():
     runs = [make_run("b", "bn"), make_run("b", "plain", seed=4)]
-    table = compare_runs(runs, PAIR, [CLAIM, {"test": "none_yet"}])
+    table = compare_releases(runs, PAIR, [CLAIM, {"test": "none_yet"}])
     assert set(table["published"]) == set(table["agrees_with_published"]) == {""}
 
 
 def test_columns_are_the_documented_ones():
     runs = [make_run("a", "plain"), make_run("b", "plain")]
-    assert list(compare_runs(runs, PAIR, [])) == list(COLUMNS["releases"])
+    assert list(compare_releases(runs, PAIR, [])) == list(COLUMNS["releases"])
     rows = [{**dict.fromkeys(COLUMNS["releases"], 1), "variant": "plain"} for _ in range(2)]
     mark_equal_pairs(rows, PAIR)
     mark_changes(rows)

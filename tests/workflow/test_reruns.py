@@ -101,7 +101,7 @@ def test_a_label_is_of_the_figures_alone(changed):
         config["variants"]["bn"]["label"] = "with BN"
 
     modules = changed(rename)
-    assert "draw.val_loss" in modules
+    assert "plot.val_loss" in modules
     drawn_by = {figure["module"] for figure in FIGURES.values()}
     assert modules <= drawn_by | {"publish.write_claims"}  # which shows labels, too
 

@@ -1,4 +1,4 @@
-"""Rooms import in the direction of the data: plan, train, judge, draw, publish; the page apart.
+"""Rooms import in the direction of the data: plan, train, judge, plot, publish; the page apart.
 
 Every import statement counts, those within functions too; the rule files count for the page.
 """
@@ -11,11 +11,11 @@ import pytest
 from repository import ROOT
 
 WORKFLOW = ROOT / "workflow"
-ROOMS = ["plan", "train", "judge", "draw", "publish"]
+ROOMS = ["plan", "train", "judge", "plot", "publish"]
 MAY_IMPORT = {
     **{room: {*ROOMS[: position + 1]} for position, room in enumerate(ROOMS)},
-    "page": {"plan", "train", "judge", "draw", "page"},
-    "diagnose": {"diagnose", "draw"},
+    "page": {"plan", "train", "judge", "plot", "page"},
+    "diagnose": {"diagnose", "plot"},
     "deploy": {"deploy"},
 }
 # Runs under Python 3.7 in both processes, as all of train/ does.

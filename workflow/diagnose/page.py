@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from draw.figures import COLOURS, new_figure
+from plot.figures import COLOURS, new_figure
 
 from diagnose.ladder import read
 

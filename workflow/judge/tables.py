@@ -146,6 +146,11 @@ def make_frame(name: str, rows: Iterable[Row]) -> pandas.DataFrame:
     return table.astype(dict.fromkeys(integers, "Int64"))
 
 
+def make_table(name: str, records: Iterable[dict]) -> pandas.DataFrame:
+    """Return one of the tables in ROWS."""
+    return make_frame(name, (row for record in records for row in ROWS[name](record)))
+
+
 def rows_where(table: pandas.DataFrame, **values: Any) -> pandas.DataFrame:
     """Return the rows of a table whose columns have these values, in the table's order."""
     for column, value in values.items():
@@ -182,8 +187,7 @@ def write_record_tables(
         header = True
         while batch := list(islice(records, batch_size)):
             for name, stream in streams.items():
-                rows = (row for record in batch for row in ROWS[name](record))
-                make_frame(name, rows).to_csv(stream, header=header, **CSV)
+                make_table(name, batch).to_csv(stream, header=header, **CSV)
             header = False
 
 

@@ -5,15 +5,15 @@ linear/linear (their bootstrap interval lies below zero).
 """
 
 import matplotlib.pyplot as plt
-from draw import figures
 from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
+from plot import figures
 
 EPOCHS = (20, 2000)
 LABELS = {"activations": "without BN", "bn_activations": "with BN"}
 
 
-def draw(config, cells, effects):
+def plot(config, cells, effects):
     """Return the figure; the tables are sensitivity_cells.csv and sensitivity_effects.csv."""
     chosen = cells[(cells["question"] == "activations") & (cells["rows"] == "held_out")]
     against = effects[(effects["kind"] == "linear_linear") & (effects["rows"] == "held_out")]
@@ -23,7 +23,7 @@ def draw(config, cells, effects):
         for axis, epoch in zip(row, epochs, strict=True):
             panel = chosen[(chosen["variant"] == variant) & (chosen["epoch"] == epoch)]
             better = against[(against["variant"] == variant) & (against["epoch"] == epoch)]
-            draw_pairs(axis, panel, better[better["high"] < 0])
+            plot_pairs(axis, panel, better[better["high"] < 0])
             axis.set_title(f"{LABELS[variant]}, {epoch} epochs")
     figure.suptitle(
         f"{figures.loss_label(config)} on held-out rows, mean over seeds\n"
@@ -35,8 +35,8 @@ def draw(config, cells, effects):
     return figure
 
 
-def draw_pairs(axis, panel, better):
-    """Draw the mean losses of one panel as numbers on shades."""
+def plot_pairs(axis, panel, better):
+    """Plot the mean losses of one panel as numbers on shades."""
     names = list(dict.fromkeys(panel["hidden"]))
     scale = Normalize(panel["mean"].min(), panel["mean"].max())
     dotted = set(zip(better["hidden"], better["output"], strict=True))

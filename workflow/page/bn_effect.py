@@ -5,25 +5,25 @@ helps. Between the ticks next to zero the axis is linear, beyond them logarithmi
 """
 
 import matplotlib.pyplot as plt
-from draw import figures
 from judge.tables import SAME_STEPS
 from matplotlib.lines import Line2D
+from plot import figures
 
 TWO = [figures.COLOURS[2], figures.COLOURS[3], figures.COLOURS[4], figures.COLOURS[5]]
 YTICKS = [-0.1, -0.01, 0, 0.01, 0.1, 1]
 PAGE = {"learning_rate": 0.001, "batch_size": 32, "epoch": 20, "training_rows": 90}
 
 
-def draw(config, effects):
+def plot(config, effects):
     """Return the figure; `effects` is sensitivity_effects.csv."""
     chosen = effects[(effects["kind"] == "bn") & (effects["rows"] == "held_out")]
     chosen = chosen[chosen["protocol"] == "question"]
     figure, axes = figures.new_figure(4, 1, 6.8)
-    draw_epochs(axes[0, 0], chosen[chosen["question"] == "learning_rate"])
-    draw_learning_rates(axes[1, 0], chosen[chosen["question"] == "learning_rate"])
-    draw_sizes(axes[2, 0], chosen[chosen["question"] == "batch_size"], "batch_size")
+    plot_epochs(axes[0, 0], chosen[chosen["question"] == "learning_rate"])
+    plot_learning_rates(axes[1, 0], chosen[chosen["question"] == "learning_rate"])
+    plot_sizes(axes[2, 0], chosen[chosen["question"] == "batch_size"], "batch_size")
     axes[2, 0].set_xlabel("batch size")
-    draw_sizes(axes[3, 0], chosen[chosen["question"] == "rows"], "training_rows")
+    plot_sizes(axes[3, 0], chosen[chosen["question"] == "rows"], "training_rows")
     axes[3, 0].set_xlabel("training rows")
     for axis in axes[:, 0]:
         axis.axhline(0, color="black", linewidth=0.6)
@@ -38,8 +38,8 @@ def draw(config, effects):
     return figure
 
 
-def draw_line(axis, x, effects, colour, label, style="-"):
-    """Draw the means of some effects against x, with their intervals."""
+def plot_line(axis, x, effects, colour, label, style="-"):
+    """Plot the means of some effects against x, with their intervals."""
     axis.fill_between(effects[x], effects["low"], effects["high"], color=colour, alpha=0.25, lw=0)
     axis.plot(effects[x], effects["mean_difference"], style, color=colour, label=label, ms=2.5)
 
@@ -53,33 +53,33 @@ def mark_page(axis, x, effects):
     axis.plot(page[x], page["mean_difference"], "*", **star)
 
 
-def draw_epochs(axis, effects):
-    """Draw the effect against epochs, a line for each learning rate."""
+def plot_epochs(axis, effects):
+    """Plot the effect against epochs, a line for each learning rate."""
     rates = sorted(effects["learning_rate"].unique())
     shades = plt.get_cmap("viridis")
     for position, rate in enumerate(rates):
         colour = shades(0.9 * position / max(1, len(rates) - 1))
-        draw_line(axis, "epoch", effects[effects["learning_rate"] == rate], colour, f"{rate:g}")
+        plot_line(axis, "epoch", effects[effects["learning_rate"] == rate], colour, f"{rate:g}")
     mark_page(axis, "epoch", effects)
     axis.set_xlabel("epochs")
     axis.legend(title="learning rate", title_fontsize=6.5, ncols=3, loc="upper right")
 
 
-def draw_learning_rates(axis, effects):
-    """Draw the effect against the learning rate, a line for each of some epochs."""
+def plot_learning_rates(axis, effects):
+    """Plot the effect against the learning rate, a line for each of some epochs."""
     epochs = [epoch for epoch in (20, 200, 2000) if (effects["epoch"] == epoch).any()]
     for colour, epoch in zip(TWO, epochs, strict=False):
         chosen = effects[effects["epoch"] == epoch].sort_values("learning_rate")
-        draw_line(axis, "learning_rate", chosen, colour, f"{epoch} epochs", "o-")
+        plot_line(axis, "learning_rate", chosen, colour, f"{epoch} epochs", "o-")
     mark_page(axis, "learning_rate", effects)
     axis.set_xlabel("learning rate")
     axis.legend(ncols=2, loc="upper right")
 
 
-def draw_sizes(axis, effects, x):
-    """Draw the effect against a size, solid at fixed epochs and dashed at fixed steps."""
+def plot_sizes(axis, effects, x):
+    """Plot the effect against a size, solid at fixed epochs and dashed at fixed steps."""
     for colour, (label, style, chosen) in zip(TWO, fixed(effects, x), strict=False):
-        draw_line(axis, x, chosen, colour, label, style)
+        plot_line(axis, x, chosen, colour, label, style)
     if x != "training_rows":  # there none has the page's 90 rows
         mark_page(axis, x, effects)
     axis.legend(ncols=2, loc="upper right")

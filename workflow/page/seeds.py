@@ -5,7 +5,7 @@ training. The last panel shows differences, seed by seed.
 """
 
 import numpy
-from draw import figures
+from plot import figures
 
 ROWS = {
     "training": "all training rows",
@@ -20,17 +20,17 @@ DIFFERENCES = [  # kind, start, what the violin is called
 ]
 
 
-def draw(config, percentiles, cells, yardsticks):
+def plot(config, percentiles, cells, yardsticks):
     """Return the figure; the tables are percentiles.csv, study_cells.csv and yardsticks.csv."""
     panels = config["figures"]["seeds"]["panels"]
     figure, axes = figures.new_figure(len(panels) + 1, 1, 1.3 * len(panels) + 1.8)
     colours = figures.variant_colours(config)
     for axis, panel in zip(axes[:, 0], panels, strict=False):
-        draw_losses(axis, config, panel, percentiles, cells, colours)
-        draw_yardsticks(axis, panel, yardsticks)
+        plot_losses(axis, config, panel, percentiles, cells, colours)
+        plot_yardsticks(axis, panel, yardsticks)
     share_limits(axes[: len(panels), 0])
     axes[len(panels) - 1, 0].set_xlabel(figures.loss_label(config))
-    draw_differences(axes[-1, 0], config, panels[0], percentiles, cells, colours)
+    plot_differences(axes[-1, 0], config, panels[0], percentiles, cells, colours)
     return figure
 
 
@@ -42,18 +42,18 @@ def select(table, panel, **values):
     return table
 
 
-def draw_violin(axis, values, y, colour):
-    """Draw a horizontal violin of percentiles with its median."""
+def plot_violin(axis, values, y, colour):
+    """Plot a horizontal violin of percentiles with its median."""
     drawn = axis.violinplot([values], [y], orientation="horizontal", widths=0.8, showextrema=False)
     drawn["bodies"][0].set(facecolor=colour, alpha=0.35, edgecolor="none")
     axis.plot([values[50]] * 2, [y - 0.3, y + 0.3], color=colour, linewidth=1.2)
 
 
-def draw_losses(axis, config, panel, percentiles, cells, colours):
-    """Draw the distributions of a published pair, without BN above, and the published losses."""
+def plot_losses(axis, config, panel, percentiles, cells, colours):
+    """Plot the distributions of a published pair, without BN above, and the published losses."""
     for y, variant in zip((1, 0), panel["variants"], strict=True):
         chosen = select(percentiles, panel, kind="loss", variant=variant, start="own")
-        draw_violin(axis, chosen["value"].to_numpy(), y, colours[variant])
+        plot_violin(axis, chosen["value"].to_numpy(), y, colours[variant])
         cell = select(cells, panel, variant=variant, start="own").iloc[0]
         loss, percentile = cell["published_seed_loss"], cell["published_seed_percentile"]
         mark(axis, loss, y, colours[variant])
@@ -80,8 +80,8 @@ def note(axis, y, text):
     axis.text(1, y + 0.08, text, size=6, ha="right", va="bottom", transform=place)
 
 
-def draw_yardsticks(axis, panel, yardsticks):
-    """Draw a line for each yardstick on the panel's rows."""
+def plot_yardsticks(axis, panel, yardsticks):
+    """Plot a line for each yardstick on the panel's rows."""
     for name, label in LINES.items():
         chosen = yardsticks[
             (yardsticks["yardstick"] == name) & (yardsticks["rows"] == panel["rows"])
@@ -98,8 +98,8 @@ def share_limits(axes):
         axis.set_xlim(0, max(high for _, high in limits))
 
 
-def draw_differences(axis, config, panel, percentiles, cells, colours):
-    """Draw differences seed by seed: from other draws, and from equal initial weights."""
+def plot_differences(axis, config, panel, percentiles, cells, colours):
+    """Plot differences seed by seed: from other draws, and from equal initial weights."""
     without, with_bn = panel["variants"]
     names = []
     for y, (kind, start, name) in zip((2, 1, 0), DIFFERENCES, strict=True):
@@ -107,7 +107,7 @@ def draw_differences(axis, config, panel, percentiles, cells, colours):
         chosen = select(percentiles, panel, kind=kind, variant=variant, start=start)
         colour = colours[variant]
         values = chosen["value"].to_numpy()
-        draw_violin(axis, values, y, colour)
+        plot_violin(axis, values, y, colour)
         names.append(name)
         if (kind, start) == ("bn", "own"):
             gap = published_gap(cells, panel, without, with_bn)

@@ -16,7 +16,7 @@ FIGURE_FILES = expand(
 rule render_figure:
     input:
         program=PROGRAM,
-        code=lambda wildcards: code_of("draw.figures", FIGURES[wildcards.figure]["module"]),
+        code=lambda wildcards: code_of("plot.figures", FIGURES[wildcards.figure]["module"]),
         tables=collect(
             f"{RESULTS}/tables/{{table}}.csv",
             table=lookup(dpath="{figure}/tables", within=FIGURES),
@@ -53,9 +53,9 @@ rule render_figure:
             *FIGURES[wildcards.figure]["settings"],
         ),
     message:
-        "Drawing {wildcards.figure}"
+        "Plotting {wildcards.figure}"
     shell:
-        "python -s {input.program:q} draw.figures --module {params.module} --config <(printf %s {params.config:q})"
+        "python -s {input.program:q} plot.figures --module {params.module} --config <(printf %s {params.config:q})"
         " --table {input.tables:q} --output {output:q} > {log:q} 2>&1"
 
 

@@ -4,10 +4,10 @@ The page's figure, once per environment: with TensorFlow 1.14 the two columns di
 they are the same.
 """
 
-from draw import figures
+from plot import figures
 
 
-def draw(config, steps):
+def plot(config, steps):
     """Return the figure; `steps` is steps.csv."""
     settings = config["figures"]["weight_sums"]
     environments, variants = config["environments"], settings["variants"]

@@ -7,7 +7,7 @@ digits allow.
 import pandas
 from plan.cells import parse_cells
 
-from draw import figures
+from plot import figures
 
 BAND_COLOUR = "#BBBBBB"
 WHITE_BOX = {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5}}
@@ -30,20 +30,20 @@ def describe(claim, config):
     return f"{label}, {cell['protocol']}\n{variant}\nrows {rows}"
 
 
-def draw(config, claims):
+def plot(config, claims):
     """Return the figure; `claims` is claims.csv."""
     numbers = list(published_numbers(claims).itertuples())
     figure, axes = figures.new_figure(1, 2, 0.5 * len(numbers) + 0.95, sharey=True)
-    draw_losses(axes[0][0], numbers, figures.loss_label(config))
-    draw_differences(axes[0][1], numbers, config["figures"]["published_and_measured"]["zoom"])
+    plot_losses(axes[0][0], numbers, figures.loss_label(config))
+    plot_differences(axes[0][1], numbers, config["figures"]["published_and_measured"]["zoom"])
     axes[0][0].set_yticks(range(len(numbers)), [describe(claim, config) for claim in numbers])
     axes[0][0].set_ylim(len(numbers) - 0.4, -0.6)
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 
-def draw_losses(panel, numbers, label):
-    """Draw published and measured losses on one axis."""
+def plot_losses(panel, numbers, label):
+    """Plot published and measured losses on one axis."""
     places = range(len(numbers))
     published = [claim.published for claim in numbers]
     measured = [claim.measured for claim in numbers]
@@ -53,8 +53,8 @@ def draw_losses(panel, numbers, label):
     panel.set_xlabel(label)
 
 
-def draw_differences(panel, numbers, zoom):
-    """Draw measured minus published, the tolerance as a band, and the verdict in words."""
+def plot_differences(panel, numbers, zoom):
+    """Plot measured minus published, the tolerance as a band, and the verdict in words."""
     tolerances = [1e3 * claim.tolerance for claim in numbers]
     panel.barh(
         range(len(numbers)),

@@ -84,13 +84,13 @@ def split_label(label):
 
 
 def main():
-    """Draw a figure from a configuration and tables, in the format of each output's ending."""
+    """Plot a figure from a configuration and tables, in the format of each output's ending."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--module", required=True, help="whose draw(config, *tables) is called")
+    parser.add_argument("--module", required=True, help="whose plot(config, *tables) is called")
     parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")
-    parser.add_argument("--table", type=Path, required=True, nargs="+", help="to draw from")
+    parser.add_argument("--table", type=Path, required=True, nargs="+", help="to plot")
     parser.add_argument("--output", type=Path, nargs="+", required=True)
     options = parser.parse_args()
     tables = [read_table(path) for path in options.table]
-    draw = importlib.import_module(options.module).draw
-    save(draw(read_config(options.config), *tables), options.output)
+    plot = importlib.import_module(options.module).plot
+    save(plot(read_config(options.config), *tables), options.output)

@@ -3,10 +3,10 @@
 Curves that are bitwise equal share one line, whose dashes take turns in their colours.
 """
 
-from draw import figures
+from plot import figures
 
 
-def draw(config, epochs):
+def plot(config, epochs):
     """Return the figure; `epochs` is epochs.csv."""
     settings = config["figures"]["val_loss"]
     environments, variants = config["environments"], config["variants"]

@@ -3,10 +3,10 @@
 Where both variants draw the same weights all points lie on the diagonal.
 """
 
-from draw import figures
+from plot import figures
 
 
-def draw(config, kernels):
+def plot(config, kernels):
     """Return the figure; `kernels` is initial_kernels.csv."""
     comparisons = config["figures"]["initial_kernels"]["comparisons"]
     figure, axes = figures.new_figure(1, len(comparisons), 2.4, sharex=True, sharey=True)

@@ -10,7 +10,7 @@ from judge.claims import REPRODUCED, WITHIN
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
-from draw import figures
+from plot import figures
 
 MODES = {
     "default": "by default: eager from 2.0 on",
@@ -25,7 +25,7 @@ ROW = 0.19  # inches
 PALEST = 0.6  # share of white in a shade: black figures stay readable on paper, too
 
 
-def draw(config, releases):
+def plot(config, releases):
     """Return the figure; `releases` is releases.csv."""
     shown = releases[releases["rows"] == releases["protocol"].map(config["sweep"]["rows"])]
     shown = shown.assign(changed=shown["same_val_loss"].eq(False))
@@ -41,7 +41,7 @@ def draw(config, releases):
     places = place_columns(config)
     scale = Normalize(shown["val_loss"].min(), shown["val_loss"].max())
     for panel, mode in zip(axes[:, 0], modes, strict=True):
-        draw_mode(panel, config, shown[shown["mode"] == mode], places, scale)
+        plot_mode(panel, config, shown[shown["mode"] == mode], places, scale)
         panel.set_title(MODES[mode], loc="left")
     label_variants(axes[-1][0], config, places)
     label_protocols(axes[0][0], config, places)
@@ -60,12 +60,12 @@ def place_columns(config):
     return places
 
 
-def draw_mode(panel, config, shown, places, scale):
-    """Draw the releases of one mode: a row each, the oldest at the top."""
+def plot_mode(panel, config, shown, places, scale):
+    """Plot the releases of one mode: a row each, the oldest at the top."""
     releases = list(dict.fromkeys(shown["release"]))
     for cell in shown.itertuples():
         x, y = places[cell.protocol, cell.variant], releases.index(cell.release)
-        draw_cell(panel, cell, x, y, scale(cell.val_loss))
+        plot_cell(panel, cell, x, y, scale(cell.val_loss))
         if cell.variant == config["sweep"]["pair"][0]:
             sign = "=" if cell.pair_equal else "≠"
             panel.text(x + 0.5 + GAP / 2, y, sign, ha="center", va="center_baseline", size=8)
@@ -78,8 +78,8 @@ def draw_mode(panel, config, shown, places, scale):
     panel.spines[:].set_visible(False)
 
 
-def draw_cell(panel, cell, x, y, shade):
-    """Draw one cell: its loss in figures and as a shade, a line above it where it changed."""
+def plot_cell(panel, cell, x, y, shade):
+    """Plot one cell: its loss in figures and as a shade, a line above it where it changed."""
     colour = PALEST + (1 - PALEST) * numpy.array(plt.get_cmap("cividis")(1 - shade)[:3])
     panel.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="none"))
     agrees = cell.agrees_with_published in (REPRODUCED, WITHIN)

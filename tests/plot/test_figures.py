@@ -3,14 +3,14 @@
 import matplotlib.pyplot as plt
 import pandas
 import pytest
-from draw.figures import COLOURS, save, variant_colours
-from draw.val_loss import group_equal, take_turns
-from draw_all import FIGURES, draw
 from judge.claims import judge_all
 from judge.tables import make_table, read_table, write_table
 from plan.configuration import check_config
 from plan.documents import read_yaml, write_yaml
 from planted import make_control_tables, make_records, make_release_table
+from plot.figures import COLOURS, save, variant_colours
+from plot.val_loss import group_equal, take_turns
+from plot_all import FIGURES, plot
 from repository import ROOT
 
 STUDY_TABLES = {
@@ -47,7 +47,7 @@ def write_tables(config, folder):
 @pytest.fixture(params=FIGURES)
 def figure(request, planted):
     """Each figure, laid out."""
-    figure = draw(request.param, WHOLE_CONFIG, planted)
+    figure = plot(request.param, WHOLE_CONFIG, planted)
     figure.draw_without_rendering()
     yield figure
     plt.close(figure)
@@ -56,14 +56,14 @@ def figure(request, planted):
 def test_two_processes_give_the_same_bytes(planted, tmp_path):
     drawing = [
         f"{path.parent.name}.{path.stem}"
-        for path in [*ROOT.glob("workflow/draw/*.py"), *ROOT.glob("workflow/page/*.py")]
-        if "\ndef draw(" in path.read_text(encoding="utf-8")
+        for path in [*ROOT.glob("workflow/plot/*.py"), *ROOT.glob("workflow/page/*.py")]
+        if "\ndef plot(" in path.read_text(encoding="utf-8")
     ]
     assert {figure["module"] for figure in FIGURES.values()} == set(drawing)
 
 
 def test_weight_sums_shows_every_environment_and_layer(planted):
-    figure = draw("weight_sums", WHOLE_CONFIG, planted)
+    figure = plot("weight_sums", WHOLE_CONFIG, planted)
     assert len(figure.axes) == 4
     for panel, variant in zip(figure.axes, ["plain", "activation"] * 2, strict=True):
         assert [line.get_label() for line in panel.lines] == ["dense", "dense_1"]
@@ -75,7 +75,7 @@ def test_weight_sums_shows_every_environment_and_layer(planted):
 
 
 def test_val_loss_uses_the_same_colours(planted):
-    figure = draw("val_loss", WHOLE_CONFIG, planted)
+    figure = plot("val_loss", WHOLE_CONFIG, planted)
     (legend,) = figure.legends
     shown = {
         text.get_text(): line.get_color()
@@ -88,7 +88,7 @@ def test_val_loss_uses_the_same_colours(planted):
 
 
 def test_published_numbers_all_appear(planted):
-    figure = draw("published_and_measured", WHOLE_CONFIG, planted)
+    figure = plot("published_and_measured", WHOLE_CONFIG, planted)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert len(labels) == 4
     assert labels[0] == "TF 1.14.0, question\nActivation twice\nrows 90–100"
@@ -99,7 +99,7 @@ def test_published_and_measured_without_any_number(planted, tmp_path):
     claims = pandas.read_csv(planted / "claims.csv")
     claims["measured"] = ""
     write_table(claims, tmp_path / "claims.csv")
-    figure = draw("published_and_measured", WHOLE_CONFIG, tmp_path)
+    figure = plot("published_and_measured", WHOLE_CONFIG, tmp_path)
     save(figure, [tmp_path / "empty.png"])
 
 

@@ -3,7 +3,7 @@
 Once as published and once from equal initial weights.
 """
 
-from draw import figures
+from plot import figures
 
 NAMES = {"published": "as published", "start_of_first": "equal initial weights"}
 # The dashed line is the thinner one, so that both show where they are equal.
@@ -14,7 +14,7 @@ LOOKS = [
 ]
 
 
-def draw(config, trajectories):
+def plot(config, trajectories):
     """Return the figure; `trajectories` is trajectories.csv."""
     settings = config["figures"]["trajectories"]
     comparisons, controls = settings["comparisons"], settings["controls"]
