@@ -4,9 +4,15 @@ Held-out loss, equal initial weights, mean over seeds with its bootstrap interva
 helps. Between the ticks next to zero the axis is linear, beyond them logarithmic.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import matplotlib.pyplot as plt
-from judge.tables import SAME_STEPS
-from matplotlib.lines import Line2D
+import numpy
+from judge.tables import SAME_STEPS, rows_where
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pandas import DataFrame
 from plot import figures
 
 TWO = [figures.COLOURS[2], figures.COLOURS[3], figures.COLOURS[4], figures.COLOURS[5]]
@@ -14,16 +20,15 @@ YTICKS = [-0.1, -0.01, 0, 0.01, 0.1, 1]
 PAGE = {"learning_rate": 0.001, "batch_size": 32, "epoch": 20, "training_rows": 90}
 
 
-def plot(config, effects):
+def plot(config: dict, effects: DataFrame) -> Figure:
     """Return the figure; `effects` is sensitivity_effects.csv."""
-    chosen = effects[(effects["kind"] == "bn") & (effects["rows"] == "held_out")]
-    chosen = chosen[chosen["protocol"] == "question"]
+    chosen = rows_where(effects, kind="bn", rows="held_out", protocol="question")
     figure, axes = figures.new_figure(4, 1, 6.8)
-    plot_epochs(axes[0, 0], chosen[chosen["question"] == "learning_rate"])
-    plot_learning_rates(axes[1, 0], chosen[chosen["question"] == "learning_rate"])
-    plot_sizes(axes[2, 0], chosen[chosen["question"] == "batch_size"], "batch_size")
+    plot_epochs(axes[0, 0], rows_where(chosen, question="learning_rate"))
+    plot_learning_rates(axes[1, 0], rows_where(chosen, question="learning_rate"))
+    plot_sizes(axes[2, 0], rows_where(chosen, question="batch_size"), "batch_size")
     axes[2, 0].set_xlabel("batch size")
-    plot_sizes(axes[3, 0], chosen[chosen["question"] == "rows"], "training_rows")
+    plot_sizes(axes[3, 0], rows_where(chosen, question="rows"), "training_rows")
     axes[3, 0].set_xlabel("training rows")
     for axis in axes[:, 0]:
         axis.axhline(0, color="black", linewidth=0.6)
@@ -38,22 +43,22 @@ def plot(config, effects):
     return figure
 
 
-def plot_line(axis, x, effects, colour, label, style="-"):
+def plot_line(
+    axis: Axes, x: str, effects: DataFrame, colour: Any, label: str, style: str = "-"
+) -> None:
     """Plot the means of some effects against x, with their intervals."""
     axis.fill_between(effects[x], effects["low"], effects["high"], color=colour, alpha=0.25, lw=0)
     axis.plot(effects[x], effects["mean_difference"], style, color=colour, label=label, ms=2.5)
 
 
-def mark_page(axis, x, effects):
+def mark_page(axis: Axes, x: str, effects: DataFrame) -> None:
     """Mark the setting of the page's question."""
-    page = effects
-    for column, value in PAGE.items():
-        page = page[page[column] == value]
-    star = {"color": "black", "ms": 7, "mec": "white", "zorder": 5, "label": "the question's"}
-    axis.plot(page[x], page["mean_difference"], "*", **star)
+    page = rows_where(effects, **PAGE)
+    star: dict[str, Any] = {"color": "black", "ms": 7, "mec": "white", "zorder": 5}
+    axis.plot(page[x], page["mean_difference"], "*", label="the question's", **star)
 
 
-def plot_epochs(axis, effects):
+def plot_epochs(axis: Axes, effects: DataFrame) -> None:
     """Plot the effect against epochs, a line for each learning rate."""
     rates = sorted(effects["learning_rate"].unique())
     shades = plt.get_cmap("viridis")
@@ -65,7 +70,7 @@ def plot_epochs(axis, effects):
     axis.legend(title="learning rate", title_fontsize=6.5, ncols=3, loc="upper right")
 
 
-def plot_learning_rates(axis, effects):
+def plot_learning_rates(axis: Axes, effects: DataFrame) -> None:
     """Plot the effect against the learning rate, a line for each of some epochs."""
     epochs = [epoch for epoch in (20, 200, 2000) if (effects["epoch"] == epoch).any()]
     for colour, epoch in zip(TWO, epochs, strict=False):
@@ -76,7 +81,7 @@ def plot_learning_rates(axis, effects):
     axis.legend(ncols=2, loc="upper right")
 
 
-def plot_sizes(axis, effects, x):
+def plot_sizes(axis: Axes, effects: DataFrame, x: str) -> None:
     """Plot the effect against a size, solid at fixed epochs and dashed at fixed steps."""
     for colour, (label, style, chosen) in zip(TWO, fixed(effects, x), strict=False):
         plot_line(axis, x, chosen, colour, label, style)
@@ -85,7 +90,7 @@ def plot_sizes(axis, effects, x):
     axis.legend(ncols=2, loc="upper right")
 
 
-def fixed(effects, x):
+def fixed(effects: DataFrame, x: str) -> Iterator[tuple[str, str, DataFrame]]:
     """Yield (label, line style, effects) of those at equal epochs, then at about equal steps."""
     wanted = effects[x].nunique()
     for epochs, chosen in effects.groupby("epoch"):
@@ -98,10 +103,8 @@ def fixed(effects, x):
             effects = effects[~effects.index.isin(close.index)]
 
 
-def name_ticks(axis):
+def name_ticks(axis: Axes) -> None:
     """Name the sizes in use on a logarithmic axis."""
-    values = sorted(
-        {x for line in axis.lines if isinstance(line, Line2D) for x in line.get_xdata()}
-    )
-    values = [value for value in values if value > 1]
+    lines = [numpy.asarray(line.get_xdata(), dtype=float) for line in axis.lines]
+    values = [value for value in numpy.unique(numpy.concatenate(lines)) if value > 1]
     axis.set_xticks(values, [f"{value:g}" for value in values])

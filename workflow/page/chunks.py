@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from operator import itemgetter
 from pathlib import Path
 
@@ -22,7 +22,7 @@ RUN = [
 ]  # what a row of the table is about, but for its seed
 
 
-def read_chunks(paths, parts, name):
+def read_chunks(paths: list[str], parts: dict, name: str) -> pandas.DataFrame:
     """Return the table `name` (study or sensitivity) of these chunks, in their order.
 
     Each row has the question that its part answers, besides the part's name, which is free.
@@ -31,7 +31,7 @@ def read_chunks(paths, parts, name):
     and environment, which follow each other. `parts` is that section of the configuration. Every
     column but the losses and the seed is categorical where it is text, so it stays small.
     """
-    frames = []
+    frames: list[pandas.DataFrame] = []
     read = (read_chunk(path, parts) for path in paths)
     for (part, environment), chunks in itertools.groupby(read, itemgetter(0)):
         cells = list(zip(*(rows for _, rows in chunks), strict=True))
@@ -47,7 +47,7 @@ def read_chunks(paths, parts, name):
     return table.astype(dict.fromkeys(table.select_dtypes(object), "category"))
 
 
-def read_chunk(path, parts):
+def read_chunk(path: str, parts: dict) -> tuple[tuple[str, str], list[pandas.DataFrame]]:
     """Return ((part, environment), rows) of a chunk: a table for each cell and noted epoch."""
     frames = []
     with numpy.load(path) as chunk:
@@ -65,12 +65,12 @@ def read_chunk(path, parts):
     return (part, environment), frames
 
 
-def read_kernels(paths):
+def read_kernels(paths: list[str]) -> dict[tuple, dict[int, bytes]]:
     """Return {(part, environment, *cell): SHA-256 of the initial kernels, by seed} of chunks.
 
     The hashes tell which cells really started from equal weights.
     """
-    kernels = {}
+    kernels: dict[tuple, dict[int, bytes]] = {}
     for path in paths:
         with numpy.load(path) as chunk:
             place = (str(chunk["part"]), str(chunk["environment"]))
@@ -83,9 +83,10 @@ def read_kernels(paths):
     return kernels
 
 
-def read_compared(paths):
+def read_compared(paths: list[str]) -> dict[tuple, tuple[int, float]]:
     """Return {(part, environment, *cell): (runs, largest difference)} of the stock Keras runs."""
-    runs, largest = Counter(), Counter()
+    runs: Counter = Counter()
+    largest: dict[tuple, float] = defaultdict(float)
     for path in paths:
         for entry in map(json.loads, Path(path).read_text(encoding="utf-8").splitlines()):
             key = tuple(entry[name] for name in ("part", "environment", *CELL))
@@ -94,7 +95,7 @@ def read_compared(paths):
     return {key: (runs[key], largest[key]) for key in runs}
 
 
-def draw_rows(cell):
+def draw_rows(cell: dict) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Return the training and the held-out rows that a cell was given, before any rounding."""
     rng = numpy.random.RandomState(cell["data_seed"])
     data = rng.normal(0, 1, (cell["training_rows"] + cell["held_out_rows"], 12))

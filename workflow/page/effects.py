@@ -6,11 +6,13 @@ bootstrap of the mean, with a seed from config.yaml.
 
 import argparse
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pandas
-from judge.tables import NEAR, SAME_STEPS, make_frame, write_table
+from judge.tables import NEAR, SAME_STEPS, Row, make_frame, write_table
 from scipy import stats
 
 from page import chunks
@@ -25,18 +27,22 @@ LENGTH = ("batch_size", "steps", "epochs", "epoch")
 # What two cells of a contrast may differ in, and what they may not.
 SHARED = [name for name in RUN if name not in ("variant", "start", "bn_momentum")]
 
+Key = tuple  # the values of RUN
+Cells = dict[Key, pandas.DataFrame]  # losses indexed by seed
+Kernels = dict[tuple, dict[int, bytes]]
+
 
 class Statistics:
     """Describes paired differences, every time with the same bootstrap settings."""
 
-    def __init__(self, bootstrap, published_seed, kernels):
+    def __init__(self, bootstrap: dict, published_seed: int, kernels: Kernels) -> None:
         """Take the section study/bootstrap of config.yaml and the graph-level seed of the page.
 
         `kernels` is what `read_kernels` gives.
         """
         self.bootstrap, self.published_seed, self.kernels = bootstrap, published_seed, kernels
 
-    def interval(self, differences):
+    def interval(self, differences: numpy.ndarray) -> tuple[float, float]:
         """Return the bootstrap interval (low, high) of the mean of a 1-D array."""
         if numpy.ptp(differences) == 0:
             return differences.mean(), differences.mean()
@@ -50,7 +56,9 @@ class Statistics:
         )
         return found.confidence_interval
 
-    def describe(self, first, second, published=None):
+    def describe(
+        self, first: pandas.Series, second: pandas.Series, published: float | None = None
+    ) -> Row:
         """Return the numbers of a contrast of two Series of losses, indexed by seed.
 
         `published` is the difference to compare with, by default that of the published seed.
@@ -75,7 +83,7 @@ class Statistics:
             **self.describe_spread(differences, published, independent=len(differences)),
         }
 
-    def describe_chance(self, losses, published):
+    def describe_chance(self, losses: pandas.Series, published: float | None) -> Row:
         """Return the numbers of kind chance: each seed and the next one, of a Series of losses.
 
         Their differences have mean zero whatever is true, so nothing is said of their mean, and no
@@ -89,7 +97,9 @@ class Statistics:
         spread = self.describe_spread(differences, published, independent=len(values) // 2)
         return {**described, "mean_first": values.mean(), **spread}
 
-    def describe_spread(self, differences, published, independent):
+    def describe_spread(
+        self, differences: numpy.ndarray, published: float | None, independent: int
+    ) -> Row:
         """Return how far differences spread, and how often they are as large as the published one.
 
         In its direction, with a Wilson interval for so many `independent` differences.
@@ -109,7 +119,7 @@ class Statistics:
             "near_published": share_near(differences - published, 2 * NEAR),  # both may move
         }
 
-    def add_families(self, rows):
+    def add_families(self, rows: list[Row]) -> None:
         """Give each row of effects.csv the interval that holds together with all of its family.
 
         A family is all contrasts of a kind on the same kind of rows; both kinds of comparison with
@@ -118,7 +128,7 @@ class Statistics:
         are all equal, the interval is a point.
         """
         confidence = self.bootstrap["family_confidence"]
-        families = {}
+        families: dict[tuple, list[Row]] = {}
         for row in rows:
             if row.get("low") is not None and numpy.isfinite(row["low"]):
                 kind = row["kind"].partition("_32_")[0]
@@ -133,14 +143,14 @@ class Statistics:
                 row["family"], row["family_confidence"] = len(family), confidence
 
 
-def count_finite(losses, published):
+def count_finite(losses: pandas.DataFrame, published: float | None) -> tuple[pandas.DataFrame, Row]:
     """Return (the rows of a data frame of losses that are all finite, how many they are)."""
     finite = losses[numpy.isfinite(losses).all(axis=1)]
     counts = {"seeds": len(finite), "diverged": len(losses) - len(finite)}
     return finite, {**counts, "published_difference": published}
 
 
-def share_near(distances, limit):
+def share_near(distances: Any, limit: float) -> float:
     """Return the share of distances from a threshold that are not zero and within a limit.
 
     Zero is left out: what two equal runs differ by is zero on every processor.
@@ -148,13 +158,13 @@ def share_near(distances, limit):
     return ((distances != 0) & (numpy.abs(distances) <= limit)).mean()
 
 
-def cells_of(table):
+def cells_of(table: pandas.DataFrame) -> Cells:
     """Return {the values of RUN: losses indexed by seed} in table order, duplicates once."""
     grouped = table.groupby(RUN, sort=False, observed=True)
     return {key: rows.drop_duplicates("seed").set_index("seed") for key, rows in grouped}
 
 
-def summarize_cells(cells, compared, published_seed):
+def summarize_cells(cells: Cells, compared: dict, published_seed: int) -> pandas.DataFrame:
     """Return one row per cell, noted epoch and kind of rows: its distribution over the seeds."""
     rows = []
     for key, losses in cells.items():
@@ -185,14 +195,14 @@ def summarize_cells(cells, compared, published_seed):
     return make_frame("study_cells", rows)
 
 
-def is_last(key):
+def is_last(key: Key) -> bool:
     """Tell whether a run is noted after its last epoch, where stock Keras was compared."""
     return key[RUN.index("epochs")] == key[RUN.index("epoch")]
 
 
-def percentiles(cells, kernels):
+def percentiles(cells: Cells, kernels: Kernels) -> pandas.DataFrame:
     """Return one row per whole percentile of each cell's losses and each contrast's differences."""
-    rows = []
+    rows: list[Row] = []
     for loss in LOSSES:
         kind_of_rows = loss.removesuffix("_loss")
         for key, losses in cells.items():
@@ -208,13 +218,13 @@ def percentiles(cells, kernels):
     return make_frame("percentiles", rows)
 
 
-def percentile_rows(described, values):
+def percentile_rows(described: Row, values: pandas.Series) -> Iterator[Row]:
     """Yield a row for each whole percentile of some values."""
     for percentile, value in enumerate(numpy.percentile(values, range(101))):
         yield {**described, "percentile": percentile, "value": value}
 
 
-def contrasts(cells, kernels):
+def contrasts(cells: Cells, kernels: Kernels) -> Iterator[tuple[str, str, Key, Key]]:
     """Yield (kind, start, key of the first cell, key of the second) of every contrast.
 
     bn: without and with BN, from their own draws (start own) or from equal initial weights, as
@@ -223,7 +233,7 @@ def contrasts(cells, kernels):
     batch_size_32_*: batches of 32 rows and another size; linear_linear: that and another pair.
     """
     named = [(dict(zip(RUN, key, strict=True)), key) for key in cells]
-    places = {}
+    places: dict[tuple, Key] = {}
     for cell, key in named:
         shared = tuple(cell[name] for name in SHARED)
         places.setdefault((*shared, cell["variant"], cell["start"]), key)
@@ -234,9 +244,9 @@ def contrasts(cells, kernels):
                 for start, first in bn_counterparts(places, shared, without, cell):
                     if start == "own" or equal_kernels(kernels, first, key):
                         yield "bn", start, first, key
-        first = places.get((*shared, "plain", cell["start"]))
-        if cell["variant"] == "activation" and first:
-            yield "extra_activation", cell["start"], first, key
+        plain = places.get((*shared, "plain", cell["start"]))
+        if cell["variant"] == "activation" and plain:
+            yield "extra_activation", cell["start"], plain, key
         if cell["variant"] in WITH_BN:
             yield "chance", cell["start"], key, key
         if cell["question"] == "batch_size" and cell["batch_size"] != 32:
@@ -247,7 +257,9 @@ def contrasts(cells, kernels):
             yield "linear_linear", cell["start"], first, key
 
 
-def bn_counterparts(places, shared, without, cell):
+def bn_counterparts(
+    places: dict[tuple, Key], shared: tuple, without: str, cell: Row
+) -> Iterator[tuple[str, Key]]:
     """Yield (start, key) of the cells without BN that one with BN is compared with.
 
     Linear activations compute nothing: from the kernels of `plain`, `plain` stands for them all.
@@ -262,7 +274,7 @@ def bn_counterparts(places, shared, without, cell):
             yield "equal", plain
 
 
-def equal_kernels(kernels, first, second):
+def equal_kernels(kernels: Kernels, first: Key, second: Key) -> bool:
     """Tell whether two cells started from the same kernels, seed by seed, by their hashes."""
     found = [
         kernels[tuple(value for name, value in zip(RUN, key, strict=True) if name in KERNEL_KEY)]
@@ -271,7 +283,9 @@ def equal_kernels(kernels, first, second):
     return found[0] == found[1]
 
 
-def batch_counterparts(named, cell, key):
+def batch_counterparts(
+    named: list[tuple[Row, Key]], cell: Row, key: Key
+) -> Iterator[tuple[str, str, Key, Key]]:
     """Yield the contrasts with batches of 32 rows: after as many epochs, and as many steps.
 
     The two agree in every setting but the batch size and what follows from it.
@@ -285,19 +299,19 @@ def batch_counterparts(named, cell, key):
                 yield "batch_size_32_steps", cell["start"], first, key
 
 
-def measure_effects(cells, statistics):
+def measure_effects(cells: Cells, statistics: Statistics) -> pandas.DataFrame:
     """Return one row per contrast and kind of rows, with interval; see `contrasts`."""
     rows = []
     for kind, start, first, second in contrasts(cells, statistics.kernels):
         described = dict(zip(RUN, second, strict=True)) | {"start": start}
         for loss in LOSSES:
             a, b = cells[first][loss], cells[second][loss]
-            equal_start = equal_kernels(statistics.kernels, first, second)
+            equal_start = None
             if kind == "chance":
-                equal_start = None
                 published = published_gap(cells, second, loss, statistics.published_seed)
                 found = statistics.describe_chance(a, published)
             else:
+                equal_start = equal_kernels(statistics.kernels, first, second)
                 found = statistics.describe(a, b)
             rows.append(
                 {
@@ -316,7 +330,7 @@ def measure_effects(cells, statistics):
     return make_frame("effects", rows)
 
 
-def measure_pca(cells, statistics):
+def measure_pca(cells: Cells, statistics: Statistics) -> list[Row]:
     """Return rows of kind pca: the loss of `plain` minus that of rank-8 PCA on the same rows."""
     lines = yardsticks(cells).set_index(["data_seed", "training_rows", "yardstick", "rows"])["loss"]
     rows = []
@@ -332,7 +346,7 @@ def measure_pca(cells, statistics):
     return rows
 
 
-def name_side(first, second, kind, side):
+def name_side(first: Key, second: Key, kind: str, side: int) -> str:
     """Return what a side of a contrast is, in a word: its variant, batch size, pair or seed."""
     cell = dict(zip(RUN, (first, second)[side], strict=True))
     if kind == "chance":
@@ -344,7 +358,7 @@ def name_side(first, second, kind, side):
     return cell["variant"]
 
 
-def published_gap(cells, without, loss, seed):
+def published_gap(cells: Cells, without: Key, loss: str, seed: int) -> float | None:
     """Return the loss with BN minus that without, both as published, of one seed."""
     cell = dict(zip(RUN, without, strict=True))
     with_bn = tuple({**cell, "variant": WITH_BN[cell["variant"]]}[name] for name in RUN)
@@ -353,13 +367,13 @@ def published_gap(cells, without, loss, seed):
     return cells[with_bn][loss][seed] - cells[without][loss][seed]
 
 
-def pool_data_seeds(rows, statistics):
+def pool_data_seeds(rows: list[Row], statistics: Statistics) -> list[Row]:
     """Return rows of kind bn_over_data: the mean differences of all data seeds, taken as one.
 
     The cells agree in every setting but the seed of the data.
     """
     same = [name for name in (*RUN, "first", "rows") if name != "data_seed"]
-    groups = {}
+    groups: dict[tuple, list[Row]] = {}
     for row in rows:
         if row["question"] == "data_seeds" and row["kind"] == "bn":
             groups.setdefault(tuple(row[name] for name in same), []).append(row)
@@ -377,7 +391,7 @@ def pool_data_seeds(rows, statistics):
     return pooled
 
 
-def yardsticks(cells):
+def yardsticks(cells: Cells) -> pandas.DataFrame:
     """Return one row per data set and yardstick: mean squared errors from closed form.
 
     rank-8 PCA (and mean) fitted on the training rows, predicting their mean, predicting zero.
@@ -391,7 +405,7 @@ def yardsticks(cells):
         training, held_out = draw_rows(cell)
         mean = training.mean(axis=0)
         axes = numpy.linalg.svd(training - mean)[2][:RANK]
-        predictions = {
+        predictions: dict[str, Callable] = {
             "pca": lambda x, mean=mean, axes=axes: mean + (x - mean) @ axes.T @ axes,
             "mean": lambda x, mean=mean: numpy.broadcast_to(mean, x.shape),
             "zero": numpy.zeros_like,
@@ -406,7 +420,7 @@ def yardsticks(cells):
     return make_frame("yardsticks", rows)
 
 
-def main():
+def main() -> None:
     """Write the rows as Parquet and CSV, then what follows from them as CSV."""
     parser = argparse.ArgumentParser(description=main.__doc__, fromfile_prefix_chars="@")
     parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")

@@ -25,6 +25,8 @@ from typing import NamedTuple, Optional, Tuple
 import numpy as np
 from train import framework
 
+from page.study import FEATURES, UNITS, VARIANTS
+
 gc.disable()  # the collector takes a seventh of the import, and finds nothing
 tf = framework.load_framework("tf.keras")[0]  # without settings of the caller, as any run
 gc.enable()
@@ -32,23 +34,12 @@ gc.freeze()
 tf1 = tf.compat.v1
 get_seed = importlib.import_module("tensorflow.python.framework.random_seed").get_seed
 
-FEATURES, UNITS = 12, 8
 KERNEL_SHAPES = ((FEATURES, UNITS), (UNITS, FEATURES))
 BN_EPSILON = 1e-3
 BETA_1, BETA_2, ADAM_EPSILON = np.float32(0.9), np.float32(0.999), np.float32(1e-7)
 EVALUATE_ROWS = 32  # batch size of Keras' evaluate
 PACKET = 8  # float32 numbers that the framework's kernels handle at once (AVX)
 BLOCK = 4  # networks in a block-diagonal product, at most: with more, the zeros cost too much
-
-# variant: (layers after the first Dense, layers after the second Dense)
-VARIANTS = {
-    "plain": ((), ()),
-    "activation": (("activation",), ()),
-    "activations": (("activation",), ("activation",)),
-    "bn": (("bn",), ()),
-    "bn_activations": (("bn", "activation"), ("activation",)),
-    "activation_bn": (("activation", "bn"), ()),
-}
 BATCH_ROWS = {"question": 32, "answer": 10}
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "elu")
 INEXACT_TAIL = ("sigmoid", "elu")  # not exact where 12 * rows is no multiple of a packet

@@ -6,6 +6,7 @@ For Snakemake's process. A plan is JSON, as page.train_study and page.compare_wi
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from plan.runs import in_chunks
 
@@ -51,7 +52,7 @@ def effects_of_this_run(config: dict, asked: bool, modified: Callable = str) -> 
     return []
 
 
-def plan_chunk(config: dict, wildcards) -> str:
+def plan_chunk(config: dict, wildcards: Any) -> str:
     """Return the plan of a chunk of the seed study."""
     settings = config["study"]["parts"][wildcards.part]
     runs = settings["runs"]
@@ -69,7 +70,7 @@ def plan_chunk(config: dict, wildcards) -> str:
     )
 
 
-def plan_sample(config: dict, wildcards) -> str:
+def plan_sample(config: dict, wildcards: Any) -> str:
     """Return the plan of the comparison of a part's sample with stock Keras."""
     settings = config["study"]["parts"][wildcards.part]
     runs = settings["runs"]

@@ -4,7 +4,13 @@ Violins are drawn from whole percentiles; diamonds are the page's seed; dotted l
 training. The last panel shows differences, seed by seed.
 """
 
+from typing import Any
+
 import numpy
+from judge.tables import rows_where
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pandas import DataFrame
 from plot import figures
 
 ROWS = {
@@ -20,7 +26,12 @@ DIFFERENCES = [  # kind, start, what the violin is called
 ]
 
 
-def plot(config, percentiles, cells, yardsticks):
+def plot(
+    config: dict,
+    percentiles: DataFrame,
+    cells: DataFrame,
+    yardsticks: DataFrame,
+) -> Figure:
     """Return the figure; the tables are percentiles.csv, study_cells.csv and yardsticks.csv."""
     panels = config["figures"]["seeds"]["panels"]
     figure, axes = figures.new_figure(len(panels) + 1, 1, 1.3 * len(panels) + 1.8)
@@ -34,22 +45,28 @@ def plot(config, percentiles, cells, yardsticks):
     return figure
 
 
-def select(table, panel, **values):
+def select(table: DataFrame, panel: dict, **values: str) -> DataFrame:
     """Return the rows of a table for a panel's environment, protocol and rows, and these values."""
-    wanted = {key: panel[key] for key in ("environment", "protocol", "rows")} | values
-    for column, value in wanted.items():
-        table = table[table[column] == value]
-    return table
+    place = {key: panel[key] for key in ("environment", "protocol", "rows")}
+    return rows_where(table, **place, **values)
 
 
-def plot_violin(axis, values, y, colour):
+def plot_violin(axis: Axes, values: numpy.ndarray, y: float, colour: Any) -> None:
     """Plot a horizontal violin of percentiles with its median."""
-    drawn = axis.violinplot([values], [y], orientation="horizontal", widths=0.8, showextrema=False)
-    drawn["bodies"][0].set(facecolor=colour, alpha=0.35, edgecolor="none")
+    options: dict[str, Any] = {"orientation": "horizontal", "widths": 0.8, "showextrema": False}
+    violin: Any = axis.violinplot([values], [y], **options)
+    violin["bodies"][0].set(facecolor=colour, alpha=0.35, edgecolor="none")
     axis.plot([values[50]] * 2, [y - 0.3, y + 0.3], color=colour, linewidth=1.2)
 
 
-def plot_losses(axis, config, panel, percentiles, cells, colours):
+def plot_losses(
+    axis: Axes,
+    config: dict,
+    panel: dict,
+    percentiles: DataFrame,
+    cells: DataFrame,
+    colours: dict[str, str],
+) -> None:
     """Plot the distributions of a published pair, without BN above, and the published losses."""
     for y, variant in zip((1, 0), panel["variants"], strict=True):
         chosen = select(percentiles, panel, kind="loss", variant=variant, start="own")
@@ -63,42 +80,47 @@ def plot_losses(axis, config, panel, percentiles, cells, colours):
     axis.set_title(f"{name_cell(config, panel)}, {ROWS[panel['rows']]}", loc="left")
 
 
-def name_cell(config, panel):
+def name_cell(config: dict, panel: dict) -> str:
     """Return the protocol and the version of a panel, short enough for a title."""
     label = config["environments"][panel["environment"]]["label"]
     return f"{panel['protocol']}, {label.replace('TensorFlow', 'TF')}"
 
 
-def mark(axis, x, y, colour):
+def mark(axis: Axes, x: float, y: float, colour: Any) -> None:
     """Mark a published value."""
     axis.plot(x, y, "D", color=colour, markersize=5, markeredgecolor="white", zorder=5)
 
 
-def note(axis, y, text):
+def note(axis: Axes, y: float, text: str) -> None:
     """Write what a mark says, at the right end above the tail of its violin."""
     place = axis.get_yaxis_transform()
     axis.text(1, y + 0.08, text, size=6, ha="right", va="bottom", transform=place)
 
 
-def plot_yardsticks(axis, panel, yardsticks):
+def plot_yardsticks(axis: Axes, panel: dict, yardsticks: DataFrame) -> None:
     """Plot a line for each yardstick on the panel's rows."""
     for name, label in LINES.items():
-        chosen = yardsticks[
-            (yardsticks["yardstick"] == name) & (yardsticks["rows"] == panel["rows"])
-        ]
+        chosen = rows_where(yardsticks, yardstick=name, rows=panel["rows"])
         loss = chosen["loss"].iloc[0]
         axis.axvline(loss, color="0.35", linewidth=0.8, linestyle=":")
         axis.text(loss, -0.74, f" {label}", size=6, color="0.35", va="bottom")
 
 
-def share_limits(axes):
+def share_limits(axes: numpy.ndarray) -> None:
     """Give the axes the same limits in x."""
     limits = [axis.get_xlim() for axis in axes]
     for axis in axes:
         axis.set_xlim(0, max(high for _, high in limits))
 
 
-def plot_differences(axis, config, panel, percentiles, cells, colours):
+def plot_differences(
+    axis: Axes,
+    config: dict,
+    panel: dict,
+    percentiles: DataFrame,
+    cells: DataFrame,
+    colours: dict[str, str],
+) -> None:
     """Plot differences seed by seed: from other draws, and from equal initial weights."""
     without, with_bn = panel["variants"]
     names = []
@@ -121,7 +143,7 @@ def plot_differences(axis, config, panel, percentiles, cells, colours):
     axis.set_title(f"{name_cell(config, panel)}: differences, seed by seed", loc="left")
 
 
-def published_gap(cells, panel, without, with_bn):
+def published_gap(cells: DataFrame, panel: dict, without: str, with_bn: str) -> float:
     """Return the loss with BN minus that without, of the page's seed."""
     losses = [
         select(cells, panel, variant=variant, start="own").iloc[0]["published_seed_loss"]

@@ -23,6 +23,17 @@ CELL = (
     "steps",
     "epochs",
 )
+# What the engine trains: the page's network, numbers of features and of hidden units,
+# and {variant: (layers after the first Dense, layers after the second Dense)}.
+FEATURES, UNITS = 12, 8
+VARIANTS = {
+    "plain": ((), ()),
+    "activation": (("activation",), ()),
+    "activations": (("activation",), ("activation",)),
+    "bn": (("bn",), ()),
+    "bn_activations": (("bn", "activation"), ("activation",)),
+    "activation_bn": (("activation", "bn"), ()),
+}
 LAST_ROWS = 10  # the answer's script evaluates the last rows of its training loop
 PROCEDURES = {"fit": "question", "train_on_batch": "answer"}  # what the engine calls them
 

@@ -1,6 +1,5 @@
 """Does the study train what the configuration says? Its engine is made for the page alone."""
 
-import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,6 @@ from plan.configuration import ConfigurationError, describe_mistakes
 
 from page import study
 
-ENGINE = Path(__file__).resolve().parent / "engine.py"
 PAGE = Path(__file__).resolve().parent / "autoencoder.py"
 NAMES = {"BatchNormalization": "bn", "Activation": "activation"}
 ARGUMENTS = {"BatchNormalization": {}, "Activation": {"activation": "linear"}}
@@ -24,11 +22,10 @@ def check_study(config: dict, source: str = "config") -> None:
 
 def study_mistakes(config: dict) -> Iterator[Mistake]:
     """Yield (key, found, expected) for each setting that the study would not follow."""
-    engine = constants_of(ENGINE, ("VARIANTS", "FEATURES"))
     experiment = config["experiment"]
     yield from differing(
         ("experiment/module", str(Path(experiment["module"]).resolve()), str(PAGE)),
-        ("experiment/data/features", experiment["data"].get("features"), engine["FEATURES"]),
+        ("experiment/data/features", experiment["data"].get("features"), study.FEATURES),
         ("experiment/loss", experiment.get("loss"), "mean squared error"),
     )
     parts = config["study"]["parts"]
@@ -38,7 +35,7 @@ def study_mistakes(config: dict) -> Iterator[Mistake]:
     for name in used(runs, "protocol") & config["protocols"].keys():
         yield from protocol_mistakes(f"protocols/{name}", config["protocols"][name])
     for name in (used(runs, "variant") | used(runs, "start")) & config["variants"].keys():
-        yield from variant_mistakes(name, config["variants"][name], engine["VARIANTS"])
+        yield from variant_mistakes(name, config["variants"][name])
 
 
 def differing(*settings: tuple[str, object, object]) -> Iterator[Mistake]:
@@ -58,13 +55,13 @@ def protocol_mistakes(key: str, protocol: dict) -> Iterator[Mistake]:
         yield f"{key}/training_rows", protocol["training_rows"], "rows from 0 on, for the study"
 
 
-def variant_mistakes(name: str, variant: dict, trained: dict) -> Iterator[Mistake]:
+def variant_mistakes(name: str, variant: dict) -> Iterator[Mistake]:
     """Yield what the study would train otherwise in a variant."""
     key = f"variants/{name}"
-    if name not in trained:
-        yield key, name, f"a variant that the study's engine trains: {', '.join(trained)}"
+    if name not in study.VARIANTS:
+        yield key, name, f"a variant that the study's engine trains: {', '.join(study.VARIANTS)}"
         return
-    for slot, layers in zip(("between", "after"), trained[name], strict=True):
+    for slot, layers in zip(("between", "after"), study.VARIANTS[name], strict=True):
         found = [named(layer) for layer in variant["layers"].get(slot, [])]
         if found != list(layers):
             wanted = ", ".join(layers) or "no layer"
@@ -100,19 +97,3 @@ def used(runs: list[dict], key: str) -> set[str]:
     """Return every value of a setting in some runs."""
     values = [run.get(key, []) for run in runs]
     return {one for value in values for one in (value if isinstance(value, list) else [value])}
-
-
-def constants_of(path: Path, names: tuple[str, ...]) -> dict[str, object]:
-    """Return constants of a module that cannot be imported here, since it needs a framework."""
-    found = {}
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
-            pairs = zip(node.targets[0].elts, node.value.elts, strict=True)
-        else:
-            pairs = [(target, node.value) for target in getattr(node, "targets", [])]
-        found |= {
-            target.id: ast.literal_eval(value)
-            for target, value in pairs
-            if isinstance(target, ast.Name) and target.id in names
-        }
-    return found

@@ -6,24 +6,29 @@ judge/claims.py. A claim over many cells is decided by intervals that hold toget
 about this network and data, which every reason says.
 """
 
+from typing import Any
+
 import pandas
 from judge.claims import (
     NOT_REPRODUCED,
     REFUTED,
     REPRODUCED,
     CellNotRun,
+    Decision,
     NoStatement,
+    Tables,
     find_rows,
     find_table,
 )
 from judge.tables import SAME_STEPS, rows_where
+from plan.claims import Claim
 
 EFFECTS = "sensitivity_effects"
 LIMIT = "this network and data only"
 SETTINGS = ("learning_rate", "batch_size", "momentum", "rows")  # questions about one setting
 
 
-def the_effect(tables, **values):
+def the_effect(tables: Tables, **values: Any) -> pandas.Series:
     """Return the one row of sensitivity_effects.csv with these values.
 
     Raises CellNotRun if there is none, NoStatement if there are several or it has diverged.
@@ -34,7 +39,7 @@ def the_effect(tables, **values):
     return usable(chosen)[0].iloc[0]
 
 
-def usable(effects):
+def usable(effects: pandas.DataFrame) -> tuple[pandas.DataFrame, str]:
     """Return (the effects all of whose pairs are finite, the others in words).
 
     Raises NoStatement where none is left.
@@ -46,7 +51,7 @@ def usable(effects):
     return finite, f"; {lost} cells are left out, since a training has diverged" if lost else ""
 
 
-def decide(effects, complete):
+def decide(effects: pandas.DataFrame, complete: bool) -> str:
     """Return the verdict on "always higher": each interval above zero, or any below it.
 
     An effect that was left out (not `complete`) may have been a counterexample.
@@ -56,19 +61,19 @@ def decide(effects, complete):
     return REPRODUCED if complete and (effects["low_of_family"] > 0).all() else NOT_REPRODUCED
 
 
-def show(effect):
+def show(effect: pandas.Series) -> str:
     """Return an effect as text: the mean difference and its interval."""
     low, high = effect["low_of_family"], effect["high_of_family"]
     return f"{effect['mean_difference']:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
-def together(effects):
+def together(effects: pandas.DataFrame) -> str:
     """Return in words how sure the intervals are."""
     row = effects.iloc[0]
     return f"intervals hold together with {row['family_confidence']:.0%}"
 
 
-def small_batches_are_worse(claim, tables):
+def small_batches_are_worse(claim: Claim, tables: Tables) -> Decision:
     """With BN, is the held-out loss higher for every batch size under 32 than for 32?"""
     lines, found, lost = [], [], ""
     for kind, words in (("epochs", "after as many epochs"), ("steps", "after as many steps")):
@@ -91,7 +96,7 @@ def small_batches_are_worse(claim, tables):
     return lines[1], decide(found, complete=not lost), f"{reason}; {LIMIT}"
 
 
-def bn_by_batch_size(tables):
+def bn_by_batch_size(tables: Tables) -> str:
     """Return in words with which batch sizes under 32 BN helps, and with which it hurts."""
     effects = find_table(tables, EFFECTS)
     chosen = rows_where(effects, question="batch_size", kind="bn", rows="held_out")
@@ -103,7 +108,7 @@ def bn_by_batch_size(tables):
     return f"against no BN it helps somewhere with batches of {helps}, hurts somewhere with {hurts}"
 
 
-def bn_needs_rows(claim, tables):
+def bn_needs_rows(claim: Claim, tables: Tables) -> Decision:
     """At equal steps, is BN's effect worse with the fewest training rows than with the most?"""
     chosen = find_rows(tables, EFFECTS, question="rows", kind="bn", rows=claim["rows"])
     chosen = chosen[(chosen["steps"] - claim["steps"]).abs() <= SAME_STEPS * claim["steps"]]
@@ -132,7 +137,7 @@ def bn_needs_rows(claim, tables):
     return measured, verdict, f"{reason}; {LIMIT}"
 
 
-def linear_pair_is_best(claim, tables):
+def linear_pair_is_best(claim: Claim, tables: Tables) -> Decision:
     """Is the held-out loss of every other pair higher than that of linear/linear?"""
     chosen = find_rows(
         tables,
@@ -155,7 +160,7 @@ def linear_pair_is_best(claim, tables):
     return lines[-1], decide(chosen, complete=not lost), reason
 
 
-def near_pca(claim, tables):
+def near_pca(claim: Claim, tables: Tables) -> Decision:
     """Does the linear network come within a share of PCA's training loss, in the end?"""
     chosen = find_rows(tables, EFFECTS, kind="pca", question="learning_rate", rows="training")
     last, lost = usable(chosen[chosen["epoch"] == chosen["epoch"].max()])
@@ -177,7 +182,7 @@ def near_pca(claim, tables):
     return measured, REFUTED if beyond else NOT_REPRODUCED, f"{reason}; {LIMIT}"
 
 
-def some_setting_helps(claim, tables):
+def some_setting_helps(claim: Claim, tables: Tables) -> Decision:
     """Is there a setting, the activations left alone, for which BN lowers the held-out loss?"""
     chosen = find_rows(tables, EFFECTS, kind="bn", rows=claim["rows"], equal_start=True)
     chosen, lost = usable(chosen[chosen["question"].isin(SETTINGS)])

@@ -4,8 +4,11 @@ import argparse
 import importlib
 import json
 from pathlib import Path
+from typing import Any
 
 import matplotlib
+import numpy
+from matplotlib.figure import Figure
 
 matplotlib.use("Agg")
 
@@ -40,12 +43,12 @@ STYLE = {
 }
 
 
-def read_config(path):
+def read_config(path: Path) -> dict:
     """Return what a figure is told of the configuration."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def variant_colours(config):
+def variant_colours(config: dict) -> dict[str, str]:
     """Return {variant: colour}, by the order in the configuration, the same in every figure."""
     return {
         variant: COLOURS[position % len(COLOURS)]
@@ -58,13 +61,15 @@ def variant_label(config: dict, variant: str) -> str:
     return config["variants"].get(variant, {}).get("label", variant)
 
 
-def new_figure(rows, columns, height, width=COLUMN_WIDTH, **options):
+def new_figure(
+    rows: int, columns: int, height: float, width: float = COLUMN_WIDTH, **options: Any
+) -> tuple[Figure, numpy.ndarray]:
     """Return (figure, 2-D array of axes) in the common style; sizes in inches."""
     plt.rcParams.update(STYLE)
     return plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **options)
 
 
-def save(figure, paths):
+def save(figure: Figure, paths: list[Path]) -> None:
     """Write the figure to each path, in the format of its ending, without any date."""
     dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
     for path in paths:
@@ -73,17 +78,17 @@ def save(figure, paths):
     plt.close(figure)
 
 
-def loss_label(config):
+def loss_label(config: dict) -> str:
     """Return the label of an axis of losses: what the configuration calls its loss."""
     return config["experiment"].get("loss", "loss")
 
 
-def split_label(label):
+def split_label(label: str) -> str:
     """Return a comparison's label with its last part on a line of its own."""
     return "\n".join(label.rsplit(", ", 1))
 
 
-def main():
+def main() -> None:
     """Plot a figure from a configuration and tables, in the format of each output's ending."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--module", required=True, help="whose plot(config, *tables) is called")

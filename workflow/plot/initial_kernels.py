@@ -3,21 +3,25 @@
 Where both variants draw the same weights all points lie on the diagonal.
 """
 
+from judge.tables import rows_where
+from matplotlib.figure import Figure
+from pandas import DataFrame
+
 from plot import figures
 
 
-def plot(config, kernels):
+def plot(config: dict, kernels: DataFrame) -> Figure:
     """Return the figure; `kernels` is initial_kernels.csv."""
     comparisons = config["figures"]["initial_kernels"]["comparisons"]
     figure, axes = figures.new_figure(1, len(comparisons), 2.4, sharex=True, sharey=True)
     for panel, comparison in zip(axes[0], comparisons, strict=True):
         pair = config["comparisons"][comparison]
         first, second = (
-            kernels[
-                (kernels["comparison"] == comparison)
-                & (kernels["variant"] == pair[side]["variant"])
-                & (kernels["environment"] == pair[side]["environment"])
-            ]
+            rows_where(
+                kernels,
+                comparison=comparison,
+                **{name: pair[side][name] for name in ("variant", "environment")},
+            )
             for side in ("first", "second")
         )
         panel.axline((0, 0), slope=1, color="0.8", linewidth=0.6, zorder=0)
@@ -36,7 +40,7 @@ def plot(config, kernels):
     return figure
 
 
-def describe_seeds(first, second):
+def describe_seeds(first: DataFrame, second: DataFrame) -> str:
     """Return the op-level seeds of two kernels' rows in words."""
     names = [
         ", ".join(str(int(seed)) for seed in kernel["op_seed"].dropna().unique()) or "none"

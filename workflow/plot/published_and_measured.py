@@ -4,7 +4,12 @@ Left, both on the axis of the loss; right, their difference, with the band that 
 digits allow.
 """
 
+from typing import Any
+
 import pandas
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pandas import DataFrame
 from plan.cells import parse_cells
 
 from plot import figures
@@ -13,7 +18,7 @@ BAND_COLOUR = "#BBBBBB"
 WHITE_BOX = {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5}}
 
 
-def published_numbers(claims):
+def published_numbers(claims: DataFrame) -> DataFrame:
     """Return the claims about a printed number, with numeric columns, one row per number."""
     numbers = claims.copy()
     for column in ("published", "measured"):
@@ -21,7 +26,7 @@ def published_numbers(claims):
     return numbers.dropna(subset=["published", "measured", "tolerance"])
 
 
-def describe(claim, config):
+def describe(claim: Any, config: dict) -> str:
     """Return the line's label: what the claim is about, in three lines."""
     (cell,) = parse_cells(claim.cells)
     label = config["environments"][cell["environment"]]["label"].replace("TensorFlow", "TF")
@@ -30,7 +35,7 @@ def describe(claim, config):
     return f"{label}, {cell['protocol']}\n{variant}\nrows {rows}"
 
 
-def plot(config, claims):
+def plot(config: dict, claims: DataFrame) -> Figure:
     """Return the figure; `claims` is claims.csv."""
     numbers = list(published_numbers(claims).itertuples())
     figure, axes = figures.new_figure(1, 2, 0.5 * len(numbers) + 0.95, sharey=True)
@@ -42,7 +47,7 @@ def plot(config, claims):
     return figure
 
 
-def plot_losses(panel, numbers, label):
+def plot_losses(panel: Axes, numbers: list, label: str) -> None:
     """Plot published and measured losses on one axis."""
     places = range(len(numbers))
     published = [claim.published for claim in numbers]
@@ -53,7 +58,7 @@ def plot_losses(panel, numbers, label):
     panel.set_xlabel(label)
 
 
-def plot_differences(panel, numbers, zoom):
+def plot_differences(panel: Axes, numbers: list, zoom: float) -> None:
     """Plot measured minus published, the tolerance as a band, and the verdict in words."""
     tolerances = [1e3 * claim.tolerance for claim in numbers]
     panel.barh(

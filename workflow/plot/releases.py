@@ -4,11 +4,16 @@ A line between two releases says that the loss changed; = and ≠ compare V1 and
 bold numbers agree with the page.
 """
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy
 from judge.claims import REPRODUCED, WITHIN
+from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from pandas import DataFrame
 
 from plot import figures
 
@@ -17,15 +22,16 @@ MODES = {
     "switched": "switched: eager in 1.x, not eager in 2.x",
 }
 VISIBLE = 0.0005  # half a unit of the third decimal
-LARGE = {"color": "#D55E00", "linewidth": 1.6, "solid_capstyle": "butt"}
-SMALL = {"color": "#D55E00", "linewidth": 0.8, "linestyle": (0, (1, 1.5))}
+LARGE: dict[str, Any] = {"color": "#D55E00", "linewidth": 1.6, "solid_capstyle": "butt"}
+SMALL: dict[str, Any] = {"color": "#D55E00", "linewidth": 0.8, "linestyle": (0, (1, 1.5))}
 BOLD = r"$\mathbf{0.84}$"
+Places = dict[tuple[str, str], float]  # (protocol, variant): x
 GAP = 0.7  # between the columns of V1 and V2, for the sign, and between protocols
 ROW = 0.19  # inches
 PALEST = 0.6  # share of white in a shade: black figures stay readable on paper, too
 
 
-def plot(config, releases):
+def plot(config: dict, releases: DataFrame) -> Figure:
     """Return the figure; `releases` is releases.csv."""
     shown = releases[releases["rows"] == releases["protocol"].map(config["sweep"]["rows"])]
     shown = shown.assign(changed=shown["same_val_loss"].eq(False))
@@ -49,7 +55,7 @@ def plot(config, releases):
     return figure
 
 
-def place_columns(config):
+def place_columns(config: dict) -> Places:
     """Return {(protocol, variant): x}, with room for the sign of the pair and between protocols."""
     places, x = {}, 0.0
     for protocol in config["sweep"]["rows"]:
@@ -60,7 +66,9 @@ def place_columns(config):
     return places
 
 
-def plot_mode(panel, config, shown, places, scale):
+def plot_mode(
+    panel: Axes, config: dict, shown: DataFrame, places: Places, scale: Normalize
+) -> None:
     """Plot the releases of one mode: a row each, the oldest at the top."""
     releases = list(dict.fromkeys(shown["release"]))
     for cell in shown.itertuples():
@@ -78,7 +86,7 @@ def plot_mode(panel, config, shown, places, scale):
     panel.spines[:].set_visible(False)
 
 
-def plot_cell(panel, cell, x, y, shade):
+def plot_cell(panel: Axes, cell: Any, x: float, y: float, shade: float) -> None:
     """Plot one cell: its loss in figures and as a shade, a line above it where it changed."""
     colour = PALEST + (1 - PALEST) * numpy.array(plt.get_cmap("cividis")(1 - shade)[:3])
     panel.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="none"))
@@ -92,7 +100,7 @@ def plot_cell(panel, cell, x, y, shade):
         panel.plot([x - 0.5, x + 0.5], [y - 0.5, y - 0.5], **style)
 
 
-def label_variants(panel, config, places):
+def label_variants(panel: Axes, config: dict, places: Places) -> None:
     """Write the variants below their columns."""
     labels = [config["variants"][variant]["label"] for _, variant in places]
     panel.set_xticks(
@@ -100,7 +108,7 @@ def label_variants(panel, config, places):
     )
 
 
-def label_protocols(panel, config, places):
+def label_protocols(panel: Axes, config: dict, places: Places) -> None:
     """Write the protocols above their columns, on a line above the panel's title."""
     for protocol, rows in config["sweep"]["rows"].items():
         columns = [x for (of, _), x in places.items() if of == protocol]
@@ -117,9 +125,9 @@ def label_protocols(panel, config, places):
         )
 
 
-def add_legend(figure):
+def add_legend(figure: Figure) -> None:
     """Explain the lines, the sign and the bold figures."""
-    sign = {"linestyle": "", "color": "black", "markeredgewidth": 0}
+    sign: dict[str, Any] = {"linestyle": "", "color": "black", "markeredgewidth": 0}
     handles = [
         Line2D([], [], **LARGE, label="loss changed"),
         Line2D([], [], **SMALL, label=f"changed by less than {VISIBLE}"),

@@ -3,6 +3,10 @@
 Once as published and once from equal initial weights.
 """
 
+from judge.tables import rows_where
+from matplotlib.figure import Figure
+from pandas import DataFrame
+
 from plot import figures
 
 NAMES = {"published": "as published", "start_of_first": "equal initial weights"}
@@ -14,16 +18,14 @@ LOOKS = [
 ]
 
 
-def plot(config, trajectories):
+def plot(config: dict, trajectories: DataFrame) -> Figure:
     """Return the figure; `trajectories` is trajectories.csv."""
     settings = config["figures"]["trajectories"]
     comparisons, controls = settings["comparisons"], settings["controls"]
     figure, axes = figures.new_figure(1, len(comparisons), 2.0, sharex=True, sharey=True)
     for panel, comparison in zip(axes[0], comparisons, strict=True):
         for control, look in zip(controls, LOOKS, strict=False):
-            line = trajectories[
-                (trajectories["comparison"] == comparison) & (trajectories["control"] == control)
-            ]
+            line = rows_where(trajectories, comparison=comparison, control=control)
             # No step at all: the two runs have other numbers of weights.
             exactly_zero = len(line) > 0 and (line["largest_difference"] == 0).all()
             panel.plot(

@@ -4,28 +4,28 @@ The page's figure, once per environment: with TensorFlow 1.14 the two columns di
 they are the same.
 """
 
+from judge.tables import rows_where
+from matplotlib.figure import Figure
+from pandas import DataFrame
+
 from plot import figures
 
 
-def plot(config, steps):
+def plot(config: dict, steps: DataFrame) -> Figure:
     """Return the figure; `steps` is steps.csv."""
     settings = config["figures"]["weight_sums"]
     environments, variants = config["environments"], settings["variants"]
-    chosen = steps[
-        (steps["api"] == settings["api"])
-        & (steps["protocol"] == settings["protocol"])
-        & (steps["seed"] == config["seed"])
-        & (steps["repeat"] == 1)
-    ]
+    wanted = {name: settings[name] for name in ("api", "protocol")}
+    chosen = rows_where(steps, **wanted, seed=config["seed"], repeat=1)
     figure, axes = figures.new_figure(
         len(environments), len(variants), 1.35 * len(environments) + 0.6, sharex=True, sharey=True
     )
     colours = figures.variant_colours(config)
     for row, (environment, entry) in zip(axes, environments.items(), strict=True):
         for panel, variant in zip(row, variants, strict=True):
-            runs = chosen[(chosen["environment"] == environment) & (chosen["variant"] == variant)]
+            runs = rows_where(chosen, environment=environment, variant=variant)
             for layer, style in zip(settings["layers"], figures.LINE_STYLES, strict=False):
-                line = runs[runs["layer"] == layer]
+                line = rows_where(runs, layer=layer)
                 panel.plot(
                     line["step"], line["weight_sum"], style, color=colours[variant], label=layer
                 )
