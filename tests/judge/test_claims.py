@@ -466,6 +466,12 @@ def test_what_is_needed_is_told():
 def test_a_table_of_the_controls_that_is_not_made_is_told(test):
     (table,) = TESTS[test].reads
     claim = {"id": "x", "statement": "s", "place": "p", "test": test, "comparison": "pair"}
+    claim |= {
+        "control": "separate_processes",
+        "environment": "e",
+        "architecture": "a",
+        "rows": "0:1",
+    }
     row = judge(claim, {})
     assert row["verdict"] == NOT_TESTED
     assert row["reason"] == f"make reproduce makes {table}.csv, which decides it"
