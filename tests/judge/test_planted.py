@@ -6,12 +6,15 @@ from types import SimpleNamespace
 import numpy
 import pytest
 from judge.compare import (
+    HYPOTHESES,
     computation_size,
+    describe_parts,
     differences,
     find_causes,
     first_difference,
     judge_comparisons,
     rounding_limit,
+    split_difference,
 )
 from judge.controls import make_tables
 from planted_runs import ROWS, STEPS, Variant, make_config, plant
@@ -338,17 +341,38 @@ def test_last_digits_are_rounding_whatever_the_size_of_the_loss(tmp_path, losses
     assert verdict["causes"] == "rounding"
 
 
-def test_the_computation_has_a_size_and_one_relative_to_the_loss(judge):
-    verdict, _ = judge(Variant(), Variant(edits={3: LAST_WEIGHT}, evaluation=10.0))
-    losses = [abs(verdict["first_loss"]), abs(verdict["second_loss"])]
-    assert verdict["computation_size"] == losses[1] - losses[0] > 9
-    assert verdict["relative_size"] == verdict["computation_size"] / losses[1] < 1
+def test_the_parts_of_a_difference_sum_up_to_it(judge):
+    verdict, controls = judge(
+        Variant(), Variant(draws=1, edits={3: LAST_WEIGHT}, evaluation=10.0), rows=OTHER_ROWS
+    )
+    parts = [verdict[f"{name}_part"] for name in HYPOTHESES]
+    starts = [controls[f"start_of_{side}"]["same_rows_difference"] for side in ("first", "second")]
+    assert parts[0] == sum(starts) / 2 > 9
+    assert sum(parts) == pytest.approx(verdict["difference"], rel=1e-12)
+    assert f"computation {parts[0]:+.3g}" in verdict["reason"]
 
 
-def test_a_loss_of_zero_has_no_relative_size(tmp_path):
-    config = make_config(tmp_path)
-    records = plant(config, Variant(), Variant(), losses={"first": 0.0, "second": 0.0})
-    assert make_tables(config, records)["verdicts"]["relative_size"].isna().all()
+def test_a_cause_alone_makes_up_the_whole_difference(judge):
+    for alone, second in (("draws", Variant(draws=1)), ("computation", Variant(evaluation=10.0))):
+        verdict, _ = judge(Variant(), second)
+        parts = {name: verdict[f"{name}_part"] for name in HYPOTHESES}
+        assert parts == {name: verdict["difference"] if name == alone else 0 for name in parts}
+        assert f"{alone} {verdict['difference']:+.3g} (100.0%)" in verdict["reason"]
+
+
+def test_both_starts_count_alike():
+    """Whichever cause is removed first: the mean of both orders."""
+    published = SimpleNamespace(loss_difference=1.0, same_rows_difference=0.75)
+    starts = [
+        SimpleNamespace(control=f"start_of_{side}", same_rows_difference=left)
+        for side, left in (("first", 0.5), ("second", 0.25))
+    ]
+    parts = {"computation": 0.375, "draws": 0.375, "evaluation": 0.25}
+    assert split_difference(published, starts) == parts
+    assert split_difference(published, []) == dict.fromkeys(parts)
+    no_rows = SimpleNamespace(loss_difference=1.0, same_rows_difference=None)
+    assert split_difference(no_rows, starts) == dict.fromkeys(parts)
+    assert describe_parts(published, dict.fromkeys(parts)) == ""
 
 
 def test_rounding_adds_up_over_steps():

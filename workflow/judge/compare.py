@@ -313,6 +313,7 @@ def judge_comparison(
     computation = computation_size(starts)
     # Each of the two runs may be off by the spread.
     causes = find_causes(entry, by_name, computation, max(rounding, 2 * spread))
+    parts = split_difference(published, starts)
     conclusion = conclude(published, starts, spreads, causes)
     at_equal_start = max((abs(row.loss_difference) for row in starts), default=None)
     return {
@@ -323,7 +324,7 @@ def judge_comparison(
         "difference": published.loss_difference,
         "difference_at_equal_start": at_equal_start,
         "computation_size": computation,
-        "relative_size": relative_size(computation, published),
+        **{f"{name}_part": part for name, part in parts.items()},
         "rounding_limit": rounding,
         "repeat_spread": spread,
         "deterministic": deterministic,
@@ -334,7 +335,7 @@ def judge_comparison(
             for name in HYPOTHESES
         },
         "causes": conclusion,
-        "reason": explain(by_name, starts, at_equal_start),
+        "reason": explain(by_name, starts, at_equal_start) + describe_parts(published, parts),
     }
 
 
@@ -370,10 +371,21 @@ def computation_size(starts: list[Any]) -> float | None:
     return max((size for size in sizes if not pandas.isna(size)), default=None)
 
 
-def relative_size(computation: float | None, published: Any) -> float | None:
-    """Return the size of the computation's part relative to the larger of the two losses."""
-    loss = max(abs(published.first_loss), abs(published.second_loss))
-    return None if computation is None or loss == 0 else computation / loss
+def split_difference(published: Any, starts: list[Any]) -> dict[str, float | None]:
+    """Return what each hypothesis adds to the difference of the losses; the parts sum up to it.
+
+    The computation adds what is left from equal initial weights, on the first run's rows: the mean
+    over both starts, so that the order of the two steps does not matter (Shapley's value). The
+    evaluation adds what the second run's own rows change, the draws add the rest. No parts where
+    no start was made equal, or where the runs have no rows in common.
+    """
+    left = [row.same_rows_difference for row in starts]
+    same_rows = published.same_rows_difference
+    if not left or pandas.isna([*left, same_rows]).any():
+        return dict.fromkeys(HYPOTHESES)
+    computation = float(numpy.mean(left))
+    parts = (computation, same_rows - computation, published.loss_difference - same_rows)
+    return dict(zip(HYPOTHESES, parts, strict=True))
 
 
 def conclude(
@@ -418,6 +430,15 @@ def find_causes(
     if entry["first"]["rows"] != entry["second"]["rows"]:
         causes.append("evaluation")
     return causes
+
+
+def describe_parts(published: Any, parts: dict[str, float | None]) -> str:
+    """Return the parts of a difference in words, each with its share; "" where there are none."""
+    total = published.loss_difference
+    if total == 0 or None in parts.values():
+        return ""
+    words = [f"{name} {part:+.3g} ({part / total:z.1%})" for name, part in parts.items()]
+    return f"; the difference is made up of {', '.join(words)}"
 
 
 def judge_hypothesis(name: str, controls: pandas.DataFrame) -> str:
