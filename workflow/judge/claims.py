@@ -18,6 +18,7 @@ from plan.claims import TESTS, Claim
 from plan.documents import read_yaml
 from plan.runs import PUBLISHED
 
+from judge.compare import UNDECIDED
 from judge.tables import make_frame, read_table, rows_where, write_table
 
 REPRODUCED = "reproduced"
@@ -266,7 +267,7 @@ def find_rows(tables: Tables, name: str, **values: object) -> pandas.DataFrame:
 def cause_is(claim: Claim, tables: Tables) -> Decision:
     """Do the controls find this cause, and no other, for a comparison's difference?"""
     verdict = find_rows(tables, "verdicts", comparison=claim["comparison"]).iloc[0]
-    if verdict["causes"].startswith("undecided"):
+    if verdict["causes"].startswith(UNDECIDED):
         return verdict["causes"], NOT_TESTED, verdict["reason"]
     found = verdict["causes"] == claim["cause"]
     return f"cause: {verdict['causes']}", REPRODUCED if found else REFUTED, verdict["reason"]

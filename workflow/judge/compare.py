@@ -9,6 +9,7 @@ import base64
 import hashlib
 import struct
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 import numpy
@@ -23,7 +24,18 @@ Array = numpy.ndarray[Any, numpy.dtype[numpy.float32]]
 
 EQUAL, DIFFER, NO_STATEMENT = "equal", "differ", "no statement"
 NO_DIFFERENCE, ROUNDING = "no difference", "rounding"
-HYPOTHESES = ("computation", "draws", "evaluation")
+UNDECIDED = "undecided"  # what causes a difference; the reason follows
+
+
+class Cause(StrEnum):
+    """What may make two losses differ: a hypothesis, and a cause once the controls leave it."""
+
+    COMPUTATION = "computation"
+    DRAWS = "draws"
+    EVALUATION = "evaluation"
+
+
+HYPOTHESES = tuple(Cause)
 
 
 def compared_layers(record: dict) -> list[str]:
@@ -389,7 +401,7 @@ def split_difference(published: Any, starts: list[Any]) -> dict[str, float | Non
 
 
 def conclude(
-    published: Any, starts: list[Any], spreads: dict[str, float], causes: list[str]
+    published: Any, starts: list[Any], spreads: dict[str, float], causes: list[Cause]
 ) -> str:
     """Return the causes of a difference as text, or why none can be named.
 
@@ -398,7 +410,7 @@ def conclude(
     losses = [published.first_loss, published.second_loss]
     losses += [loss for row in starts for loss in (row.first_loss, row.second_loss)]
     if not numpy.isfinite([*losses, *spreads.values()]).all():
-        return "undecided: a loss is no finite number"
+        return f"{UNDECIDED}: a loss is no finite number"
     # Each of the two runs may be off by the spread.
     found = [
         name
@@ -406,17 +418,17 @@ def conclude(
         if spread and abs(published.loss_difference) <= 2 * spread
     ]
     if found:
-        return f"undecided: {' and '.join(found)} differ"
+        return f"{UNDECIDED}: {' and '.join(found)} differ"
     if equal_losses(*losses[:2]):
         return NO_DIFFERENCE  # in the result; `reason` says whether the weights differ on the way
     if not starts:
-        return "undecided: no equal start"
+        return f"{UNDECIDED}: no equal start"
     return " and ".join(causes) or ROUNDING
 
 
 def find_causes(
     entry: dict, by_name: dict[str, Any], computation: float | None, limit: float
-) -> list[str]:
+) -> list[Cause]:
     """Return the list of what contributes to a difference, by intervention.
 
     The computation is named only if it makes more than rounding and repeats do (`limit`): a cause
@@ -424,11 +436,11 @@ def find_causes(
     """
     causes = []
     if computation is not None and computation > limit:
-        causes.append("computation")
+        causes.append(Cause.COMPUTATION)
     if by_name["initial_weights"].observed == DIFFER:
-        causes.append("draws")
+        causes.append(Cause.DRAWS)
     if entry["first"]["rows"] != entry["second"]["rows"]:
-        causes.append("evaluation")
+        causes.append(Cause.EVALUATION)
     return causes
 
 
