@@ -6,13 +6,15 @@ import subprocess
 
 import pytest
 from deployment import DEPLOY, DRIVER
+from locking import USING, Lock, own_name
 
 
 @pytest.fixture
 def clone(tmp_path):
     """A clone with two environments, one of which shares a file with a cache."""
     (tmp_path / "workflow/deploy").mkdir(parents=True)
-    shutil.copy(DEPLOY / "clean_envs.py", tmp_path / "workflow/deploy")
+    for name in ("clean_envs.py", "locking.py"):
+        shutil.copy(DEPLOY / name, tmp_path / "workflow/deploy")
     prefixes = tmp_path / ".snakemake/conda"
     for name in ("one", "two"):
         (tmp_path / "envs").mkdir(exist_ok=True)
@@ -86,3 +88,15 @@ def test_elsewhere_only_ours_are_removed(shared, clean, by):
     )
     assert told.startswith("Removed 2 environments from shared: ")
     assert {path.name for path in shared.iterdir()} == {"theirs_", "theirs_.yaml"}
+
+
+def test_nothing_that_a_run_uses_is_removed(clone, clean):
+    """The lock is that of a run, which lives; once it has ended, the environments are removed."""
+    folder = clone / ".snakemake/conda"
+    with Lock(folder / own_name(USING), "runs the workflow in another clone"):
+        told = clean()
+        assert f"in use by process {os.getpid()} on " in told
+        assert "which runs the workflow in another clone since " in told
+        assert (folder / "one_").exists() and (folder / "two_").exists()
+    assert clean().startswith("Removed 2 environments")
+    assert list(folder.iterdir()) == []

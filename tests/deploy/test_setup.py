@@ -5,6 +5,7 @@ which records how it is called; everything else is the real thing.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -37,7 +38,8 @@ def ready_clone(clone) -> Path:
     for name in ("bin", "lib", "pyvenv.cfg"):
         (driver / name).symlink_to(DRIVER / name)
     lock = (clone / "envs/driver.txt").read_bytes()
-    (driver / "driver.sha256").write_text(hashlib.sha256(lock + str(clone).encode()).hexdigest())
+    digest = hashlib.sha256(lock + str(clone).encode()).hexdigest()
+    (driver / "driver.json").write_text(json.dumps({"made_from": digest, "packages": []}))
     return clone
 
 
@@ -307,6 +309,23 @@ def test_no_package_index(set_up, clone, pyenv):
     assert "PIP_INDEX_URL" in sentence
 
 
+def test_channel_that_is_cut_is_made_again(set_up, with_channel, pyenv):
+    """A packed Python, and the list of what is packed."""
+    folder = with_channel / ".driver/channel/conda-forge/linux-64"
+    for damaged, size in ((next(folder.glob("python-3.7*")), 1000), (folder / "repodata.json", 13)):
+        os.truncate(damaged, size)
+        done = set_up(with_channel, PATH=path_with(), **pyenv)
+        assert done.returncode == 0, done.stderr
+        assert "packed Python 3.7." in done.stdout
+        assert damaged.stat().st_size > size
+
+
+def test_folder_on_path_that_cannot_be_read(set_up, with_channel, pyenv):
+    """Root may read everything; a name that is too long is refused to root, too."""
+    done = set_up(with_channel, PATH=path_with(Path("/" + "x" * 5000)), **pyenv)
+    assert done.returncode == 0, done.stderr
+
+
 def test_no_python_of_an_environment(set_up, clone, folder_of, write_env):
     write_env(python="=3.5", folder=clone / "envs")
     path = folder_of(python3=(DRIVER / "bin/python").resolve())
@@ -354,6 +373,15 @@ def test_driver_from_its_lock(clone, pyenv, tmp_path):
     shell = f". '{spaced}/.driver/bin/activate' && snakemake --version && command -v conda"
     shown = subprocess.run(["bash", "-c", shell], env=environ, capture_output=True, text=True)
     assert shown.stdout.splitlines() == ["9.27.1", f"{spaced}/workflow/deploy/conda/bin/conda"]
+
+    # What is missing comes again, also that which makes a virtual environment.
+    shutil.rmtree(next((spaced / ".driver").glob("lib/python3*/site-packages/yaml")))
+    (spaced / ".driver/pyvenv.cfg").unlink()
+    mended = subprocess.run(command, env=environ, capture_output=True, text=True)
+    assert mended.returncode == 0, mended.stderr
+    assert "The driver environment is not whole: " in mended.stdout
+    shown = subprocess.run(["bash", "-c", shell], env=environ, capture_output=True, text=True)
+    assert shown.stdout.splitlines()[0] == "9.27.1"
 
     lock = spaced / "envs/driver.txt"
     lines = lock.read_text().splitlines(keepends=True)

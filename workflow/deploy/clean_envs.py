@@ -2,7 +2,8 @@
 
 Run as `make clean-envs`, or `make clean-envs NAME=figures` for one of them. Where Snakemake keeps
 environments elsewhere (`--conda-prefix`, SNAKEMAKE_CONDA_PREFIX), PREFIX says where; there, only
-those of this workflow's files as they are now are removed, since others may share the folder.
+those of this workflow's files as they are now are removed, since others may share the folder. While
+a run uses environments of the folder, none is removed.
 """
 
 import argparse
@@ -10,6 +11,8 @@ import os
 import shutil
 import sys
 from pathlib import Path
+
+from locking import MAKING, USING, Lock, find_holders
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ROOT / ".snakemake/conda"  # where Snakemake keeps them by default; nobody shares it
@@ -52,9 +55,12 @@ def main() -> None:
         sys.exit(f"There is no environment '{args.name}'; there are {known}.")
     folder = Path(args.prefix)
     total, found = 0, environments(folder, args.name)
-    for prefix in found:
-        total += freed(prefix)
-        remove(prefix)
+    with Lock(folder / MAKING, f"removes environments from {folder}"):
+        if users := find_holders(folder / f"{USING}*"):
+            sys.exit(f"Nothing was removed from {folder}: in use by {', '.join(users)}.")
+        for prefix in found:
+            total += freed(prefix)
+            remove(prefix)
     what = f"{len(found)} environment{'' if len(found) == 1 else 's'}"
     where = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
     print(f"Removed {what} from {where}: {total / 1e6:,.0f} MB freed, besides what caches share.")

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 # What the channel builder must know about an interpreter, answered by the interpreter itself.
@@ -41,14 +42,20 @@ def candidates() -> list[Path]:
     pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv")
     uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or home / ".local/share/uv/python")
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
-    folders += [*pyenv.glob("versions/*/bin"), *uv.glob("*/bin"), *Path("/opt").glob("python*/bin")]
+    for folder, pattern in (
+        (pyenv, "versions/*/bin"),
+        (uv, "*/bin"),
+        (Path("/opt"), "python*/bin"),
+    ):
+        with suppress(OSError):
+            folders += folder.glob(pattern)
     folders += [Path("/usr/local/bin"), Path("/usr/bin")]
     found = {}
     for folder in folders:
         # pyenv's shims start the version that is switched on, or none: the real ones are found
-        # under versions/.
-        if folder.is_dir() and folder.name != "shims":
-            for path in sorted(folder.iterdir()):
+        # under versions/. A folder that cannot be read holds none for us.
+        with suppress(OSError):
+            for path in sorted(folder.iterdir()) if folder.name != "shims" else []:
                 if re.fullmatch(r"python3(\.\d+)?", path.name):
                     found.setdefault(path.resolve(), path)
     return list(found.values())
@@ -120,12 +127,18 @@ def build_pins(envs: Path) -> list[str]:
 
 
 def packed_versions(channel: Path) -> list[str]:
-    """The Python versions that a local channel holds, oldest first; none where there is none."""
+    """The Python versions that a local channel holds, oldest first; none where a file is cut."""
+    versions = set()
     try:
-        records = json.loads((channel / "linux-64/repodata.json").read_text())["packages.conda"]
-    except OSError:
+        for folder in (channel / "linux-64", channel / "noarch"):
+            records = json.loads((folder / "repodata.json").read_text())["packages.conda"]
+            for file, record in records.items():
+                if (folder / file).stat().st_size != record["size"]:
+                    return []
+                if record["name"] == "python":
+                    versions.add(record["version"])
+    except (OSError, ValueError, TypeError, KeyError):
         return []
-    versions = {record["version"] for record in records.values() if record["name"] == "python"}
     return sorted(versions, key=version_key)
 
 

@@ -40,6 +40,8 @@ LEFT_OUT = re.compile(
 def build(channel: Path, envs: Path) -> list[str]:
     """Add what the files in `envs` need to the channel; return the Pythons packed anew."""
     folder = channel / SUBDIR
+    if not interpreters.packed_versions(channel):  # none yet, or a file of it is cut
+        shutil.rmtree(channel, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     wanted = interpreters.lacking(channel, interpreters.python_pins(envs))
     chosen = interpreters.choose(wanted, interpreters.find_interpreters())

@@ -10,7 +10,6 @@ One line tells which conda is used and where its packages come from:
 Run by `setup.sh` as `make setup`. Done once, it only checks that nothing has changed.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -24,17 +23,22 @@ from functools import partial
 from pathlib import Path
 
 import interpreters
+from installed import INSTALL, find_damage, list_packages
+from locking import Lock
 from package_index import uv_environment
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 DRIVER = ROOT / ".driver"
 PYTHON = DRIVER / "bin/python"
+BASE = Path(sys.executable).resolve()  # before any of it is removed
 ENVS = ROOT / "envs"
 LOCK = ENVS / "driver.txt"
 FRONT_END = HERE / "conda/bin/conda"
 CHANNEL = DRIVER / "channel"  # survives .driver being made again: it may come from elsewhere
 CONDARC = DRIVER / "condarc"
+ACTIVATION = DRIVER / "conda.sh"
+MADE = DRIVER / "driver.json"  # what the virtual environment was made from, and holds
 STAMP = DRIVER / "setup.json"
 LEAST_CONDA = (24, 7, 1)  # what Snakemake 9 asks for
 # conda-forge comes first in every environment file; so no other channel can give what it has.
@@ -42,30 +46,31 @@ STRICT = {"CONDA_CHANNEL_PRIORITY": "strict"}
 # A user's settings for pip that keep conda's pip out of the environment that it installs into.
 PIP_MAY_INSTALL = {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0"}
 CONDA_FORGE = "https://conda.anaconda.org/conda-forge/noarch/repodata.json.zst"
-SOURCES = ("setup.py", "interpreters.py", "machine_channel.py")
+SOURCES = ("setup.py", "installed.py", "interpreters.py", "machine_channel.py")
 
 
 def main() -> None:
     """Do what is not done yet, and print the line."""
-    with LOCK.open() as guard:  # two set-ups at once would disturb each other
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        forget_condarc_of_a_clone()
-        system, _, _, _, machine = os.uname()
-        if (system, machine) != ("Linux", "x86_64"):
-            stop(
-                f"this is {system} on {machine}, but the frameworks of 2019 "
-                "exist for Linux on x86-64 only; use such a machine, or a container of one."
-            )
-        conda = find_conda()
-        key = fingerprint(conda)
-        stamp = read_stamp()
-        if stamp.get("key") != key:
-            stamp = set_up(conda) | {"key": key}
-            STAMP.write_text(json.dumps(stamp, indent=1))
-        print(stamp["line"])
+    forget_condarc_of_a_clone()
+    system, _, _, _, machine = os.uname()
+    if (system, machine) != ("Linux", "x86_64"):
+        stop(
+            f"this is {system} on {machine}, but the frameworks of 2019 "
+            "exist for Linux on x86-64 only; use such a machine, or a container of one."
+        )
+    conda = find_conda()
+    key = fingerprint(conda)
+    stamp = read_stamp()
+    if stamp.get("key") != key:
+        with Lock(ROOT / ".driver.lock", f"sets up {ROOT}"):  # two would disturb each other
+            stamp = read_stamp()
+            if stamp.get("key") != key:
+                stamp = set_up(conda) | {"key": key, "files": list_files()}
+                STAMP.write_text(json.dumps(stamp, indent=1))
+    print(stamp["line"])
 
 
-def set_up(conda: Path | None) -> dict[str, str]:
+def set_up(conda: Path | None) -> dict:
     """All of set-up; the cheap checks come first."""
     version = conda and check_conda(conda)
     pins = interpreters.python_pins(ENVS)
@@ -139,12 +144,32 @@ def state_of(conda: Path | None) -> list[str]:
     return [str(file.stat().st_mtime_ns) for file in files if file.exists()]
 
 
-def read_stamp() -> dict[str, str]:
-    """What the last complete set-up left."""
+def read_stamp() -> dict:
+    """What the last complete set-up left, if all of it is still there."""
     try:
-        return json.loads(STAMP.read_text()) if PYTHON.exists() else {}
-    except (OSError, ValueError):
+        stamp = json.loads(STAMP.read_text())
+        whole = stamp["files"] == list_files() and not damage_of_driver()
+        return stamp if whole else {}
+    except (OSError, ValueError, TypeError, KeyError):
         return {}
+
+
+def list_files() -> list:
+    """What set-up leaves besides the virtual environment: small files by size, packed Pythons."""
+    sizes = [file.stat().st_size for file in (ACTIVATION, CONDARC) if file.exists()]
+    return [*sizes, *interpreters.packed_versions(CHANNEL / "conda-forge")]
+
+
+def damage_of_driver() -> str:
+    """What is missing of the virtual environment, or nothing; packages may have been added."""
+    try:
+        packages = json.loads(MADE.read_text())["packages"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return str(MADE)
+    absent = sorted({*packages} - {*list_packages(DRIVER)})
+    needed = (PYTHON, DRIVER / "bin/activate", DRIVER / "pyvenv.cfg")
+    lacking = [str(file) for file in needed if not file.exists()]
+    return next(iter([*lacking, *absent]), "") or find_damage(DRIVER)
 
 
 def check_conda(conda: Path) -> str:
@@ -204,15 +229,19 @@ def answers(url: str) -> bool:
 
 
 def make_driver() -> None:
-    """Make the virtual environment from its lock, unless this very lock made it."""
-    made_from = DRIVER / "driver.sha256"
+    """Make the virtual environment from its lock, unless this very lock made it and it is whole."""
     digest = hashlib.sha256(LOCK.read_bytes() + str(ROOT).encode()).hexdigest()
-    if made_from.exists() and made_from.read_text() == digest:
+    damage = damage_of_driver()
+    if not damage and json.loads(MADE.read_text())["made_from"] == digest:
         return
+    if DRIVER.exists() and damage and damage != str(MADE):
+        print(f"The driver environment is not whole: {damage} is missing or cut.", flush=True)
     print("Setting up the driver environment in .driver/ ...", flush=True)
     remove_driver()
     try:
-        base = getattr(sys, "_base_executable", sys.executable)
+        base = Path(getattr(sys, "_base_executable", sys.executable))
+        if base.is_relative_to(DRIVER):  # without its pyvenv.cfg it takes itself for the base
+            base = BASE
         subprocess.run([base, "-m", "venv", "--without-pip", DRIVER], check=True)
         install_uv()
         install_lock()
@@ -221,7 +250,7 @@ def make_driver() -> None:
         raise
     with (DRIVER / "bin/activate").open("a") as activate:
         activate.write('\n. "$VIRTUAL_ENV/conda.sh"\n')
-    made_from.write_text(digest)
+    MADE.write_text(json.dumps({"made_from": digest, "packages": list_packages(DRIVER)}))
 
 
 def remove_driver() -> None:
@@ -260,8 +289,12 @@ def install_lock() -> None:
     """Install the driver's lock with uv."""
     command = [DRIVER / "bin/uv", "pip", "install", "--quiet", "--require-hashes"]
     command += ["--python", PYTHON, "-r", LOCK]
-    if subprocess.run(command, env=uv_environment(PYTHON)).returncode:
-        stop("the driver environment could not be installed (uv tells why above).")
+    for more in INSTALL:
+        if subprocess.run([*command, *more], env=uv_environment(PYTHON)).returncode:
+            stop("the driver environment could not be installed (uv tells why above).")
+        if not find_damage(DRIVER):
+            return
+    stop(f"{find_damage(DRIVER)} is missing or cut in what the package index has.")
 
 
 def refuses(conda: Path, **settings: str) -> str:
@@ -323,7 +356,7 @@ def write_activation(conda: Path | None, local: bool) -> None:
         lines.append(f'PATH="{conda.parents[1] / "condabin"}:$PATH"')
     if not conda:
         lines.append('PATH="$PATH:${VIRTUAL_ENV%/.driver}/workflow/deploy/conda/bin"')
-    (DRIVER / "conda.sh").write_text("\n".join(lines) + "\n")
+    ACTIVATION.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -14,15 +14,20 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 from channels import channel_urls
 
-HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from installed import INSTALL, find_damage
+from locking import Lock
+from package_index import uv_environment
+
+HERE = Path(__file__).resolve().parent
 VERSION = "24.7.1"  # of the conda whose command line this follows; the least that Snakemake takes
 ME = "conda front-end of bn-yes-or-no"
 
@@ -116,11 +121,9 @@ def serve_env_create(args: argparse.Namespace) -> None:
 
         attempt(lambda: conda.run(conda.solve_specs(urls, specs)), urls)
         return
-    prefix = start(args)
-    with removed_on_failure(prefix):
+    with making(args) as prefix:
         install_packages(prefix, urls, specs)
         install_wheels(prefix, pip, args.file)
-    finish(prefix)
     print(f"{ME}: {prefix} made from {', '.join(urls)} and {len(pip)} pinned wheels")
 
 
@@ -135,39 +138,32 @@ def serve_create(args: argparse.Namespace) -> None:
     import packages as conda
 
     urls = [p if "://" in p else Path(p).resolve().as_uri() for p in packages]
-    prefix = start(args)
-    with removed_on_failure(prefix):
+    with making(args) as prefix:
         attempt(lambda: conda.run(conda.create_explicit(prefix, urls)))
-    finish(prefix)
-
-
-def start(args: argparse.Namespace) -> Path:
-    """Make way for an environment: nothing of an interrupted creation may survive."""
-    prefix = existing_name(args).absolute()
-    if (prefix / "conda-meta").exists() and not (prefix / UNFINISHED).exists():
-        raise Failure(f"{prefix} exists already.")
-    if prefix.exists() and any(prefix.iterdir()) and not (prefix / "conda-meta").exists():
-        raise Failure(f"{prefix} is not empty and no environment.")
-    shutil.rmtree(prefix, ignore_errors=True)
-    (prefix / UNFINISHED).parent.mkdir(parents=True)
-    (prefix / UNFINISHED).touch()
-    die_with_snakemake()
-    return prefix
 
 
 @contextmanager
-def removed_on_failure(prefix: Path):
-    """Leave nothing behind where an environment could not be made."""
-    try:
-        yield
-    except BaseException:
+def making(args: argparse.Namespace) -> Iterator[Path]:
+    """Make way for an environment, and mark it as whole after the block or leave nothing behind.
+
+    Nothing of an interrupted creation survives; one that is under way is waited for.
+    """
+    prefix = existing_name(args).absolute()
+    die_with_snakemake()
+    with Lock(prefix.with_name(f"{prefix.name}.lock"), f"makes the environment {prefix}"):
+        if (prefix / "conda-meta").exists() and not (prefix / UNFINISHED).exists():
+            raise Failure(f"{prefix} exists already.")
+        if prefix.exists() and any(prefix.iterdir()) and not (prefix / "conda-meta").exists():
+            raise Failure(f"{prefix} is not empty and no environment.")
         shutil.rmtree(prefix, ignore_errors=True)
-        raise
-
-
-def finish(prefix: Path) -> None:
-    """Mark an environment as whole."""
-    (prefix / UNFINISHED).unlink()
+        (prefix / UNFINISHED).parent.mkdir(parents=True)
+        (prefix / UNFINISHED).touch()
+        try:
+            yield prefix
+        except BaseException:
+            shutil.rmtree(prefix, ignore_errors=True)
+            raise
+        (prefix / UNFINISHED).unlink()
 
 
 def existing_name(args: argparse.Namespace) -> Path:
@@ -211,8 +207,6 @@ def attempt(work, urls: list[str] = ()) -> None:
 
 def install_wheels(prefix: Path, lines: list[str], file: Path) -> None:
     """Install the `pip:` part with uv. One hash in the list makes hashes a duty, as for pip."""
-    from package_index import uv_environment
-
     if not lines:
         return
     # Beside the environment file, so that paths in it mean the same as for conda.
@@ -225,9 +219,15 @@ def install_wheels(prefix: Path, lines: list[str], file: Path) -> None:
             # What builds a source package comes from the list too, and is checked too.
             command += ["--require-hashes", "--require-build-hashes"]
             command += ["--build-constraint", requirements.name]
-        done = subprocess.run(command, env=uv_environment(), preexec_fn=die_with_parent)
-    if done.returncode:
-        raise Failure("uv could not install the pip part of the environment (see above).")
+        for more in INSTALL:
+            done = subprocess.run(
+                [*command, *more], env=uv_environment(), preexec_fn=die_with_parent
+            )
+            if done.returncode:
+                raise Failure("uv could not install the pip part of the environment (see above).")
+            if not find_damage(prefix):
+                return
+    raise Failure(f"{find_damage(prefix)} is missing or cut in what the package index has.")
 
 
 def serve_list(args: argparse.Namespace) -> None:
