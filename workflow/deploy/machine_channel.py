@@ -41,7 +41,8 @@ def build(channel: Path, envs: Path) -> list[str]:
     """Add what the files in `envs` need to the channel; return the Pythons packed anew."""
     folder = channel / SUBDIR
     if not interpreters.packed_versions(channel):  # none yet, or a file of it is cut
-        shutil.rmtree(channel, ignore_errors=True)
+        for subdir in (SUBDIR, "noarch"):
+            shutil.rmtree(channel / subdir, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     wanted = interpreters.lacking(channel, interpreters.python_pins(envs))
     chosen = interpreters.choose(wanted, interpreters.find_interpreters())
