@@ -255,6 +255,21 @@ def test_claim_about_an_unknown_cell(claims_mistakes, key, known):
     assert line.startswith(f"a/{key}: found other, expected one of {known}")
 
 
+def test_claim_about_an_unknown_comparison(claims_mistakes):
+    claim = read_yaml(ROOT / "claims.yaml")["claims"]
+    claim = next(one for one in claim if "comparison" in one) | {"comparison": "other"}
+    (line,) = claims_mistakes(claim)
+    assert line.startswith(f"{claim['id']}/comparison: found other, expected one of extra_")
+
+
+@pytest.mark.parametrize("content", [b"claims: [", b"\xff\xfe", "é: 1".encode("utf-16"), b"\x00"])
+def test_claims_that_are_no_yaml(tmp_path, config, content):
+    path = tmp_path / "claims.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=f"^{path}: found no YAML in UTF-8, expected"):
+        load_claims(path, config)
+
+
 def test_published_number_has_to_be_quoted(claims_mistakes):
     (line,) = claims_mistakes(CLAIM | {"published": 0.840})
     assert line.startswith("claims/0/published: found 0.84, expected a string (the number or text")
@@ -414,6 +429,14 @@ REFUSED = [
     ("protocols/question/epochz", 3, "found unknown epochz, expected only procedure"),
     ("protocols/question/training_rows", [0, 101], "expected a range of rows within the 100"),
     ("protocols/question/evaluation_rows", [[80, 90], [90, 100], [99, 120]], "within the 100 rows"),
+    ("protocols/question/epochs", 10**9, "found 1000000000, expected at most 1000000"),
+    ("experiment/data/rows", "hundred", "expected a number of rows"),
+    (
+        "environments/figures",
+        {"file": "envs/figures.yaml", "label": "", "apis": ["tf.keras"]},
+        'found "figures", expected a short name, but not figures or study',
+    ),
+    ("variants/" + "v" * 101, {"label": "", "layers": {}}, "expected at most 100 characters"),
     ("protocols/question/batch_size", 91, "found 91, expected at most the 90 training rows"),
 ]
 

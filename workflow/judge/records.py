@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from train.files import make_again
 from train.run import RECORD_FORMAT
 
 from judge.tables import ROWS, cell_of, write_record_tables
@@ -67,14 +68,16 @@ def read_lines(path: str) -> Iterator[tuple[int, dict]]:
         for number, line in enumerate(stream, start=1):
             try:
                 document = json.loads(line)
-                found = f"format {document['format']}"
+                found = f"format {document['format']}" if document["cell"] else "no cell"
             except (ValueError, KeyError, TypeError):
                 found = "no record"
             if found != f"format {RECORD_FORMAT}":
-                expected = f"expected a record of format {RECORD_FORMAT}: remove it and run again"
+                expected = f"expected a record of format {RECORD_FORMAT}; {make_again(path)}"
                 raise ValueError(f"{path}, line {number}: found {found}, {expected}")
             yield start, document
             start += len(line)
+    if not start:
+        raise ValueError(f"{path}: found nothing, expected records; {make_again(path)}")
 
 
 def main() -> None:

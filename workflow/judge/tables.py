@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import pandas
 from plan.documents import WORKFLOW, read_yaml
+from train.files import make_again, whole_file
 
 CSV = {"index": False, "float_format": "%.17g", "lineterminator": "\n"}
 
@@ -170,8 +171,8 @@ def number_in(word: str) -> str:
 
 def write_table(table: pandas.DataFrame, path: str | Path) -> None:
     """Write a data frame as CSV: no index, 17 significant digits, Unix line ends."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(path, **CSV)
+    with whole_file(path) as stream:
+        table.to_csv(stream, **CSV)
 
 
 def write_record_tables(
@@ -180,10 +181,7 @@ def write_record_tables(
     """Write tables of ROWS, {name: path}, in batches of records: memory stays flat."""
     records = iter(records)
     with ExitStack() as stack:
-        streams = {}
-        for name, path in paths.items():
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            streams[name] = stack.enter_context(Path(path).open("w", encoding="utf-8", newline=""))
+        streams = {name: stack.enter_context(whole_file(path)) for name, path in paths.items()}
         header = True
         while batch := list(islice(records, batch_size)):
             for name, stream in streams.items():
@@ -192,5 +190,11 @@ def write_record_tables(
 
 
 def read_table(path: str | Path | IO[bytes]) -> pandas.DataFrame:
-    """Read a table that `write_table` wrote; text stays text, every digit is kept."""
-    return pandas.read_csv(path, float_precision="round_trip", dtype={"rows": str})
+    """Read a table that `write_table` wrote; text stays text, every digit is kept.
+
+    Raises ValueError, naming the file, for what is no table.
+    """
+    try:
+        return pandas.read_csv(path, float_precision="round_trip", dtype={"rows": str})
+    except ValueError as error:  # empty, binary, or lines with more fields than the first
+        raise ValueError(f"{path}: no table ({error}); {make_again(path)}") from None

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy
 import pandas
 from judge.tables import COLUMNS
+from train.files import open_arrays
 
 from page.study import CELL, noted_epochs
 
@@ -50,7 +51,7 @@ def read_chunks(paths: list[str], parts: dict, name: str) -> pandas.DataFrame:
 def read_chunk(path: str, parts: dict) -> tuple[tuple[str, str], list[pandas.DataFrame]]:
     """Return ((part, environment), rows) of a chunk: a table for each cell and noted epoch."""
     frames = []
-    with numpy.load(path) as chunk:
+    with open_arrays(path) as chunk:
         part, environment = str(chunk["part"]), str(chunk["environment"])
         seeds = chunk["seeds"]
         for position, cell in enumerate(json.loads(str(chunk["cells"]))):
@@ -72,7 +73,7 @@ def read_kernels(paths: list[str]) -> dict[tuple, dict[int, bytes]]:
     """
     kernels: dict[tuple, dict[int, bytes]] = {}
     for path in paths:
-        with numpy.load(path) as chunk:
+        with open_arrays(path) as chunk:
             place = (str(chunk["part"]), str(chunk["environment"]))
             for position, cell in enumerate(json.loads(str(chunk["cells"]))):
                 key = (*place, *(cell[name] for name in CELL if name != "steps"))

@@ -18,6 +18,7 @@ import tempfile
 
 import numpy
 from train import run
+from train.files import open_arrays
 
 from page import study
 from page.train_study import digest
@@ -38,7 +39,7 @@ def draw_sample(paths, count, seed):
     """Return {path: [(row, position of the cell)]}, drawn from all seeds and cells."""
     runs = []
     for path in sorted(paths):
-        with numpy.load(path) as chunk:
+        with open_arrays(path) as chunk:
             cells = len(json.loads(str(chunk["cells"])))
             runs += [
                 (path, row, cell) for row in range(len(chunk["seeds"])) for cell in range(cells)
@@ -122,7 +123,7 @@ def compare(stock, engine):
 
 def compare_run(path, row, position, plan):
     """Return an entry of the output for one run."""
-    with numpy.load(path) as chunk:
+    with open_arrays(path) as chunk:
         cell, seed = json.loads(str(chunk["cells"]))[position], int(chunk["seeds"][row])
         prefix = "{}/".format(position)
         place = {name: str(chunk[name]) for name in ("part", "environment")}

@@ -19,10 +19,9 @@ shared each of the engine's five matrix products (page/engine.py: Products).
 import argparse
 import hashlib
 import json
-import os
-import tempfile
 
 import numpy
+from train.files import whole_file
 
 from page import engine, study
 
@@ -80,21 +79,6 @@ def digest(arrays):
     return hashlib.sha256(b"".join(a.astype("<f4").tobytes() for a in arrays)).hexdigest()
 
 
-def write_arrays(arrays, path):
-    """Write an NPZ file that appears whole or not at all."""
-    folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            numpy.savez(stream, **arrays)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
 def main():
     """Train the cells one after the other, all seeds of each side by side."""
     options = parse_arguments()
@@ -107,4 +91,5 @@ def main():
     for position, cell in enumerate(cells):
         trained = train_cell(cell, plan, plan["protocols"], seeds)
         arrays.update({"{}/{}".format(position, name): a for name, a in trained.items()})
-    write_arrays(arrays, options.output)
+    with whole_file(options.output, binary=True) as stream:
+        numpy.savez(stream, **arrays)

@@ -211,6 +211,8 @@ def unknown_keys(config: dict, base: str | Path, source: str) -> Iterator[str]:
 def row_mistakes(config: dict) -> Iterator[tuple[str, object, str]]:
     """Yield (key, found, expected) for rows that no training can have."""
     rows = config["experiment"]["data"].get("rows")
+    if isinstance(rows, str):
+        yield "experiment/data/rows", rows, "a number of rows"
     for name, protocol in config["protocols"].items():
         first, last = protocol["training_rows"]
         ranges = [("training_rows", protocol["training_rows"])]
@@ -344,7 +346,10 @@ def evaluation_rows(config: dict, protocol: str) -> list[str]:
 
 def load_claims(path: str | Path, config: dict) -> list[Claim]:
     """Read and check the claims file; return its list of claims. Raises ConfigurationError."""
-    document = read_yaml(path)
+    try:
+        document = read_yaml(path)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
     check_schema(document, claims_schema(), str(path))
     claims = document["claims"]
     identifiers = [claim["id"] for claim in claims]
@@ -364,10 +369,11 @@ def unknown_cells(claim: Claim, config: dict, path: str | Path) -> Iterator[str]
         "variant": config["variants"],
         "protocol": config["protocols"],
     }
-    for cell in claim.get("cells", []):
-        for key, names in known.items():
-            if cell[key] not in names:
-                yield (
-                    f"{path}: {claim['id']}/{key}: found {cell[key]}, "
-                    f"expected one of {', '.join(names)}"
-                )
+    uses = [(key, cell[key], known[key]) for cell in claim.get("cells", []) for key in known]
+    if "comparison" in claim:
+        uses.append(("comparison", claim["comparison"], config["comparisons"]))
+    for key, found, names in uses:
+        if found not in names:
+            yield (
+                f"{path}: {claim['id']}/{key}: found {found}, expected one of {', '.join(names)}"
+            )

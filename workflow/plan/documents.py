@@ -10,9 +10,16 @@ WORKFLOW = Path(__file__).resolve().parents[1]
 
 
 def read_yaml(path: str | Path) -> Any:
-    """Return the document in a YAML file; in C where possible, since every job reads some."""
+    """Return the document in a YAML file; in C where possible, since every job reads some.
+
+    Raises ValueError, naming the file, for what is no YAML in UTF-8.
+    """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(Path(path).read_text(encoding="utf-8"), loader)
+    try:
+        return yaml.load(Path(path).read_text(encoding="utf-8"), loader)
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        said = " ".join(str(error).split()).replace('"<unicode string>", ', "")
+        raise ValueError(f"{path}: found no YAML in UTF-8, expected that ({said})") from None
 
 
 def write_yaml(document: object, path: str | Path) -> None:

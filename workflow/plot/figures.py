@@ -14,6 +14,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # the backend has to be chosen first
 from judge.tables import read_table
+from train.files import whole_file
 
 COLUMN_WIDTH = 3.5  # inches, one column of a two-column page
 PAGE_WIDTH = 7.1  # inches, both columns
@@ -74,7 +75,8 @@ def save(figure: Figure, paths: list[Path]) -> None:
     dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
     for path in paths:
         kind = str(path).rsplit(".", 1)[1]
-        figure.savefig(path, format=kind, metadata=dates[kind])
+        with whole_file(path, binary=True) as stream:
+            figure.savefig(stream, format=kind, metadata=dates[kind])
     plt.close(figure)
 
 

@@ -6,13 +6,13 @@ import itertools
 import json
 import os
 import platform
-import tempfile
 import time
 
 import numpy
 from plan import interface
 
 from train import framework, observe
+from train.files import whole_file
 
 RECORD_FORMAT = 2
 
@@ -235,15 +235,6 @@ def from_cpuinfo(key):
 
 def write_records(records, path):
     """Write records as JSON Lines, each as it comes; the file appears whole or not at all."""
-    folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            for record in records:
-                stream.write(json.dumps(record, sort_keys=True) + "\n")
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with whole_file(path) as stream:
+        for record in records:
+            stream.write(json.dumps(record, sort_keys=True) + "\n")
