@@ -35,11 +35,11 @@ def verdict_of(folder, **records):
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(record))
     pair = [records[f"{side}/as_is-1"] for side in ("first", "second")]
-    plan = ladder.plan_ladder(*pair, "auto", 1)
+    plan = ladder.plan_ladder(*([record] for record in pair), "auto", 1)
     plan["runs"] = {name: {} for name in records}
     runs = judge.Runs(folder, plan, {})
     causes = judge.real_causes(runs, plan) if plan["causes"] else []
-    first, other = judge.ends(causes)
+    first, other = judge.ends(runs, causes)
     agree = plan["undecided"] or runs.agree(first, other)
     place = None if agree else judge.first_step(runs.one(first), runs.one(other))
     return judge.judge(runs, plan, {"place": place, "runs": {}})
@@ -81,6 +81,54 @@ def test_repeats_that_differ_are_not_reproducible(tmp_path):
     assert verdict["causes"] == ["not reproducible"]
     assert "not reproducible: repeats spread by 0.2" in verdict["sentence"]
     assert "which is not beyond this spread" in verdict["sentence"]
+
+
+def test_distributions_that_lie_far_apart_have_a_cause(tmp_path):
+    runs = {f"first/as_is-{n}": a_run(1 + n / 1000, steps=(str(n), "a")) for n in range(1, 4)}
+    for n in range(1, 4):
+        runs[f"second/as_is-{n}"] = a_run(3.3 + n / 1000, initial="b", steps=(str(n), "b"))
+        equal = a_run(1.001 + n / 1000, steps=(str(n), "c"), done={"initial": 1})
+        runs[f"second/same_weights-{n}"] = equal
+    verdict = verdict_of(tmp_path, **runs)
+    assert verdict["causes"] == ["not reproducible", "initial draws"]
+    assert verdict["rows"][-1]["label"] == "spread of repeats"
+
+
+def test_what_one_order_gives_and_the_other_takes_is_a_cause(tmp_path):
+    was, now = made("SGD", momentum=0.0), made("SGD", momentum=0.5)
+    drawn = a_run(1.0, initial="b", steps=("3", "4"), made=[now])
+    both = {"initial": 1, "default SGD.momentum": 1}
+    runs = {"first/as_is-1": a_run(made=[was]), "second/as_is-1": drawn}
+    runs["second/same_weights-1"] = a_run(0.5, steps=("1", "5"), made=[now], done=both)
+    runs["second/same_SGD-momentum-1"] = a_run(0.5, steps=("1", "6"), made=[was], done=both)
+    runs["second/same_weights+SGD-momentum-1"] = a_run(made=[was], done=both)
+    verdict = verdict_of(tmp_path, **runs)
+    assert verdict["causes"] == ["initial draws", "changed default"]
+    assert [row["contribution"] for row in verdict["rows"][:2]] == [0.0, 0.0]
+
+
+def test_training_history_is_no_evaluation_of_exchanged_weights(tmp_path):
+    history = {"name": "loss", "values": [2.0], "method": "fit", "data": "rows", "state": "s"}
+    path = tmp_path / "first/final_of_as_is-1.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(a_run(numbers=[history], done={"final": 1})))
+    for side in ("first", "second"):
+        (tmp_path / side).mkdir(exist_ok=True)
+        (tmp_path / side / "as_is-1.json").write_text(json.dumps(a_run()))
+    plan = {"metric": "loss", "runs": {"first/final_of_as_is-1": {}}}
+    assert judge.swapped(judge.Runs(tmp_path, plan, {}), [], []) is None
+
+
+def test_draws_are_pinned_in_one_release_without_noise():
+    first, second = a_run(), a_run(steps=("1", "3"))
+    assert ladder.can_be_pinned(first, second)
+    assert not ladder.can_be_pinned(first, a_run(packages={"tensorflow": "2.0.0"}))
+    assert not ladder.can_be_pinned(first, a_run(made=[made("Dropout", rate=0.5)]))
+    assert not ladder.can_be_pinned(first, a_run(calls=first["calls"] * 2))
+    pin = ladder.plan_rungs(["draws"], 2, 1, True)
+    assert pin["second/same_draws-1"]["pinned"] == "first/as_is-1"
+    assert "first/same_draws-1" not in pin
+    assert "first/same_draws-1" in ladder.plan_rungs(["draws"], 2, 1, False)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

@@ -20,6 +20,7 @@ from diagnose.ladder import (
     orders,
     plan_swaps,
     read,
+    repeats_differ,
     settings,
     take_turns,
     trajectory,
@@ -38,6 +39,7 @@ LABELS = {
     "evaluation": "evaluation",
     "computation": "computation",
     "rounding": "rounding",
+    "spread": "spread of repeats",
 }
 SENTENCES = {
     "data": "The two runs are trained on other data",
@@ -74,6 +76,10 @@ class Runs:
     def one(self, name: str) -> Record:
         """Return the first repeat of a run."""
         return self.records[name][0]
+
+    def repeat(self, name: str) -> bool:
+        """Say whether all repeats of a run have the same bits."""
+        return not repeats_differ(self.records[name])
 
     def agree(self, one: str, other: str) -> bool:
         """Say whether a repeat of a run has the bits of a repeat of another run in all steps."""
@@ -120,12 +126,12 @@ def first_step(one: Record, other: Record) -> tuple[int, int] | None:
 
 
 def real_causes(runs: Runs, ladder: dict) -> list:
-    """Return the causes without the draws, where these play no part.
+    """Return the causes without the draws, where these were switched off but play no part.
 
     They play none where the runs agree, or are equally far apart, with all others taken away.
     """
     causes = ladder["causes"]
-    if "draws" not in causes:
+    if "draws" not in causes or ladder["pin"]:
         return causes
     others = causes[:-1]
     rung = f"second/{name_of(others, list(range(len(others))))}"
@@ -135,15 +141,16 @@ def real_causes(runs: Runs, ladder: dict) -> list:
     return others if gaps[0] == gaps[1] else causes
 
 
-def ends(causes: list) -> tuple[str, str]:
+def ends(runs: Runs, causes: list) -> tuple[str, str]:
     """Return the names of the two runs without any cause."""
-    first = "first/same_draws" if "draws" in causes else "first/as_is"
+    switched_off = "draws" in causes and "first/same_draws" in runs.records
+    first = "first/same_draws" if switched_off else "first/as_is"
     return first, f"second/{name_of(causes, list(range(len(causes))))}"
 
 
 def rest_of(runs: Runs, causes: list) -> float:
     """Return how far the two runs lie apart without any of the causes."""
-    first, other = ends(causes)
+    first, other = ends(runs, causes)
     return runs.value(other) - runs.value(first)
 
 
@@ -156,13 +163,15 @@ def find_place(runs: Runs, ladder: dict) -> dict:
     if ladder["undecided"] or broken(runs):
         return found
     causes = real_causes(runs, ladder)
-    first, other = ends(causes)
+    first, other = ends(runs, causes)
     agree = runs.agree(first, other)
     pair = [runs.one(f"{side}/as_is") for side in ("first", "second")]
     if not agree or rest_of(runs, causes):
         found["runs"] = plan_swaps(*pair, causes, runs.metric, only_last=not agree)
     if agree:
         return found
+    if not runs.repeat(first) or not runs.repeat(other):
+        return found  # where the runs part is another step in each repeat
     plans = [dict(ladder["runs"].get(f"{name}-1", {})) for name in (first, other)]
     plans[0].setdefault("start", "first/as_is-1")
     plans[1].setdefault("start", "second/as_is-1")
@@ -274,7 +283,9 @@ def swapped(runs: Runs, causes: list, subset: list[int]) -> float | None:
     if not complete or not record["done"].get("final") or not trained:
         return None
     number = find_number(record, runs.metric)
-    return number["values"][-1] if number and number["state"] == trained[-1]["state"] else None
+    if number is None or (number["method"] in TRAINING and not number["name"].startswith("val_")):
+        return None  # what is reported of training is no evaluation of the last weights
+    return number["values"][-1] if number["state"] == trained[-1]["state"] else None
 
 
 def climb(runs: Runs, causes: list, swap: bool) -> tuple[list[list], float, float | None]:
@@ -284,13 +295,11 @@ def climb(runs: Runs, causes: list, swap: bool) -> tuple[list[list], float, floa
         swap: in the backward order the evaluation is taken away first, where that can be done: the
             second run's final weights are evaluated in the first run's way.
     """
-    first = {False: runs.value("first/as_is")}
-    if "draws" in causes:
-        first[True] = runs.value("first/same_draws")
 
     def gap(subset: list[int]) -> float:
-        pinned = any(causes[place] == "draws" for place in subset)
-        return runs.value(f"second/{name_of(causes, subset)}") - first[pinned]
+        taken = [causes[place] for place in subset]
+        first = ends(runs, taken)[0]
+        return runs.value(f"second/{name_of(causes, subset)}") - runs.value(first)
 
     forward, backward = orders(causes)["forward"], orders(causes)["backward"]
     gaps = [gap(subset) for subset in forward]
@@ -299,7 +308,7 @@ def climb(runs: Runs, causes: list, swap: bool) -> tuple[list[list], float, floa
     early = None
     if None not in seen:
         early = runs.value("second/as_is") - seen[0]
-        gaps = [number - first[False] for number in seen]
+        gaps = [number - runs.value("first/as_is") for number in seen]
     else:
         gaps = [gap(subset) for subset in backward]
     descended = [gaps[n] - gaps[n + 1] for n in range(len(causes))][::-1]
@@ -315,11 +324,11 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     if reason:
         return undecided(verdict, reason)
     causes = real_causes(runs, ladder)
-    first, other = ends(causes)
+    first, other = ends(runs, causes)
     numbers = [find_number(runs.one(f"{side}/as_is"), runs.metric) for side in ("first", "second")]
     total = runs.value("second/as_is") - runs.value("first/as_is")
-    groups = [runs.values(name) for name in {"first/as_is", "second/as_is", first, other}]
-    spread = max(max(values) - min(values) for values in groups)
+    repeated = [name for name in runs.records if name.split("/")[1].startswith(("as_is", "same"))]
+    spread = max(max(runs.values(name)) - min(runs.values(name)) for name in repeated)
     yards = [name for name in ("first/ulp_1", "first/ulp_2", "first/portable") if name in runs]
     yardstick = max((abs(runs.value(name) - runs.value(first)) for name in yards), default=0.0)
     agree = runs.agree(first, other)
@@ -327,12 +336,13 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     verdict |= {"total": total, "spread": spread, "yardstick": yardstick, "steps": steps}
     verdict |= {"equal_start": agree}
     ineffective = not_carried_out(runs, causes)
-    plain = "draws" not in causes and not any(isinstance(cause, list) for cause in causes)
+    plain = first == "first/as_is" and not any(isinstance(cause, list) for cause in causes)
     rows, rest, early = climb(runs, causes, agree and plain)
     # --- what remains: evaluation, rounding or computation
+    scattered = not (runs.repeat(first) and runs.repeat(other))
     limit = max(2 * spread, BEYOND * yardstick)
     closer = look_closer(runs, place["place"]) if "first/probe-1" in place["runs"] else {}
-    alike = evaluate_alike(*numbers)
+    alike = runs.metric == "training loss" or evaluate_alike(*numbers)
     loss_differs = bool(closer.get("loss")) and closer["loss"]["beyond"] > BEYOND
     formula = loss_differs or any(part["beyond"] > BEYOND for part in closer.get("arrays", []))
     formula = formula or (place["place"] is not None and not closer)
@@ -345,14 +355,15 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
         evaluation = runs.value(other) - last
         evaluation = evaluation if abs(evaluation) > limit else 0.0
     computation = rest - evaluation
-    small = abs(computation) <= BEYOND * yardstick
+    small = abs(computation) <= limit
     rows.append(["evaluation", evaluation, evaluation if early is None else early])
-    rows.append(["computation" if formula and not small else "rounding", computation, computation])
-    floor = max(2 * spread, yardstick if rest and not agree else 0.0)
+    kind = "spread" if scattered else "rounding"
+    kind = "computation" if not small and (formula or scattered) else kind
+    rows.append([kind, computation, computation])
     for cause, one, two in rows:
         mean = (one + two) / 2
-        least = limit if isinstance(cause, list) else floor
-        named = abs(mean) > least and cause != "rounding"
+        # What one order gives and the other takes back is a cause, too.
+        named = max(abs(one), abs(two)) > limit and cause not in ("rounding", "spread")
         verdict["rows"].append(
             {
                 "cause": "changed default" if isinstance(cause, list) else LABELS[cause],
@@ -367,42 +378,33 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     named = [row for row in verdict["rows"] if row["named"]]
     verdict["causes"] = list(dict.fromkeys(row["cause"] for row in named))
     verdict["place"] = {"step": place["place"], **closer} if place["place"] else None
-    parted = [side for side in ("first", "second") if not repeats_agree(runs, f"{side}/as_is")]
+    parted = [side for side in ("first", "second") if not runs.repeat(f"{side}/as_is")]
     # --- what forbids a verdict
-    open_end = not agree and not (small and not formula)
-    joint = not agree and last is None and not alike and abs(rest) > floor
+    joint = not agree and last is None and not alike and abs(rest) > limit
     if ineffective:
         return undecided(verdict, ineffective)
     if ladder["blocked"] and not agree and abs(rest) > limit:
         return undecided(verdict, "; ".join(ladder["blocked"]), rest)
     if "error" in closer:
         return undecided(verdict, f"the first difference cannot be looked at: {closer['error']}")
-    if open_end and not formula and abs(computation) > limit:
+    if not agree and not small and not formula and not scattered:
         reason = "the runs part by no more than rounding, but what remains is beyond its yardstick"
         return undecided(verdict, reason, rest)
     tiny = NEGLIGIBLE * abs(runs.value("first/as_is"))
-    if formula and small and abs(computation) > tiny:
+    verdict["elsewhere"] = formula and small and not scattered and not agree
+    if verdict["elsewhere"] and abs(computation) > tiny:
         reason = "one step is computed differently, but rounding moves the number as far"
         return undecided(verdict, reason, rest)
     if causes and not named and not agree and not parted and abs(total) > max(tiny, limit / BEYOND):
         reason = f"rounding moves the number by {yardstick:.2g}, too far to tell causes apart"
         return undecided(verdict, reason)
-    if joint and numbers[0].get("data") is None and not parted:
+    if joint:
         return undecided(verdict, "computation and evaluation cannot be told apart", rest)
     if parted:
         verdict["causes"].insert(0, "not reproducible")
     verdict["sentence"] = tell(runs, ladder, verdict, numbers, parted, rest)
     verdict["notes"] = notes(runs, ladder, verdict, closer)
     return verdict
-
-
-def repeats_agree(runs: Runs, name: str) -> bool:
-    """Say whether all repeats of a run have the same bits."""
-    return all(
-        trajectory(run) == trajectory(runs.one(name))
-        and value(run, runs.metric) == value(runs.one(name), runs.metric)
-        for run in runs.records[name]
-    )
 
 
 def label(cause: str | list, ladder: dict) -> str:
@@ -414,7 +416,7 @@ def not_carried_out(runs: Runs, causes: list) -> str | None:
     """Return a clause on a cause that could not be taken away, or None."""
     if not causes:
         return None
-    done = runs.one(ends(causes)[1])["done"]
+    done = runs.one(ends(runs, causes)[1])["done"]
     wanted = {"data": "data", "weights": "initial", "draws": "draws"}
     for cause in causes:
         key = wanted[cause] if isinstance(cause, str) else f"default {cause[0]}.{cause[1]}"
@@ -473,13 +475,18 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
             parts.append(f"No difference: {number} is {numbers[0]['values'][-1]:.9g} in both runs.")
         elif parted:
             parts.append(f"The two runs differ by {total:+.3g}, which is not beyond this spread.")
+        elif verdict["elsewhere"]:
+            parts.append(
+                f"One step is computed differently, but {number} differs by {total:+.3g}, no more "
+                "than rounding does."
+            )
         else:
             parts.append(f"Rounding alone: {number} differs by {total:+.3g}.")
     if verdict["equal_start"] and (not parted or not named):
         where = "from equal weights " if "initial draws" in verdict["causes"] else ""
         agreed = f"{where}all {verdict['steps']} steps agree to the bit"
         parts.append(f"Nothing is computed differently: {agreed}.")
-    elif not any(row["cause"] == "computation" for row in named) and rest and not parted:
+    elif verdict["rows"][-1]["cause"] == "rounding" and rest and not verdict["elsewhere"]:
         parts.append(
             f"What remains, {rest:+.2g}, is rounding: one unit in the last place of the initial "
             f"weights moves this number by {verdict['yardstick']:.2g}."
@@ -526,7 +533,7 @@ def notes(runs: Runs, ladder: dict, verdict: dict, closer: dict) -> list[str]:
             said.append(f"The {side} script trains {len(trained)} models.")
         if record["writes"]:
             names = ", ".join(record["writes"][:3])
-            said.append(f"The {side} script writes in its folder ({names}): each run finds them.")
+            said.append(f"While the {side} script ran, {names} changed beside it; runs take turns.")
         seeds = [
             c["draws"].get("framework_seed") for c in record["calls"] if c["method"] in TRAINING
         ]
@@ -640,7 +647,7 @@ def main() -> None:
     verdict = judge(runs, ladder, place)
     names = {"first_as_is": "first/as_is", "second_as_is": "second/as_is"}
     if verdict["rows"]:
-        names["first_equal"], names["second_equal"] = ends(real_causes(runs, ladder))
+        names["first_equal"], names["second_equal"] = ends(runs, real_causes(runs, ladder))
     verdict["curves"] = {key: curve(runs.one(name)) for key, name in names.items()}
     pair = [runs.one(f"{side}/as_is") for side in ("first", "second")]
     for side, record in zip(("first", "second"), pair, strict=True):

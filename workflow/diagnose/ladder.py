@@ -1,9 +1,10 @@
 """Which causes two recorded runs may have, and which runs take them away, one after the other.
 
-    python -s workflow diagnose.ladder --first RECORD --second RECORD --ladder LADDER
+    python -s workflow diagnose.ladder --first RECORD... --second RECORD... --ladder LADDER
 
-`second − first` of one number is taken apart. A rung takes a cause away from the second run (draws
-during training from both). Rungs are climbed in two orders, first to last and last to first.
+`second − first` of one number is taken apart. A rung takes a cause away from the second run. Draws
+during training are the first run's where its generators' states can be given to the second;
+otherwise they are switched off in both. There are two orders, first to last and last to first.
 """
 
 import argparse
@@ -23,8 +24,10 @@ Cause = str | list
 NO_DEFAULTS = {"name", "dtype", "trainable", "batch_input_shape", "implementation", "jit_compile"}
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf)(?![\w.])")
 SINGLE_PRECISION = 1e-6  # configured numbers that are this close, relative, are the same number
-RACES = ("2.2.", "2.3.")  # standalone keras whose updates have no order: five repeats, not two
-RACING_RUNGS = 3  # repeats of each rung there
+RACES = ("2.2.", "2.3.")  # standalone keras whose updates have no order, not always visibly
+REPEATS = 2  # of each script as it is, to see whether it repeats
+# Where a script does not, or may not, repeat itself: of each script as it is, and of each rung.
+DISTRIBUTION, RUNG_REPEATS = 5, 3
 START = "{}/as_is-1"  # the run that weights and data are taken from
 
 
@@ -188,15 +191,30 @@ def draw_equally(first: Record, second: Record) -> bool:
     return known and states[0] == states[1] and first["packages"] == second["packages"]
 
 
-def may_draw(record: Record) -> bool:
-    """Say whether a run shuffles rows, drops or adds noise."""
-    noisy = any(
+def is_noisy(record: Record) -> bool:
+    """Say whether a run has layers that drop or add noise."""
+    return any(
         (NOISE.search(made["class"]) and made["config"].get("rate", 1))
         or made["config"].get("dropout")
         or made["config"].get("recurrent_dropout")
         for made in record["made"]
     )
-    return noisy or any(call.get("shuffle") for call in record["calls"])
+
+
+def may_draw(record: Record) -> bool:
+    """Say whether a run shuffles rows, drops or adds noise."""
+    return is_noisy(record) or any(call.get("shuffle") for call in record["calls"])
+
+
+def can_be_pinned(first: Record, second: Record) -> bool:
+    """Say whether equal states of the generators make both runs draw the same during training.
+
+    They do for the order of rows in one release, not for seeds that a layer's operations have.
+    """
+    numbers = [[call["method"] for call in run["calls"] if call["method"] in TRAINING]
+               for run in (first, second)]  # fmt: skip
+    noisy = is_noisy(first) or is_noisy(second)
+    return first["packages"] == second["packages"] and numbers[0] == numbers[1] and not noisy
 
 
 def possible_causes(first: Record, second: Record) -> tuple[list[Cause], list[str]]:
@@ -246,12 +264,11 @@ def orders(causes: list[Cause]) -> dict[str, list[list[int]]]:
     }
 
 
-def plan_rungs(causes: list[Cause], repeats: int, racing: bool) -> dict[str, dict]:
+def plan_rungs(causes: list[Cause], repeats: int, again: int, pin: bool) -> dict[str, dict]:
     """Return {name: plan} of the repeats and of all rungs; donors are named `side/run`."""
     runs: dict[str, dict] = {}
     for side in ("first", "second"):
         runs |= {f"{side}/as_is-{number}": {} for number in range(1, repeats + 1)}
-    again = range(1, (RACING_RUNGS if racing else 1) + 1)
     for subset in [subset for order in orders(causes).values() for subset in order]:
         if not subset:
             continue
@@ -260,13 +277,14 @@ def plan_rungs(causes: list[Cause], repeats: int, racing: bool) -> dict[str, dic
         if "data" in taken:
             plan["data"] = START.format("first")
         if "draws" in taken:
-            plan["draws"] = True
+            plan |= {"pinned": START.format("first")} if pin else {"draws": True}
         if defaults := [cause for cause in taken if isinstance(cause, list)]:
             plan["defaults"] = defaults
-        runs |= {f"second/{name_of(causes, subset)}-{number}": plan for number in again}
-    if "draws" in causes:
+        name = f"second/{name_of(causes, subset)}"
+        runs |= {f"{name}-{number}": plan for number in range(1, again + 1)}
+    if "draws" in causes and not pin:
         plan = {"start": START.format("first"), "draws": True}
-        runs |= {f"first/same_draws-{number}": plan for number in again}
+        runs |= {f"first/same_draws-{number}": plan for number in range(1, again + 1)}
     return runs
 
 
@@ -292,14 +310,23 @@ def plan_swaps(
     }
 
 
-def plan_ladder(first: Record, second: Record, metric: str, repeats: int) -> dict:
-    """Return what the rest of the workflow needs to know of a pair."""
+def repeats_differ(records: list[Record]) -> bool:
+    """Say whether repeats of one script differ in any bit of a weight or of a reported number."""
+    seen = [(trajectory(run), initial_weights(run), run["numbers"]) for run in records]
+    return any(one != seen[0] for one in seen)
+
+
+def plan_ladder(
+    firsts: list[Record], seconds: list[Record], metric: str, repeats: int = 0
+) -> dict[str, Any]:
+    """Return what the rest of the workflow needs to know of a pair, from repeats of both."""
     ladder: dict[str, Any] = {"undecided": None, "causes": [], "blocked": [], "runs": {}}
-    ladder["locked"] = False
-    ladder["metric"] = metric
-    for side, record in (("first", first), ("second", second)):
-        if record["error"]:
-            return ladder | {"undecided": f"in the {side} run, {record['error']}"}
+    ladder |= {"locked": False, "metric": metric, "pin": False}
+    for side, records in (("first", firsts), ("second", seconds)):
+        for record in records:
+            if record["error"]:
+                return ladder | {"undecided": f"in the {side} run, {record['error']}"}
+    first, second = firsts[0], seconds[0]
     if metric == "auto":
         ladder["metric"] = choose_metric(first, second)
     for side, record in (("first", first), ("second", second)):
@@ -311,12 +338,16 @@ def plan_ladder(first: Record, second: Record, metric: str, repeats: int) -> dic
             said = describe_divergence(side, record, ladder["metric"], number)
             return ladder | {"undecided": said}
     racing = any(run["packages"].get("keras", "").startswith(RACES) for run in (first, second))
+    racing = racing or repeats_differ(firsts) or repeats_differ(seconds)
     causes, blocked = possible_causes(first, second)
     for side, record in (("first", first), ("second", second)):
         blocked += [f"{sentence} (the {side} run)" for sentence in record["unseen"]]
     locked = bool(first["writes"] or second["writes"])  # runs take turns in the script's folder
-    runs = take_turns(plan_rungs(causes, repeats or (5 if racing else 2), racing), locked)
-    return ladder | {"causes": causes, "blocked": blocked, "locked": locked, "runs": runs}
+    pin = can_be_pinned(first, second)
+    repeats = repeats or (DISTRIBUTION if racing else REPEATS)
+    runs = take_turns(plan_rungs(causes, repeats, RUNG_REPEATS if racing else 1, pin), locked)
+    found = {"causes": causes, "blocked": blocked, "locked": locked, "pin": pin, "runs": runs}
+    return ladder | found
 
 
 def take_turns(runs: dict[str, dict], locked: bool) -> dict[str, dict]:
@@ -337,10 +368,12 @@ def describe_divergence(side: str, record: Record, metric: str, number: float) -
 def main() -> None:
     """Compare the two records and write the ladder."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for option in ("--first", "--second", "--ladder"):
-        parser.add_argument(option, type=Path, required=True)
+    for option in ("--first", "--second"):
+        parser.add_argument(option, type=Path, required=True, nargs="+")
+    parser.add_argument("--ladder", type=Path, required=True)
     parser.add_argument("--metric", default="auto")
     parser.add_argument("--repeats", type=int, default=0)
     options = parser.parse_args()
-    ladder = plan_ladder(read(options.first), read(options.second), options.metric, options.repeats)
+    records = [[read(path) for path in part] for part in (options.first, options.second)]
+    ladder = plan_ladder(*records, options.metric, options.repeats)
     options.ladder.write_text(json.dumps(ladder, indent=1) + "\n", encoding="utf-8")

@@ -7,6 +7,7 @@ A plan has `script` (absolute path), `arguments` and `limit` (seconds). What it 
 - `start`: [record, arrays] of the run whose initial weights are loaded, layer by layer;
 - `data`: [record, arrays] of the run whose training data are handed to the models instead;
 - `draws`: true leaves rows in their order and lets layers that drop or add noise do neither;
+- `pinned`: [record, arrays] of the run whose generators' states each training call starts from;
 - `defaults`: [[class, key, value], ...] for arguments that the script does not write;
 - `final`: [record, arrays] of the run whose last weights replace this run's after its last step;
 - `ulp`: a seed: each weight moves by one unit in the last place, up or down, before
@@ -14,7 +15,7 @@ A plan has `script` (absolute path), `arguments` and `limit` (seconds). What it 
 - `probe`: [model, step]: what happens in this step is kept, and the run ends with this step;
 - `lock`: a file: no other run with this file runs at the same time;
 - `whole`: true keeps the training data and all that is printed, for other runs and for the user.
-- `portable`: true switches the processor's matrix kernel off (TensorFlow 1.14 to 2.11).
+- `portable`: true switches the processor's own matrix kernels off, those of Eigen and of oneDNN.
 
 The record says what was done of it (`done`). A script that fails has a record, too: `error`.
 Runs under Python 3.7 with numpy and the framework. The framework is imported by the script alone,
@@ -23,9 +24,11 @@ and no operation is added to its graph.
 
 import ast
 import builtins
+import contextlib
 import difflib
 import fcntl
 import functools
+import glob
 import hashlib
 import inspect
 import json
@@ -41,6 +44,7 @@ import traceback
 import numpy
 
 TRAINING = ("fit", "fit_generator", "train_on_batch")
+DONORS = ("start", "data", "final", "pinned")  # keys of a plan that name another run
 EVALUATING = ("evaluate", "evaluate_generator", "test_on_batch")
 PREDICTING = ("predict", "predict_generator", "predict_on_batch")
 NOISE = re.compile("Dropout|GaussianNoise")
@@ -178,8 +182,8 @@ class Recorder:
     def __init__(self, plan):
         """Read the other runs that the plan names."""
         self.plan = plan
-        self.start, self.data, self.final = (
-            Donor(plan[key]) if plan.get(key) else None for key in ("start", "data", "final")
+        self.start, self.data, self.final, self.pinned = (
+            Donor(plan[key]) if plan.get(key) else None for key in DONORS
         )
         self.defaults = plan.get("defaults", [])
         self.record = {"models": [], "calls": [], "numbers": [], "made": [], "error": None}
@@ -426,6 +430,8 @@ class Recorder:
             if self.plan.get("draws") and call["shuffle"]:
                 arguments["shuffle"] = False
                 self.did("draws")
+            if call["shuffle"]:
+                self.hold_generators(number)
         entry = None
         if self.start is not None and not is_built(model) and call["data"] and name in TRAINING:
             self.build(model, arguments.get("x"))
@@ -498,6 +504,33 @@ class Recorder:
         except (ImportError, AttributeError, ValueError):
             state["operations"] = None
         return state
+
+    def hold_generators(self, number):
+        """Keep the states of all generators at a training call, or give them another run's."""
+        context = None
+        if self.tensorflow.executing_eagerly():
+            from tensorflow.python.eager import context
+
+            context = context.context()
+        framework = getattr(context, "_rng", None)
+        generators = {"python": random, "framework": framework} if framework else {"python": random}
+        key = "draws/%d/" % number
+        if self.pinned is not None and key + "numpy" in self.pinned.arrays:
+            *words, position = self.pinned.arrays[key + "numpy"].tolist()
+            numpy.random.set_state(("MT19937", words, position))
+            for name, generator in generators.items():
+                if key + name in self.pinned.arrays:
+                    generator.setstate((3, tuple(self.pinned.arrays[key + name].tolist()), None))
+            calls = [c for c in self.pinned.record["calls"] if c["method"] in TRAINING]
+            seed = calls[number]["draws"].get("framework_seed")
+            if framework and seed is not None:
+                context._seed = seed
+            self.did("draws")
+        elif self.plan.get("whole"):
+            words, position = numpy.random.get_state()[1:3]
+            self.arrays[key + "numpy"] = numpy.append(words, numpy.uint32(position))
+            for name, generator in generators.items():
+                self.arrays[key + name] = numpy.array(generator.getstate()[1], "uint32")
 
     def report(self, call, name, values):
         """Keep all values that one call has reported under one name."""
@@ -753,9 +786,17 @@ class Recorder:
                 )
 
 
-def files_of(folder):
-    """Return {path: (modified, size)} of the files in a folder, a folder below included."""
+def files_of(folder, held):
+    """Return {path: (modified, size)} of the files in a folder, a folder below included.
+
+    What another process has open, as a log that the shell writes, is none of the script's: `held`
+    remembers such files.
+    """
     found = {}
+    for link in glob.glob("/proc/[0-9]*/fd/*"):
+        if not link.startswith("/proc/%d/" % os.getpid()):
+            with contextlib.suppress(OSError):  # another user's, or closed by now
+                held.add(os.readlink(link))
     for place, folders, names in os.walk(folder):
         folders[:] = [
             name
@@ -764,7 +805,8 @@ def files_of(folder):
         ]
         for name in names:
             path = os.path.join(place, name)
-            if len(found) < FOLDER_FILES and os.path.isfile(path) and not name.endswith(".pyc"):
+            seen = os.path.isfile(path) and os.path.realpath(path) not in held
+            if len(found) < FOLDER_FILES and seen and not name.endswith(".pyc"):
                 stat = os.stat(path)
                 found[os.path.relpath(path, folder)] = (stat.st_mtime, stat.st_size)
     return found
@@ -811,7 +853,8 @@ class Outcome:
         """Write what is true if nothing else is written."""
         self.recorder, self.paths = recorder, (record, arrays, printed)
         self.lock = threading.Lock()
-        self.before = files_of(os.path.dirname(recorder.plan["script"]))
+        self.held = set()
+        self.before = files_of(os.path.dirname(recorder.plan["script"]), self.held)
         self.write("the process of the script was killed, or has ended itself")
 
     def write(self, error):
@@ -828,7 +871,7 @@ class Outcome:
             state["printed"] = file.read().decode("utf-8", "replace")
         if size > PRINTED_BYTES and not self.recorder.plan.get("whole"):
             os.truncate(printed, PRINTED_BYTES)
-        after = files_of(os.path.dirname(self.recorder.plan["script"]))
+        after = files_of(os.path.dirname(self.recorder.plan["script"]), self.held)
         state["writes"] = sorted(name for name in after if self.before.get(name) != after[name])
         with open(arrays, "wb") as file:
             numpy.savez(file, **self.recorder.arrays)
@@ -854,7 +897,7 @@ def main():
     with open(sys.argv[1]) as file:
         plan = json.load(file)
     paths = [os.path.abspath(path) for path in sys.argv[2:]]
-    for key in ("start", "data", "final"):
+    for key in DONORS:
         if plan.get(key):
             plan[key] = [os.path.abspath(path) for path in plan[key]]
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -863,6 +906,7 @@ def main():
     sys.dont_write_bytecode = True
     if plan.get("portable"):
         os.environ["TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL"] = "false"
+        os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
     sys.stdout.flush()
     output = os.open(paths[2], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
