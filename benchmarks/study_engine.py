@@ -81,7 +81,7 @@ def obvious_forms(tf, engine, settings):
     from engine_forms import SPEED
 
     scope = {"engine": engine, "np": numpy, "tf": tf, "itertools": itertools}
-    result, weights = {}, []
+    result, weights, build_networks = {}, [], engine.build_networks
 
     def train(_):
         weights.append(engine.train_seeds(settings, range(SEEDS))["final_weights"])
@@ -91,6 +91,7 @@ def obvious_forms(tf, engine, settings):
             if function:
                 marked = getattr(engine, function)
                 setattr(engine, function, eval(form, scope))
+            build_networks.cache_clear()
             name = "engine, warm" if not function else "with the obvious " + function
             result[name] = min(seconds(train) / SEEDS, result.get(name, float("inf")))
             if function:

@@ -24,11 +24,17 @@ BITS = {  # these give other bits: tests/page/test_engine.py
 
 SPEED = {  # these give the same bits, later: benchmarks/study_engine.py
     "choose_products": "lambda *_: engine.ALONE",
-    "on_batches": """lambda session, data, batches, build: (
-        lambda fed: (lambda call, numbers: lambda: (
-            lambda n: call(data[batches[n % len(batches)]], n % (20 * len(batches)) + 1)[0]
-        )(next(numbers)))(session.make_callable(build(*fed), fed), itertools.count())
-    )([tf.compat.v1.placeholder(tf.float32, shape) for shape in ((None, 12), ())])""",
+    "build_networks": "engine.build_networks.__wrapped__",
+    "on_batches": """lambda session, data, rows, batches, build: (
+        lambda number, first, last, ends: (lambda call, numbers: lambda: (
+            lambda n, i: call(n % (20 * len(batches)) + 1, ends[i] - len(batches[i]), ends[i])[0]
+        )(*next(numbers)))(
+            session.make_callable(
+                build(tf.gather(data, tf.convert_to_tensor(rows)[first:last]), number),
+                (number, first, last)),
+            zip(itertools.count(), itertools.cycle(range(len(batches)))))
+    )(*[tf.compat.v1.placeholder(t, ()) for t in (tf.float32, tf.int32, tf.int32)],
+      np.cumsum([len(batch) for batch in batches]))""",
     "squared_errors": """lambda y, x, count: tf.keras.losses.mean_squared_error(
         x[:, None], tf.reshape(y, (-1, count, 12)))""",
     "normalize_batch": """lambda h, gamma, beta, _: (lambda moments: (

@@ -35,9 +35,11 @@ of_caller = dict(os.environ)
 from page import engine
 os.environ.update(of_caller)  # what the engine drops; read at the first product
 
+def as_tuples(value):
+    return tuple(map(as_tuples, value)) if isinstance(value, list) else value
+
 def settings(cell):
-    tuples = {{key: tuple(value) for key, value in cell.items() if isinstance(value, list)}}
-    return engine.TrainSettings(**{{**cell, **tuples}})
+    return engine.TrainSettings(**{{key: as_tuples(value) for key, value in cell.items()}})
 
 def train(cell, seeds, **keywords):
     trained = engine.train_seeds(settings(cell), seeds, step_losses=True, **keywords)
@@ -244,6 +246,17 @@ result = {
     assert all(with_engine(environment, code, {"variant": "bn"}).values())
 
 
+def test_other_data_are_trained_by_the_same_graph(environment, with_engine, stock):
+    cell = {"variant": "bn", "batch_rows": 10}
+    code = f"""
+result = [train({{**cells, "data_seed": n}}, {SEEDS}) for n in (1, 7)][1]
+result["graphs"] = engine.build_networks.cache_info().misses
+"""
+    trained = with_engine(environment, code, cell)
+    assert trained.pop("graphs") == 1
+    assert_same_bits(trained, 3, stock(environment, {**cell, "data_seed": 7}, 3))
+
+
 def test_noted_epochs_are_those_of_a_shorter_training(environment, with_engine):
     code = """
 whole, short = train({**cells, "epochs": 7}, [3, 4]), train({**cells, "epochs": 4}, [3, 4])
@@ -295,13 +308,15 @@ def obvious(environment, with_engine):
     """The greatest difference that the obvious form of each function makes, by array."""
     code = f"""
 import itertools
-result, forms = {{}}, {BITS | SPEED}
+result, forms, build_networks = {{}}, {BITS | SPEED}, engine.build_networks
 for function, cell in cells.items():
     exact, marked = train(cell, range(8)), getattr(engine, function)
     setattr(engine, function, eval(forms[function]))
+    build_networks.cache_clear()
     for name, array in train(cell, range(8)).items():
         result[function + "/" + name] = np.abs(array - exact[name]).max()
     setattr(engine, function, marked)
+    build_networks.cache_clear()
 """
     cells = {function: SHOWN_BY.get(function, {"variant": "bn"}) for function in BITS | SPEED}
     return with_engine(environment, code, cells)

@@ -110,21 +110,19 @@ def train_seeds(settings, seeds, kernels=None, chunk=128, step_losses=False):
     count = networks_side_by_side(len(seeds), chunk)
     plan = schedule(settings, held_out_orders)
     shared = share_products(settings, count, plan)
-    chunks = []
-    for start in range(0, len(seeds), count):
-        rows = np.minimum(np.arange(start, start + count), len(seeds) - 1)  # fills up the last
-        chunks.append([kernel[rows] for kernel in kernels])
+    starts, tested = [], np.concatenate(plan.tested())
+    for first in range(0, len(seeds), count):
+        rows = np.minimum(np.arange(first, first + count), len(seeds) - 1)  # fills up the last
+        starts.append([*(kernel[rows] for kernel in kernels), data, tested])
 
-    def train(chunks, shared):
-        optimizers = ["remap"] if fuses_elu(settings) else []
-        with tf1.Graph().as_default(), tf1.Session(config=one_thread(optimizers)) as session:
-            networks = Networks(settings, stock, count, shared, data, plan, session)
-            return [run(settings, networks, kernels, step_losses) for kernels in chunks]
+    def train(starts, shared):
+        networks = build_networks(settings._replace(data_seed=None), stock, count, shared)
+        return [run(settings, networks, plan, start, step_losses) for start in starts]
 
-    results = train(chunks, shared)
+    results = train(starts, shared)
     mixed = [i for i, result in enumerate(results) if not all_finite(result)]
     if mixed and shared != ALONE:  # zero times infinity: a network reaches those of its block
-        for i, result in zip(mixed, train([chunks[i] for i in mixed], ALONE)):
+        for i, result in zip(mixed, train([starts[i] for i in mixed], ALONE)):
             results[i] = result
     return {key: join([part[key] for part in results], len(seeds)) for key in results[0]}
 
@@ -132,7 +130,7 @@ def train_seeds(settings, seeds, kernels=None, chunk=128, step_losses=False):
 def share_products(settings, count, plan):
     """Return how many networks share each matrix product in this cell, as Products."""
     training = {len(batch) for batch in plan.training}
-    testing = {len(batch) for sets in plan.testing for batches in sets for batch in batches}
+    testing = {len(batch) for batch in plan.tested()}
     shared = choose_products(count, tuple(sorted(training)), tuple(sorted(testing)))
     if fuses_elu(settings):
         return shared._replace(second=1, second_inputs=1, second_kernels=1)
@@ -160,6 +158,10 @@ class Schedule(NamedTuple):
     training: list  # the batches of each epoch
     testing: list  # for each epoch, and once more for the end: sets of rows, each in batches
 
+    def tested(self):
+        """Return all batches that are tested on, one after the other."""
+        return [batch for sets in self.testing for batches in sets for batch in batches]
+
 
 def schedule(settings, held_out_orders):
     """Return the Schedule of a run, in the order of the page."""
@@ -181,10 +183,10 @@ def is_reported(settings, epoch):
     return not settings.noted or epoch in settings.noted
 
 
-def run(settings, networks, kernels, step_losses):
-    """Train and evaluate one chunk from these kernels, each float32 (count, ...)."""
-    training, testing = networks.plan
-    networks.reset(kernels)
+def run(settings, networks, plan, start, step_losses):
+    """Train and evaluate one chunk from this start; see Networks.reset."""
+    training, testing = plan
+    networks.reset(start)
     result = {"initial_weights": networks.weights()}
     reported = {"loss": [], "val_loss": [], "noted_evaluations": [], "step_losses": []}
     for epoch, sets in enumerate(testing[:-1], start=1):
@@ -273,20 +275,26 @@ class Networks:
     first kernel (12, count * 8) and the second (count * 8, 12).
     """
 
-    def __init__(self, settings, stock, count, shared, data, plan, session):
+    def __init__(self, settings, stock, count, shared, session):
         """Build the graph for `count` networks and make its steps callable."""
         self.settings, self.stock, self.layers = settings, stock, layers(settings)
-        self.count, self.shared, self.session, self.plan = count, shared, session, plan
-        self.kernels = [tf1.placeholder(tf.float32, (count, *shape)) for shape in KERNEL_SHAPES]
-        self.parameters = [variable(value) for value in initial(self.layers, self.kernels, count)]
+        self.count, self.shared, self.session = count, shared, session
+        order = np.arange(settings.training_rows, settings.training_rows + settings.held_out_rows)
+        plan = schedule(settings, [order] * settings.epochs)  # how many rows, not which
+        tested, rows = plan.tested(), settings.training_rows + settings.held_out_rows
+        kernels = [tf1.placeholder(tf.float32, (count, *shape)) for shape in KERNEL_SHAPES]
+        data = tf1.placeholder(tf.float32, (rows, FEATURES))
+        order = tf1.placeholder(tf.int32, (sum(map(len, tested)),))
+        self.start = [*kernels, data, order]
+        self.parameters = [variable(value) for value in initial(self.layers, kernels, count)]
         self.moving = [
             [variable(tf.zeros(count * units)), variable(tf.ones(count * units))]
             for kind, _, units in self.layers
             if kind == "bn"
         ]
-        tested = [batch for sets in plan.testing for batches in sets for batch in batches]
-        self.train = on_batches(session, data, plan.training, self.training_step)
-        self.test = on_batches(session, data, tested, self.testing_step)
+        data, trained = variable(data), np.concatenate(plan.training)
+        self.train = on_batches(session, data, trained, plan.training, self.training_step)
+        self.test = on_batches(session, data, variable(order), tested, self.testing_step)
         self.initialize = tf1.global_variables_initializer()
 
     def training_step(self, x, step):
@@ -335,9 +343,13 @@ class Networks:
                 h = tf.keras.activations.get(kind)(h)
         return squared_errors(h, x, self.count), next_moving
 
-    def reset(self, kernels):
-        """Start again from these kernels, each float32 (count, ...), with fresh Adam states."""
-        self.session.run(self.initialize, dict(zip(self.kernels, kernels)))
+    def reset(self, start):
+        """Start again, with fresh Adam states, from two kernels, data and rows to be tested on.
+
+        Kernels: float32 (count, 12, 8) and (count, 8, 12); data: float32 (rows, 12); numbers of
+        the rows that are tested on, batch after batch.
+        """
+        self.session.run(self.initialize, dict(zip(self.start, start)))
 
     def weights(self):
         """float32 arrays of shape (count, ...), ordered as Keras' get_weights."""
@@ -353,6 +365,15 @@ class Networks:
             elif kind == "bn":
                 weights += [next(parameters), next(parameters), *next(moving)]
         return [array.reshape(self.count, -1) if array.ndim == 1 else array for array in weights]
+
+
+@functools.lru_cache(maxsize=16)
+def build_networks(settings, stock, count, shared):
+    """Speed: the Networks of a cell; other data or kernels train in the same ones."""
+    optimizers = ["remap"] if fuses_elu(settings) else []
+    with tf1.Graph().as_default() as graph:
+        session = tf1.Session(graph=graph, config=one_thread(optimizers))
+        return Networks(settings, stock, count, shared, session)
 
 
 def layers(settings):
@@ -388,18 +409,19 @@ def variable(value):
     return tf1.Variable(value, use_resource=True)
 
 
-def on_batches(session, data, batches, build):
+def on_batches(session, data, rows, batches, build):
     """Speed: return a function that runs what `build` makes of the next batch and its number.
 
-    The graph takes the rows by itself, batch after batch and then again from the first: a value
-    that is fed costs as much as a hundred small operations.  The number counts from 1.
+    The graph takes the data's rows by itself, as many as in each batch and then again from the
+    first: a value that is fed costs as much as a hundred small operations.  The number counts
+    from 1.
     """
     counts = np.array([len(batch) for batch in batches], np.int32)
     ends = np.cumsum(counts, dtype=np.int32)
     number = variable(0).assign_add(1)
     position = (number - 1) % len(batches)
     end = tf.gather(ends, position)
-    rows = tf.constant(np.concatenate(batches), tf.int32)[end - tf.gather(counts, position) : end]
+    rows = tf.convert_to_tensor(rows)[end - tf.gather(counts, position) : end]
     fetched = session.make_callable(build(tf.gather(data, rows), tf.cast(number, tf.float32)))
     return lambda: fetched()[0]
 
