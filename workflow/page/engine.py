@@ -131,10 +131,7 @@ def share_products(settings, count, plan):
     """Return how many networks share each matrix product in this cell, as Products."""
     training = {len(batch) for batch in plan.training}
     testing = {len(batch) for batch in plan.tested()}
-    shared = choose_products(count, tuple(sorted(training)), tuple(sorted(testing)))
-    if fuses_elu(settings):
-        return shared._replace(second=1, second_inputs=1, second_kernels=1)
-    return shared
+    return choose_products(count, tuple(sorted(training)), tuple(sorted(testing)))
 
 
 def networks_side_by_side(seeds, chunk):
@@ -338,7 +335,7 @@ class Networks:
                 else:
                     h = normalize(h, gamma, beta, *old)
             elif kind == "elu" and units == FEATURES and fused:
-                h = tf.concat(fused_elu(inputs, kernel, bias, self.count), axis=1)
+                h = elu(h, tf.concat(fused_elu(inputs, kernel, bias, self.count), axis=1))
             else:
                 h = tf.keras.activations.get(kind)(h)
         return squared_errors(h, x, self.count), next_moving
@@ -577,6 +574,12 @@ def fused_elu(h, kernel, bias, count):
     """
     operands = zip(*(tf.split(a, count, axis) for a, axis in ((h, 1), (kernel, 0), (bias, 0))))
     return [tf.nn.elu(tf.nn.bias_add(tf.matmul(a, b), c)) for a, b, c in operands]
+
+
+@tf.custom_gradient
+def elu(x, value):
+    """Elu of x, which has been computed: networks share products in its gradient all the same."""
+    return tf.identity(value), lambda g: (tf.raw_ops.EluGrad(gradients=g, outputs=value), None)
 
 
 def squared_errors(y, x, count):
