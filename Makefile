@@ -40,9 +40,7 @@ smoke: setup
 	@$(driver) $(snakemake) --forcerun smoke -- smoke
 
 claim: setup
-	@$(driver) configuration="$$(python -s workflow plan.reduce '$(NAME)')" && \
-	tables="$$(dirname "$$configuration")/tables" && \
-	$(snakemake) --configfile "$$configuration" -- "$$tables/claims.csv"
+	@$(driver) $(snakemake) --config 'claim="$(NAME)"' -- judge_claims
 
 sweep: setup
 	@$(driver) $(snakemake) sweep
@@ -64,7 +62,7 @@ figures: setup
 		--forcerun render_figure -- $$(git ls-files 'results/figures/$(or $(NAME),*).*')
 
 check: setup
-	@$(driver) python -s workflow judge.check || [ $$? -eq 1 ]
+	$(briefly) --forcerun check -- check
 
 # These three show the tables and figures that there are; nothing is trained.
 report: setup
@@ -92,8 +90,7 @@ sbom: setup
 	@echo "The bills of materials are in results/provenance/bills."
 
 audit: setup
-	$(briefly) --forcerun audit_locks -- audit_locks
-	@$(driver) python -s workflow publish.audit_locks --show results/provenance/audit.json
+	$(briefly) --forcerun audit_locks -- audit
 
 test: setup
 	@$(driver) python -m pytest --numprocesses 2 --dist loadfile --durations 10

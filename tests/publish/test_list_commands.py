@@ -1,14 +1,14 @@
 """Every claim has a command of its own, which trains what it rests on and no more."""
 
 import csv
+import re
 
 import pytest
-from plan.cells import parse_cell
-from plan.configuration import fill_defaults
+from plan.configuration import ConfigurationError, check_config
 from plan.documents import read_yaml
-from plan.reduce import reduce_config
+from plan.reduce import find_claim, reduce_config
 from publish import list_commands
-from repository import ROOT
+from repository import ROOT, run_driver
 
 CLAIMS = {claim["id"]: claim for claim in read_yaml(ROOT / "claims.yaml")["claims"]}
 ALONE = [name for name, claim in CLAIMS.items() if not list_commands.needs_study(claim)]
@@ -41,9 +41,22 @@ def test_minutes_are_those_of_all_jobs(tmp_path):
 
 @pytest.fixture
 def config(config):
-    """The experiment as it is written, with what it leaves out."""
-    fill_defaults(config)
-    return config
+    """The experiment as it is planned."""
+    return check_config(config, ROOT)
+
+
+def test_an_unknown_claim_is_told(config):
+    expected = r'found "x", expected one of: one, two$'
+    with pytest.raises(ConfigurationError, match=expected):
+        find_claim({"claim": "x"}, [{"id": "one"}, {"id": "two"}])
+
+
+def test_the_command_trains_and_judges_what_one_claim_rests_on():
+    claim = "claim=question_loss_without_bn"
+    done = run_driver("snakemake", "--dry-run", "--config", claim, "--", "judge_claims")
+    assert done.returncode == 0, done.stdout
+    counts = re.findall(r"^(\w+) +1$", done.stdout.partition("Job stats:")[2], re.MULTILINE)
+    assert sorted(set(counts)) == ["collect_tables", "judge_claims", "train_runs"]
 
 
 def test_one_number_needs_one_cell(config):
@@ -53,6 +66,7 @@ def test_one_number_needs_one_cell(config):
     assert list(reduced["variants"]) == ["activations"]
     assert list(reduced["protocols"]) == ["question"]
     assert reduced["comparisons"] == {}
+    assert reduced["results"] == "results/claims/question_loss_without_bn"
 
 
 @pytest.mark.parametrize("name", ALONE)
@@ -62,7 +76,7 @@ def test_what_a_claim_names_is_there(config, name):
     cells = claim.get("cells", [])
     if "comparison" in claim:
         pair = reduced["comparisons"][claim["comparison"]]
-        cells = [parse_cell(pair["first"]), parse_cell(pair["second"])]
+        cells = [pair["first"], pair["second"]]
         assert claim.get("control", "published") in reduced["controls"]
     for cell in cells:
         assert cell["api"] in reduced["environments"][cell["environment"]]["apis"]
@@ -74,5 +88,5 @@ def test_what_a_claim_names_is_there(config, name):
 
 @pytest.mark.parametrize("name", sorted(CLAIMS.keys() - set(ALONE)))
 def test_a_claim_that_needs_the_study_is_told(config, name):
-    with pytest.raises(ValueError, match="it rests on the whole study; run `make study`"):
+    with pytest.raises(ConfigurationError, match="rests on the whole study; run `make study`"):
         reduce_config(config, CLAIMS[name])

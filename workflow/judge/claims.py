@@ -358,10 +358,10 @@ def main() -> None:
     parser.add_argument("--claims", type=Path, required=True, help="claims.yaml")
     parser.add_argument("--tables", type=Path, required=True, nargs="*", help="runs.csv, ...")
     parser.add_argument("--output", type=Path, required=True, help="claims.csv")
-    parser.add_argument("--smoke", action="store_true", help="only the claims marked `smoke`")
+    parser.add_argument("--only", nargs="*", help="identifiers of claims (default: all)")
     options = parser.parse_args()
     listed = read_yaml(options.claims)["claims"]
-    if options.smoke:
-        listed = [claim for claim in listed if claim.get("smoke")]
+    if options.only:
+        listed = [claim for claim in listed if claim["id"] in options.only]
     tables = {path.stem: read_table(path) for path in options.tables}
     write_table(judge_all(listed, tables), options.output)

@@ -1,29 +1,37 @@
 """The configuration of one claim alone: what it rests on, and nothing else."""
 
-import argparse
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 
-from plan.cells import parse_cell
-from plan.configuration import fill_defaults
-from plan.documents import read_yaml, write_yaml
+from plan.claims import Claim
+from plan.configuration import ConfigurationError, shorten
 
-PAIR = ("first", "second")
+LEFT_OUT = ("sweep", "study")
 
 
-def reduce_config(config: dict, claim: dict) -> dict:
-    """Return a configuration that trains just what one claim of claims.yaml rests on.
+def find_claim(config: dict, claims: list[Claim]) -> Claim:
+    """Return the claim that the configuration names under `claim`. Raises ConfigurationError."""
+    known = {claim["id"]: claim for claim in claims}
+    if config["claim"] not in known:
+        raise ConfigurationError(
+            f"config: claim: found {shorten(config['claim'])}, expected one of: {', '.join(known)}"
+        )
+    return known[config["claim"]]
 
-    A claim names cells, a comparison, or crossed runs of an environment; what decides it is a table
-    of these. Results go to a folder of the claim's own. Raises ValueError for a claim that rests on
-    the whole study.
+
+def reduce_config(config: dict, claim: Claim) -> dict:
+    """Return a checked configuration with just what one claim of claims.yaml rests on.
+
+    A claim names cells, a comparison, or crossed runs of an environment; what decides the claim is
+    a table of these. Results go to a folder of the claim's own. Raises ConfigurationError for a
+    claim that rests on the whole study.
     """
-    cells, runs = list(claim.get("cells", [])), {}
-    comparisons = {}
+    cells: list[dict] = list(claim.get("cells", []))
+    comparisons: dict[str, dict] = {}
+    runs: dict[str, dict] = {"variants": {}}
     if "comparison" in claim:
-        comparisons = {claim["comparison"]: config["comparisons"][claim["comparison"]]}
-        cells += [parse_cell(pair[side]) for pair in comparisons.values() for side in PAIR]
+        pair = config["comparisons"][claim["comparison"]]
+        comparisons[claim["comparison"]] = pair
+        cells += [pair["first"], pair["second"]]
     if "architecture" in claim:
         crossed = config["control_runs"]["crossed"]
         runs["crossed"] = {
@@ -34,27 +42,26 @@ def reduce_config(config: dict, claim: dict) -> dict:
         variants = [*crossed["starts_of"], *runs["crossed"]["architectures"]]
         cells += [{**place, "variant": variant} for variant in dict.fromkeys(variants)]
     if not cells:
-        raise ValueError(f"{claim['id']}: it rests on the whole study; run `make study`")
+        raise ConfigurationError(
+            f"config: claim: found {claim['id']}, which rests on the whole study; run `make study`"
+        )
     known = {**config["variants"], **config["control_runs"]["variants"]}
-    published = config["seeds"][0]
+    published = config["seed"]
     seeds = {cell.get("seed", published) for cell in cells}
     return {
-        "experiment": config["experiment"],
+        **{key: value for key, value in config.items() if key not in LEFT_OUT},
         "results": f"{config['results']}/claims/{claim['id']}",
         "seeds": sorted(seeds, key=lambda seed: (seed != published, seed)),
         "environments": {
             name: config["environments"][name] | {"apis": values(cells, "api", environment=name)}
             for name in values(cells, "environment")
         },
-        "repeats": config["repeats"],
-        "training_threads": config["training_threads"],
-        "variants_per_job": config["variants_per_job"],
         "variants": pick(known, values(cells, "variant")),
         "protocols": pick(config["protocols"], values(cells, "protocol")),
         "comparisons": comparisons,
         "controls": controls_of(config["controls"], comparisons),
         "control_runs": runs,
-        "claims": config["claims"],
+        "figures": pick(config["figures"], ["formats"]),
     }
 
 
@@ -79,29 +86,3 @@ def values(cells: list[dict], key: str, **only: str) -> list[str]:
 def pick(mapping: dict, names: Iterable[str]) -> dict:
     """Return the entries of a mapping with these names, in their order."""
     return {name: mapping[name] for name in names}
-
-
-def main() -> None:
-    """Read the command line and write both files into the folder of the claim."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("claim", help="identifier in the claims file")
-    parser.add_argument("--config", type=Path, default=Path("config.yaml"))
-    options = parser.parse_args()
-    config = read_yaml(options.config)
-    fill_defaults(config)
-    document = read_yaml(config["claims"])
-    claims = {claim["id"]: claim for claim in document["claims"]}
-    if options.claim not in claims:
-        known = "\n  ".join(claims)
-        sys.exit(f"There is no claim '{options.claim}'; NAME is one of\n  {known}")
-    claim = claims[options.claim]
-    try:
-        reduced = reduce_config(config, claim)
-    except ValueError as error:
-        sys.exit(str(error))
-    folder = Path(reduced["results"])
-    folder.mkdir(parents=True, exist_ok=True)
-    reduced["claims"] = str(folder / "claims.yaml")
-    write_yaml({**document, "claims": [claim]}, reduced["claims"])
-    write_yaml(reduced, folder / "config.yaml")
-    print(folder / "config.yaml")

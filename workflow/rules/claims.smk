@@ -37,10 +37,11 @@ rule judge_claims:
         mem_mb=grow(500),
         runtime=grow(5),
     params:
-        only="",  # all claims
+        # All claims, or the one that the configuration names.
+        only=[claim["id"] for claim in CLAIMS] if "claim" in WRITTEN_CONFIG else [],
     message:
         "Judging the claims of the page"
     shell:
         "python -s {input.program:q} judge.claims --claims {input.claims:q}"
-        " {params.only} --tables {input.tables:q} {input.effects:q}"
+        " --only {params.only} --tables {input.tables:q} {input.effects:q}"
         " --output {output:q} > {log:q} 2>&1"

@@ -28,6 +28,7 @@ from plan.controls import (
 )
 from plan.dependencies import code_of, settings
 from plan.documents import read_schema, read_yaml
+from plan.reduce import find_claim, reduce_config
 from publish.report import list_benchmarks, list_rules
 from plan.runs import (
     RUN_FILE,
@@ -53,6 +54,9 @@ restore_numbers(config)
 try:
     planned = check_config(config, Path.cwd())
     CLAIMS = load_claims(config["claims"], config) if "claims" in config else []
+    if "claim" in config:
+        CLAIMS = [find_claim(config, CLAIMS)]
+        planned = reduce_config(planned, *CLAIMS)
 except ConfigurationError as error:
     raise WorkflowError(str(error)) from None
 

@@ -1,7 +1,8 @@
 """Locks: a bill of materials of each, and what is known against those that always run.
 
 In:  envs/driver.txt, envs/*.yaml; for the audit, an index of vulnerabilities
-Out: results/provenance/bills/{environment}.json (CycloneDX), results/provenance/audit.json
+Out: results/provenance/bills/{environment}.json (CycloneDX), results/provenance/audit.json; the rule
+     audit shows the latter, and fails where anything is known or nothing could be looked up
 """
 
 AUDIT_ENVIRONMENT = "../../envs/audit.yaml"
@@ -64,3 +65,27 @@ rule audit_locks:
     shell:
         "python -s {input.program:q} publish.audit_locks"
         " --locks {input.locks:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule audit:
+    input:
+        program=PROGRAM,
+        code=code_of("publish.audit_locks"),
+        audit=rules.audit_locks.output,
+    log:
+        f"{RESULTS}/logs/audit.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/audit.tsv"
+    localrule: True
+    conda:
+        AUDIT_ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=grow(200),
+        runtime=grow(5),
+    message:
+        "Showing what is known against these packages"
+    shell:
+        # Snakemake itself shows the log of a job that failed.
+        "python -s {input.program:q} publish.audit_locks --show {input.audit:q} > {log:q} 2>&1"
+        " && cat {log:q}"

@@ -36,7 +36,7 @@ use rule judge_claims as judge_smoke with:
     benchmark:
         f"{SMOKE}/benchmarks/judge_claims.tsv"
     params:
-        only="--smoke",
+        only=[claim["id"] for claim in CLAIMS if claim.get("smoke")],
     message:
         "Judging the claims of the smoke test"
 
