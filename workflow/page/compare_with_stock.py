@@ -1,6 +1,7 @@
-"""Train a random sample of a part's seeds and cells with stock Keras, each in a fresh process.
+"""Train a random sample of a part's seeds and cells with stock Keras, each in a process of its own.
 
-Stops with an error when one bit of weights or losses differs from what the engine got. Python 3.7.
+Each is forked from a process that has imported the framework and has done nothing else. Stops with
+an error when one bit of weights or losses differs from what the engine got. Python 3.7.
 
     python -s workflow page.compare_with_stock --plan plan.json --chunks chunk.npz \
         --output compared.jsonl
@@ -11,19 +12,15 @@ Stops with an error when one bit of weights or losses differs from what the engi
 
 import argparse
 import json
+import multiprocessing
 import os
-import subprocess
-import sys
 import tempfile
 
 import numpy
-from train import run
+from train import framework, run
 from train.files import open_arrays
 
-from page import study
-from page.train_study import digest
-
-STOCK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "train_stock.py")
+from page import study, train_stock
 
 
 def parse_arguments():
@@ -69,13 +66,13 @@ def stock_layers(cell, layers):
     return described
 
 
-def train_stock(cell, seed, procedure, layers, folder):
-    """Return what stock Keras makes of a cell and seed, {name: array}, in a fresh process."""
+def train_again(cell, seed, procedure, layers, folder):
+    """Return what stock Keras makes of a cell and seed, {name: array}, in a process of its own."""
     out = os.path.join(folder, "out.npz")
     kernels = None
     if cell["start"] != "own":
         start = dict(cell, variant=cell["start"], start="own", epochs=1)
-        donor = train_stock(start, seed, procedure, layers, folder)
+        donor = train_again(start, seed, procedure, layers, folder)
         kernels = os.path.join(folder, "kernels.npz")
         drawn = [array for name, array in sorted(donor.items()) if name.startswith("initial_")]
         numpy.savez(kernels, *[array for array in drawn if array.ndim == 2])
@@ -88,7 +85,11 @@ def train_stock(cell, seed, procedure, layers, folder):
         kernels=kernels,
         eager=None,
     )
-    subprocess.run([sys.executable, "-s", STOCK, json.dumps(request), out], check=True)
+    process = multiprocessing.Process(target=train_stock.train_one, args=(request, out))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise ValueError("stock Keras did not train {}".format(json.dumps(request)))
     with numpy.load(out) as arrays:
         return dict(arrays)
 
@@ -96,7 +97,7 @@ def train_stock(cell, seed, procedure, layers, folder):
 def weights_digest(stock, name):
     """Return the digest of all initial or final weights."""
     count = sum(key.startswith(name + ".") for key in stock)
-    return digest([stock["{}.{}".format(name, i)] for i in range(count)])
+    return study.digest([stock["{}.{}".format(name, i)] for i in range(count)])
 
 
 def compare(stock, engine):
@@ -131,7 +132,7 @@ def compare_run(path, row, position, plan):
         engine = {name[len(prefix) :]: chunk[name][row] for name in names}
     procedure = plan["protocols"][cell["protocol"]]["procedure"]
     with tempfile.TemporaryDirectory() as folder:
-        stock = train_stock(cell, seed, procedure, plan["variants"], folder)
+        stock = train_again(cell, seed, procedure, plan["variants"], folder)
     differing, largest = compare(stock, engine)
     return dict(place, seed=seed, differing=differing, largest_difference=largest, **cell)
 
@@ -141,6 +142,7 @@ def main():
     options = parse_arguments()
     with open(options.plan, encoding="utf-8") as stream:
         plan = json.load(stream)
+    framework.load_framework("tf.keras")
     sample = draw_sample(options.chunks, plan["count"], plan["sample_seed"])
     entries = [compare_run(path, *one, plan) for path, runs in sample.items() for one in runs]
     for entry in entries:

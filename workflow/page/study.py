@@ -5,6 +5,7 @@ is a cell. What a run does not say is as in its protocol. Used on both sides: by
 by what reads its chunks.
 """
 
+import hashlib
 import itertools
 
 # The settings that make a cell, in the order of the tables; see COLUMNS in judge/tables.py.
@@ -93,3 +94,8 @@ def evaluated_rows(cell):
     training, held_out = cell["training_rows"], cell["held_out_rows"]
     last = max(0, training - LAST_ROWS)
     return (0, training), (last, training), (training, training + held_out)
+
+
+def digest(arrays):
+    """Return the SHA-256 of float32 arrays, in their order, as hexadecimal text."""
+    return hashlib.sha256(b"".join(a.astype("<f4").tobytes() for a in arrays)).hexdigest()

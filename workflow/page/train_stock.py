@@ -52,9 +52,8 @@ def train(model, x, cell):
     return {"step_losses": [model.train_on_batch(b, b) for _ in range(epochs) for b in batches]}
 
 
-def main():
-    """Seeds, data, model, compile, train, evaluate, in this order."""
-    cell, out = json.loads(sys.argv[1]), sys.argv[2]
+def train_one(cell, out):
+    """Seeds, data, model, compile, train, evaluate, in this order; write the file `out`."""
     np.random.seed(cell["data_seed"])
     random.seed(2)
     import tensorflow as tf
@@ -76,4 +75,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    train_one(json.loads(sys.argv[1]), sys.argv[2])

@@ -17,7 +17,6 @@ shared each of the engine's five matrix products (page/engine.py: Products).
 """
 
 import argparse
-import hashlib
 import json
 
 import numpy
@@ -71,12 +70,7 @@ def train_cell(cell, part, protocols, seeds):
 def digests(arrays):
     """Return the digest of each network's arrays; an array has a row for each network."""
     rows = numpy.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
-    return numpy.array([digest([row]) for row in rows], dtype="S64")
-
-
-def digest(arrays):
-    """Return the SHA-256 of float32 arrays, in their order, as hexadecimal text."""
-    return hashlib.sha256(b"".join(a.astype("<f4").tobytes() for a in arrays)).hexdigest()
+    return numpy.array([study.digest([row]) for row in rows], dtype="S64")
 
 
 def main():

@@ -61,7 +61,6 @@ rule compare_with_stock:
     input:
         program=PROGRAM,
         code=code_of("page.compare_with_stock"),
-        stock=of_workflow("workflow/page/train_stock.py"),
         chunks=lambda wildcards: chunk_files(config, [wildcards.part], [wildcards.environment]),
     output:
         COMPARED,
