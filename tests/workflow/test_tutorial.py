@@ -1,7 +1,8 @@
-"""The tutorial, followed literally: its commands one by one in a copy, its files, its output.
+"""Two pages, followed literally: their commands one by one, their files, their output.
 
-In docs/your-own.md a block `sh` is run, the next block `text` is what it prints (among more), a
-block `python` or `yaml` is (part of) the file that the lines above it name.
+In docs/your-own.md and docs/own-experiment.md a block `sh` is run; the next block `text` is what
+it prints (among more; … stands for any text). A block `python` or `yaml` is (part of) the file that
+the lines above it name.
 """
 
 import os
@@ -14,8 +15,7 @@ from judge.tables import read_table
 from repository import ROOT, copy_repository
 from waiting import HANGS
 
-TUTORIAL = (ROOT / "docs/your-own.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TUTORIAL, re.MULTILINE | re.DOTALL)
+TUTORIAL, EXPERIMENT = "docs/your-own.md", "docs/own-experiment.md"
 CAUSES = {
     "dropout_0_in_1_14": "draws",
     "dropout_0_in_2_0": "no difference",
@@ -24,10 +24,16 @@ CAUSES = {
 }
 
 
-def steps():
-    """Yield (commands, the lines they have to print) in the order of the tutorial."""
+def blocks(page):
+    """Return (kind, text) of every block of a page."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def steps(page):
+    """Yield (commands, the lines they have to print) in the order of a page."""
     commands = None
-    for kind, text in BLOCKS:
+    for kind, text in blocks(page):
         if kind == "sh":
             if commands is not None:
                 yield commands, []
@@ -42,8 +48,8 @@ def steps():
 def test_shown_files_are_the_real_ones():
     module = (ROOT / "examples/classifier/experiment.py").read_text(encoding="utf-8")
     config = (ROOT / "examples/classifier/config.yaml").read_text(encoding="utf-8")
-    assert [text for kind, text in BLOCKS if kind == "python"] == [module]
-    pieces = [text for kind, text in BLOCKS if kind == "yaml"]
+    assert [text for kind, text in blocks(EXPERIMENT) if kind == "python"] == [module]
+    pieces = [text for kind, text in blocks(EXPERIMENT) if kind == "yaml"]
     assert len(pieces) == 5
     places = [config.index(piece) for piece in pieces]
     assert places == sorted(places)
@@ -105,8 +111,8 @@ class Shell:
 
 
 @pytest.mark.slow
-def test_tutorial(shell):
-    for commands, expected in steps():
+def test_own_experiment(shell):
+    for commands, expected in steps(EXPERIMENT):
         printed = []
         for command in commands.splitlines():
             status, output = shell.run(command)
@@ -121,3 +127,19 @@ def test_tutorial(shell):
     assert set(verdicts["deterministic"]) == {"yes"}
     assert (results / "figures/trajectories.png").is_file()
     assert not Path(shell.folder, "results").exists()
+
+
+def printed_as(line):
+    """Return the pattern of a line that a page shows."""
+    return ".*".join(map(re.escape, line.rstrip().split("…")))
+
+
+@pytest.mark.long
+def test_tutorial(framework_pythons, tmp_path):
+    with Shell(tmp_path) as shell:
+        for commands, expected in steps(TUTORIAL):
+            status, output = shell.run(commands.replace("~/bn-yes-or-no", str(ROOT)))
+            assert status == 0, output
+            for line in expected:
+                found = re.compile(printed_as(line))
+                assert any(map(found.fullmatch, map(str.rstrip, output.splitlines()))), output
