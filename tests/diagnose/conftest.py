@@ -19,7 +19,7 @@ def diagnose(tmp_path_factory):
             *("--software-deployment-method", "conda", "--directory", folder, "--quiet", "rules"),
             *("--conda-prefix", ROOT / ".snakemake/conda", "--configfile", folder / "pairs.json"),
             cwd=folder,
-            timeout=HANGS,
+            timeout=HANGS * len(pairs),
         )
         assert done.returncode == status, done.stdout
         return folder, done.stdout

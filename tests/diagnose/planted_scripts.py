@@ -1,15 +1,20 @@
 """Scripts with planted causes: what differs from the plain script is known.
 
-python planted_scripts.py FOLDER ENVIRONMENT... > pairs.yaml
+python planted_scripts.py plan FOLDER [ENVIRONMENT...]     writes scripts and pairs-ENVIRONMENT.yaml
+python planted_scripts.py tell FOLDER > docs/planted.md    what was said of them, as tables
+
+All pairs of an environment are one call of Snakemake, whose folder is FOLDER/ENVIRONMENT.
 """
 
 import itertools
+import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 import yaml
 
-SCRIPT = '''"""Planted: {planted}."""
+DENSE = '''"""Planted: {planted}."""
 
 import random
 
@@ -28,58 +33,210 @@ train, held_out = (x[:64], y[:64]), (x[64:], y[64:])
 {initial_draws}
 model = models.Sequential()
 model.add(layers.Dense(8, activation="{activation}", input_shape=(6,)))
-model.add(layers.Dense(1))
+model.add(layers.Dense(1, activation={output}))
 model.compile(optimizer=optimizers.SGD(0.05), loss="mse")
 {draws}
 model.fit(*train, batch_size=16, epochs=4, shuffle=True, verbose=0)
 {evaluation}
 print(model.evaluate(*held_out, verbose=0))
 '''
-NOTHING = {"data": "", "initial_draws": "", "activation": "relu", "draws": "", "evaluation": ""}
+# Another release draws other weights and another order of rows: both are set, unless planted.
+RECURRENT = '''"""Planted: {planted}."""
+
+import random
+
+import numpy
+import tensorflow
+from {api} import layers, models, optimizers
+
+set_seed = getattr(tensorflow, "set_random_seed", None) or tensorflow.random.set_seed
+random.seed(2)
+set_seed(3)
+numpy.random.seed(1)
+x = numpy.random.normal(size=(96, 5, 3)).astype("float32")
+y = x[:, -2:, 0].sum(axis=1, keepdims=True)
+train, held_out = (x[:64], y[:64]), (x[64:], y[64:])
+{data}
+model = models.Sequential()
+model.add(layers.LSTM(4, {activation}input_shape=(5, 3)))
+model.add(layers.Dense(1))
+model.compile(optimizer=optimizers.SGD(0.05), loss="mse")
+draw = numpy.random.RandomState({seed}).normal
+model.set_weights([0.5 * draw(size=part.shape) for part in model.get_weights()])
+model.fit(*train, batch_size=16, epochs=4, shuffle={shuffle}, verbose=0)
+{evaluation}
+print(model.evaluate(*held_out, verbose=0))
+'''
+FORMULA, ROUNDING, DEFAULT = "computation", "rounding", "changed default"
+# The generator that draws initial weights also draws the order of rows: where its state is moved
+# before the model, both differ unless the state is set again.
+PLAIN = {"data": "", "initial_draws": "", "activation": "relu", "output": "None", "evaluation": ""}
+PLAIN["draws"] = "set_seed(6)\nnumpy.random.seed(6)\nrandom.seed(6)"
 PLANTED = {
     "data": {"data": "train = train[0], train[1] + 0.2 * train[0][:, :1]"},
     "initial draws": {
         "initial_draws": "random.seed(5)\nset_seed(4)\nnumpy.random.normal(size=7)",
     },
     "draws during training": {"draws": "set_seed(8)\nnumpy.random.seed(7)\nrandom.seed(9)"},
-    "computation": {"activation": "tanh"},
+    FORMULA: {"activation": "tanh"},
+    ROUNDING: {"output": "lambda z: z * 0.1 * 10.0"},
     "evaluation": {"evaluation": "held_out = held_out[0][:20], held_out[1][:20]"},
 }
-# The generator that draws initial weights also draws the order of rows: where its state is moved
-# before the model, both differ unless the state is set again.
-AGAIN = "set_seed(6)\nnumpy.random.seed(6)\nrandom.seed(6)"
+RECURRENT_PLAIN = {"data": "", "activation": "", "seed": 0, "shuffle": False, "evaluation": ""}
+RECURRENT_PLANTED = {
+    "data": {"data": "train = train[0], train[1] + 0.2 * train[0][:, 0, :1]"},
+    "initial draws": {"seed": 5},
+    "draws during training": {"shuffle": True},
+    FORMULA: {"activation": "activation='relu', "},
+    "evaluation": {"evaluation": "held_out = held_out[0][:20], held_out[1][:20]"},
+}
+# {name of the column: (environment, API, the environment in which the default was another one)}
+OLD = "tf1.14-keras2.2.4"
+CELLS = {
+    "tf1.14": (OLD, "tensorflow.keras", None),
+    "tf2.0": ("tf2.0-keras2.3.1", "tensorflow.keras", OLD),
+    "tf2.6": ("tf2.6", "tensorflow.keras", OLD),
+    "tf2.11": ("tf2.11", "tensorflow.keras", OLD),
+    "current": ("tf-current-keras3", "tensorflow.keras", OLD),
+    "keras2.2.4": (OLD, "keras", None),
+    "keras2.3.1": ("tf2.0-keras2.3.1", "keras", OLD),
+}
+HEAD = """# Planted causes
+
+Plain scripts in which one or two causes were planted were diagnosed, in seven versions.
+`python tests/diagnose/planted_scripts.py tell` has written this page from the verdicts.
+"""
 
 
-def write(path: Path, causes: tuple[str, ...], api: str) -> None:
-    """Write a script that differs from the plain one by these causes."""
-    changes = {**NOTHING, "draws": AGAIN}
-    for cause in causes:
-        changes |= PLANTED[cause]
-    path.write_text(SCRIPT.format(planted=", ".join(causes) or "nothing", api=api, **changes))
+def combinations(causes: dict) -> list[tuple[str, ...]]:
+    """Return nothing, every cause, and every pair of causes; what rounds is no other formula."""
+    sets = [part for size in (0, 1, 2) for part in itertools.combinations(causes, size)]
+    return [part for part in sets if set(part) != {FORMULA, ROUNDING}]
 
 
-def combinations() -> list[tuple[str, ...]]:
-    """Return nothing, every cause, and every pair of causes."""
-    return [pair for size in (0, 1, 2) for pair in itertools.combinations(PLANTED, size)]
+def plant(folder: Path, column: str) -> dict[str, dict]:
+    """Write the scripts of a column; return its pairs as a configuration has them.
 
-
-def plant(folder: Path, environment: str, api: str = "tensorflow.keras") -> dict[str, dict]:
-    """Write all scripts; return the pairs as a configuration has them, by their causes."""
+    A pair is named by its causes. `both` stands for a cause that is planted in both scripts, and
+    so is none: the negative controls.
+    """
+    environment, api, before = CELLS[column]
+    folder = folder / "scripts" / column
     folder.mkdir(parents=True, exist_ok=True)
+
+    def write(template: str, plain: dict, planted: dict, causes: tuple[str, ...]) -> str:
+        changes = dict(plain)
+        for cause in causes:
+            changes |= planted.get(cause, {})
+        word = "recurrent" if template is RECURRENT else "dense"
+        path = folder / f"{word}-{'.'.join(causes) or 'nothing'}.py".replace(" ", "_")
+        words = ", ".join(causes) or "nothing"
+        path.write_text(template.format(planted=words, api=api, **changes), encoding="utf-8")
+        return str(path)
+
     pairs = {}
-    for causes in combinations():
-        name = "+".join(causes).replace(" ", "_") or "nothing"
-        write(folder / f"{name}.py", causes, api)
-        sides = {"first": str(folder / "nothing.py"), "second": str(folder / f"{name}.py")}
-        pairs[f"{environment}-{api.split('.')[-1]}-{name}".replace("+", ".")] = {
-            **sides,
-            "in": environment,
-        }
+    for causes in combinations(PLANTED):
+        first, second = (write(DENSE, PLAIN, PLANTED, part) for part in ((), causes))
+        pairs[name_of(causes)] = {"first": first, "second": second, "in": environment}
+        if len(causes) == 1:
+            pairs[f"both.{name_of(causes)}"] = {
+                "first": second,
+                "second": second,
+                "in": environment,
+            }
+    if before:
+        for causes in [(), *((cause,) for cause in RECURRENT_PLANTED)]:
+            first, second = (
+                write(RECURRENT, RECURRENT_PLAIN, RECURRENT_PLANTED, part) for part in ((), causes)
+            )
+            name = name_of((DEFAULT, *causes))
+            pairs[name] = {"first": first, "second": second, "in": f"{before} {environment}"}
     return pairs
 
 
+def name_of(causes: tuple[str, ...]) -> str:
+    """Return the name of a pair."""
+    return ".".join(causes).replace(" ", "_") or "nothing"
+
+
+def planted_in(name: str) -> set[str]:
+    """Return the causes that are planted in a pair; two releases round differently, too."""
+    causes = set() if name.startswith("both.") else set(name.replace("_", " ").split("."))
+    causes -= {"nothing"}
+    return causes | {ROUNDING} if DEFAULT in causes and FORMULA not in causes else causes
+
+
+def named_in(verdict: dict) -> set[str]:
+    """Return the causes that a verdict names; rounding is one where anything is left of it."""
+    if verdict["undecided"]:
+        return {"undecided"}
+    left = any(row["cause"] == ROUNDING and row["contribution"] for row in verdict["rows"])
+    parted = verdict["place"] and FORMULA not in verdict["causes"]
+    return set(verdict["causes"]) | ({ROUNDING} if left or parted else set())
+
+
+def read_verdicts(folder: Path) -> dict[str, dict[str, set[str]]]:
+    """Return {column: {pair: causes that are named}}."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for column in CELLS:
+        for path in sorted((folder / column).glob("*/verdict.json")):
+            verdict = json.loads(path.read_text(encoding="utf-8"))
+            found.setdefault(column, {})[path.parent.name] = named_in(verdict)
+    return found
+
+
+def tell(found: dict[str, dict[str, set[str]]]) -> str:
+    """Return the page: what was named for each planted set of causes, and the confusion matrix."""
+    names = [name_of(part) for part in combinations(PLANTED)]
+    names += [f"both.{name_of((cause,))}" for cause in PLANTED]
+    names += [name_of((DEFAULT, *part)) for part in [(), *((c,) for c in RECURRENT_PLANTED)]]
+    columns = list(found)
+    pairs = [(planted_in(name), found[c][name]) for c in columns for name in found[c]]
+    right = sum(planted == named for planted, named in pairs)
+    lines = [HEAD, f"**{len(pairs)} pairs, {right} with exactly the planted causes.**", ""]
+    lines += ["## Confusion matrix", "", "Rows: what is planted, alone or with another cause. "]
+    lines[-1] += "Columns: how often a cause was named there, of how many pairs."
+    causes = [*PLANTED, DEFAULT]
+    heads = [*causes, "not reproducible", "undecided"]
+    lines += ["", f"| planted | pairs | {' | '.join(heads)} |", "|---" * (len(heads) + 2) + "|"]
+    for cause in [None, *causes]:
+        rows = [pair for pair in pairs if (cause in pair[0] if cause else not pair[0])]
+        counts = Counter(part for _, named in rows for part in named)
+        cells = " | ".join(str(counts[head]) for head in heads)
+        lines.append(f"| {cause or 'nothing'} | {len(rows)} | {cells} |")
+    lines += ["", "Where two causes are planted, the pair counts in two rows.", ""]
+    lines += [
+        "## Each pair",
+        "",
+        "`yes`: exactly the planted causes were named. Otherwise the cell ",
+    ]
+    lines[-1] += "holds what was named. An empty cell was not tried."
+    lines += ["", f"| planted | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for name in names:
+        cells = [describe(found[column].get(name), planted_in(name)) for column in columns]
+        words = name.replace("both.", "in both scripts: ").replace(".", ", ").replace("_", " ")
+        lines.append(f"| {words} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def describe(named: set[str] | None, planted: set[str]) -> str:
+    """Return a cell of the table of pairs."""
+    if named is None:
+        return ""
+    return "yes" if named == planted else ", ".join(sorted(named)) or "nothing"
+
+
+def main() -> None:
+    """Write the scripts and their configurations, or tell what was said of them."""
+    action, folder = sys.argv[1], Path(sys.argv[2]).resolve()
+    if action == "tell":
+        sys.stdout.write(tell(read_verdicts(folder)))
+        return
+    for column in sys.argv[3:] or CELLS:
+        pairs = plant(folder, column)
+        path = folder / f"pairs-{column}.yaml"
+        path.write_text(yaml.safe_dump({"pairs": pairs}, sort_keys=False), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    found = {}
-    for name in sys.argv[2:]:
-        found |= plant(Path(sys.argv[1]), name)
-    yaml.safe_dump({"pairs": found}, sys.stdout)
+    main()

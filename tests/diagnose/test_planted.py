@@ -1,0 +1,59 @@
+"""Planted causes: all of them and no others are named; the page of them counts what was said."""
+
+import json
+
+import pytest
+from planted_scripts import (
+    CELLS,
+    DEFAULT,
+    FORMULA,
+    ROUNDING,
+    name_of,
+    named_in,
+    plant,
+    planted_in,
+    tell,
+)
+
+
+def test_there_is_a_pair_for_each_cause_and_every_two(tmp_path):
+    pairs = plant(tmp_path, "tf2.0")
+    assert len(pairs) == 1 + 6 + 14 + 6 + (1 + 5)  # nothing, one, two, in both, changed default
+    equal = {name for name, pair in pairs.items() if pair["first"] == pair["second"]}
+    assert equal == {name for name in pairs if name.startswith("both.")} | {
+        name_of(()),
+        name_of((DEFAULT,)),
+    }
+
+
+def test_page_counts_what_was_named():
+    right = {"data": {"data"}, "both.data": set(), "data.evaluation": {"data", "evaluation"}}
+    page = tell({"tf2.0": {**right, "evaluation": {"undecided"}}})
+    assert "**4 pairs, 3 with exactly the planted causes.**" in page
+    assert "| data | 2 | 2 | 0 | 0 | 0 | 0 | 1 | 0 | 0 | 0 |" in page
+    assert "| evaluation | 2 | 1 | 0 | 0 | 0 | 0 | 1 | 0 | 0 | 1 |" in page
+    assert "| data, evaluation | yes |" in page
+    assert "| in both scripts: data | yes |" in page
+    assert "| evaluation | undecided |" in page
+
+
+def test_rounding_is_named_where_anything_is_left():
+    verdict = {"undecided": None, "causes": ["data"], "rows": [], "place": None}
+    assert named_in(verdict) == {"data"}
+    left = {"cause": ROUNDING, "contribution": 1e-9}
+    assert named_in({**verdict, "rows": [left]}) == {"data", ROUNDING}
+    assert named_in({**verdict, "place": {"step": [0, 1]}}) == {"data", ROUNDING}
+    assert named_in({**verdict, "causes": [FORMULA], "place": {"step": [0, 1]}}) == {FORMULA}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("column", CELLS)
+def test_planted_causes_are_named_and_no_others(diagnose, tmp_path, column):
+    pairs = plant(tmp_path, column)
+    folder, _ = diagnose(pairs)
+    wrong = {}
+    for name in pairs:
+        verdict = json.loads((folder / name / "verdict.json").read_text())
+        if named_in(verdict) != planted_in(name):
+            wrong[name] = verdict["sentence"]
+    assert not wrong
