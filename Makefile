@@ -25,9 +25,9 @@
 driver := . .driver/bin/activate &&
 cores ?= 4
 # What a target below adds to this line is what a user may type.
-snakemake = snakemake --use-conda --cores $(cores)
+snakemake = exec snakemake --use-conda --cores $(cores)
 # For what is made of results that are there: it says what is made, and why a job failed.
-briefly = @$(driver) snakemake --quiet host progress reason --use-conda --cores $(cores)
+briefly = @$(driver) exec snakemake --quiet host progress reason --use-conda --cores $(cores)
 
 .PHONY: reproduce smoke claim sweep study diagnose figures check report paper docs crate sbom audit \
 	commands test benchmark setup lock clean-envs help

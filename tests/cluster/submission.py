@@ -70,12 +70,13 @@ class Run:
         """Wait for its end; return its exit code."""
         return self.process.wait()
 
-    def kill(self):
+    def kill(self, cancel=True):
         """Kill it with -9, and cancel what it left in the queue, as a user would."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-            run(self.cancel, *self.job_ids())
+            if cancel:
+                run(self.cancel, *self.job_ids())
 
     def release(self):
         """Let the chunks that are held go on."""

@@ -123,13 +123,27 @@ def test_killed_snakemake_resumes(toy):
     running.kill()
     assert finishes(running) == once(2)
 
-    unlock = toy("--unlock", folder=running.folder, **settings)
-    assert unlock.finish() == 0, unlock.log.read_text()
     resumed = toy(folder=running.folder, chunks=4)
     assert resumed.finish() == 0, resumed.log.read_text()
     assert len(list(running.folder.glob("chunk*.txt"))) == 4
     assert starts(resumed) == {"1": 1, "2": 1, "3": 2, "4": 2}
     assert finishes(resumed) == once(4)
+
+
+def test_jobs_of_a_killed_snakemake_end(toy):
+    """What runs ends by itself, what waits does nothing; the next run trains each chunk once."""
+    settings = {"chunks": 3, "chunk1": "train"}
+    running = toy(**settings)
+    wait_until(lambda: "1" in starts(running), "the chunk that trains to start")
+    wait_until(lambda: len(running.job_ids()) == 3, "all chunks to be submitted")
+    running.kill(cancel=False)
+    job = first_job(running, "1")
+    wait_until(lambda: job not in run("squeue", "--noheader", "--format=%i"), "the job to end")
+
+    resumed = toy(folder=running.folder, chunks=3)
+    assert resumed.finish() == 0, resumed.log.read_text()
+    assert "A run was killed here" in resumed.log.read_text()
+    assert finishes(resumed) == once(3)
 
 
 def test_cancelled_job_through_the_commands_of_the_queue(toy):

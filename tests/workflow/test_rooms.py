@@ -16,7 +16,7 @@ MAY_IMPORT = {
     **{room: {*ROOMS[: position + 1]} for position, room in enumerate(ROOMS)},
     "page": {"plan", "train", "judge", "plot", "page"},
     "diagnose": {"diagnose", "plot"},
-    "deploy": {"deploy"},
+    "deploy": {"deploy", "train"},
 }
 # Runs under Python 3.7 in both processes, as all of train/ does.
 FOR_TRAINING = "plan.interface"

@@ -34,6 +34,7 @@ def test_all_rules_are_found(rules):
     assert {"train_runs", "train_controls", "collect_tables", "render_figure", "all"} <= set(rules)
     written = [Path(rule["file"]).resolve() for rule in rules.values()]
     assert {path.name for path in RULE_FILES} - {path.name for path in written} == {
+        "at_once.smk",
         "common.smk",
         "source.smk",
     }

@@ -9,7 +9,9 @@ import sys
 from functools import partial
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
+from deploy import at_once, whole
 from plan.claims import modules_of, tables_of
 from plan.configuration import (
     ConfigurationError,

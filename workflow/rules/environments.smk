@@ -6,9 +6,7 @@ Out: results/provenance/config.yaml, results/provenance/packages/{environment}.c
 
 # `snakemake --conda-cleanup-envs` leaves these flags behind. With one, a creation that is killed
 # later would pass for a whole environment.
-for flag in Path(workflow.deployment_settings.conda_prefix or ".snakemake/conda").glob(
-    "*.env_setup_done"
-):
+for flag in ENVIRONMENTS_FOLDER.glob("*.env_setup_done"):
     if not flag.with_suffix("").exists():
         flag.unlink(missing_ok=True)
 

@@ -4,11 +4,17 @@ Python 3.7, numpy.
 """
 
 import contextlib
+import hashlib
+import json
 import os
 import zipfile
 import zlib
 
 import numpy
+
+SUMS = (
+    ".snakemake/sums"  # a file for each file that was written here: its name, size, time, SHA-256
+)
 
 
 @contextlib.contextmanager
@@ -16,6 +22,7 @@ def whole_file(path, binary=False):
     """Open a file to write; it has its name only once all of it is on the disk.
 
     Until then it stands beside, as `.NAME.PROCESS.part`, and it is removed if something fails.
+    Where Snakemake works, deploy/whole.py gets to know the file.
     """
     folder, name = os.path.split(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
@@ -26,11 +33,36 @@ def whole_file(path, binary=False):
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
+        note(partial, str(path))
         os.replace(partial, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(partial)
         raise
+
+
+def note(written, path):
+    """Note what stands in the file `written`, which is about to be called `path`."""
+    if os.path.isdir(os.path.dirname(SUMS)) and not os.path.isabs(path):
+        os.makedirs(SUMS, exist_ok=True)
+        name = hashlib.sha256(path.encode()).hexdigest()[:32]
+        partial = os.path.join(SUMS, "{}.{}.part".format(name, os.getpid()))
+        with open(partial, "w") as stream:
+            json.dump([path, *describe(written, digest=True)], stream)
+        os.replace(partial, os.path.join(SUMS, name + ".json"))
+
+
+def describe(path, digest=False):
+    """Return [size in bytes, time of change in ns], and with `digest` the SHA-256 of a file."""
+    status = os.stat(path)
+    found = [status.st_size, status.st_mtime_ns]
+    if digest:
+        sha256 = hashlib.sha256()
+        with open(path, "rb") as stream:
+            for block in iter(lambda: stream.read(1 << 20), b""):
+                sha256.update(block)
+        found.append(sha256.hexdigest())
+    return found
 
 
 @contextlib.contextmanager

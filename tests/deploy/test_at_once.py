@@ -1,0 +1,107 @@
+"""A run that is killed or told to end leaves no job and no lock; a second run is told of the first.
+
+The job trains nothing, in no environment: it waits, and ends with its run as any job does.
+"""
+
+import signal
+import subprocess
+
+import psutil
+import pytest
+from repository import ACTIVATE, ROOT
+from waiting import HANGS, wait_until
+
+TOY = ROOT / "tests/cluster/toy.smk"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start Snakemake in a folder; return the process, whose output goes to the file `log`."""
+    started = []
+
+    def start(log, *config):
+        command = ["snakemake", "--snakefile", TOY, "--cores", 2, "--rerun-incomplete"]
+        command += ["--config", "chunks=2", *config]
+        with (tmp_path / log).open("w") as output:
+            process = subprocess.Popen(
+                ["bash", "-c", f"{ACTIVATE}", ROOT, *map(str, command)],
+                cwd=tmp_path,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        for left in [*below(process), process]:
+            left.kill()
+        process.wait()
+
+
+def below(process):
+    """Return the processes that a process has started, and those that they have."""
+    return psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+
+
+def name_of(process):
+    """Return the name of a process, nothing if it has ended meanwhile."""
+    return process.name() if process.is_running() else ""
+
+
+def written(file, text):
+    """Tell whether a text is in a file, which may not be there yet."""
+    return file.exists() and text in file.read_text()
+
+
+@pytest.fixture
+def training(start, tmp_path):
+    """A run with one job that waits, and that job's processes."""
+    run = start("first.log", "chunk1=train")
+    history = tmp_path / "history.txt"
+    wait_until(lambda: run.poll() is not None or written(history, "finish 2"), "the other job")
+    wait_until(lambda: run.poll() is not None or "python" in map(name_of, below(run)), "the job")
+    assert run.poll() is None, (tmp_path / "first.log").read_text()
+    return run, below(run)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_run_that_is_ended(training, start, tmp_path, number):
+    run, jobs = training
+    run.send_signal(number)
+    run.wait(timeout=HANGS)
+    psutil.wait_procs(jobs, timeout=HANGS)
+    assert not any(job.is_running() for job in jobs)
+    assert not (tmp_path / "chunk1.txt").exists()
+
+    assert start("second.log").wait(timeout=HANGS) == 0, (tmp_path / "second.log").read_text()
+    assert (tmp_path / "history.txt").read_text().count("finish") == 2
+    told = "A run was killed here" in (tmp_path / "second.log").read_text()
+    assert told == (number == signal.SIGKILL)
+    assert not list((tmp_path / ".snakemake").glob(".run-*"))
+
+
+def test_second_run_is_told_of_the_first(training, start, tmp_path):
+    run, _ = training
+    assert start("second.log").wait(timeout=HANGS) == 1
+    told = (tmp_path / "second.log").read_text()
+    assert f"Here runs process {run.pid} on " in told
+    assert "unlock nothing" in told
+    assert run.poll() is None
+
+
+def test_job_that_starts_after_its_run_has_ended(start, tmp_path, monkeypatch):
+    """As a cluster may start it: it does nothing, not even remove what is there."""
+    monkeypatch.setenv("BNYESNO_RUN", str(tmp_path / ".run-gone.lock"))
+    command = ["snakemake", "--snakefile", TOY, "--cores", 1, "--mode", "remote"]
+    command += ["--nolock", "--config", "chunks=1"]
+    done = subprocess.run(
+        ["bash", "-c", ACTIVATE, ROOT, *map(str, command)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "belongs to a run of Snakemake that has ended" in done.stdout + done.stderr
+    assert not (tmp_path / "chunk1.txt").exists()
