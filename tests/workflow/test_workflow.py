@@ -177,7 +177,7 @@ def test_another_label_trains_and_compares_nothing(finished):
 
     finished.change_config(rename)
     planned = finished.planned()
-    assert "Drawing val_loss" in planned
+    assert "Plotting val_loss" in planned
     assert not [message for message in planned if re.match("Training|Controls|Co", message)]
 
 
