@@ -54,8 +54,8 @@ def test_one_figure_by_name(clone):
     printed = make(clone, "figures", "NAME=trajectories")
     assert figure.read_bytes() == before
     assert figures_of(clone) == others
-    assert "Drawing trajectories" in printed
-    assert "Drawing val_loss" not in printed
+    assert "Plotting trajectories" in printed
+    assert "Plotting val_loss" not in printed
 
 
 @pytest.mark.parametrize(
