@@ -30,8 +30,9 @@ def set_aside(only_tell: bool) -> list[str]:
             what = f"the SHA-256 {found[2][:8]}, expected {digest[:8]}"
         told.append(f"{file} is not as it was written: found {what}.")
         if not only_tell:
-            path.replace(f"{file}.broken")
-            told[-1] += f" It is now {path.name}.broken, and is made again where it is needed."
+            path.replace(f"{file}.broken") if found[0] else path.unlink()
+            where = f"now {path.name}.broken" if found[0] else "removed"
+            told[-1] += f" It is {where}, and made again where it is needed."
     return told
 
 
