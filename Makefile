@@ -54,7 +54,7 @@ diagnose: setup
 	@$(driver) cd "$(PWD)" && snakemake --snakefile "$(CURDIR)/workflow/diagnose/Snakefile" \
 		--directory "$(dir $(out))" --software-deployment-method conda --cores $(cores) \
 		--conda-prefix "$${SNAKEMAKE_CONDA_PREFIX:-$(CURDIR)/.snakemake/conda}" --quiet rules \
-		--config name="$(notdir $(out))" $(foreach option,FIRST SECOND SCRIPT IN ARGS METRIC \
+		--config name="$(notdir $(out))" $(foreach option,FIRST SECOND SCRIPT IN ARGS METRIC RELEASES \
 		REPEATS LIMIT,$(if $($(option)),$(shell echo $(option) | tr A-Z a-z)="$($(option))"))
 
 figures: setup

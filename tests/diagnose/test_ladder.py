@@ -5,6 +5,7 @@ import json
 import numpy
 import pytest
 from diagnose import judge, ladder, pairs
+from plan.configuration import ConfigurationError
 from repository import ROOT
 
 LAYER = {"name": "dense", "class": "Dense", "shapes": [[2]], "places": [0]}
@@ -155,7 +156,7 @@ def test_data_that_cannot_be_seen_stand_in_the_way_of_a_verdict():
     hidden["calls"][0]["data"] = None
     causes, blocked = ladder.possible_causes(a_run(), hidden)
     assert causes == []
-    assert blocked == ["training data from a generator or a dataset cannot be exchanged"]
+    assert blocked == ["training data cannot be seen, and so not be exchanged"]
 
 
 def test_draws_are_a_possible_cause_only_from_other_states():
@@ -163,6 +164,11 @@ def test_draws_are_a_possible_cause_only_from_other_states():
     for run in (first, second):
         run["calls"][0]["shuffle"] = True
     assert ladder.possible_causes(first, second)[0] == []
+    second["calls"][0]["shuffle"] = False
+    assert ladder.possible_causes(first, second)[0] == ["draws"]
+    second["calls"][0]["shuffle"] = True
+    noisy = a_run(steps=("1", "3"), made=[made("Dropout", rate=0.3)])
+    assert ladder.possible_causes(a_run(), noisy)[0] == ["draws"]
     second["calls"][0]["draws"]["operations"] = "p"
     assert ladder.possible_causes(first, second)[0] == ["draws"]
 
@@ -183,16 +189,48 @@ def test_pairs_are_checked_before_anything_runs(tmp_path):
     script = tmp_path / "one.py"
     script.write_text("")
     pair = {"first": str(script), "second": str(script), "in": "tf2.0-keras2.3.1"}
-    checked = pairs.read_pairs(pair, ROOT)["one"]
+    checked = pairs.read_pairs(pair, ROOT)[0]["one"]
     assert checked["second"]["environment"] == str(ROOT / "envs/tf2.0-keras2.3.1.yaml")
     for change, sentence in [
         ({"second": "none.py"}, "none.py: there is no such script"),
         ({"in": "tf9"}, "in: tf9 is no framework version; there are tf-current-keras3, tf1.13"),
-        ({"in": "tf1.13 tf1.15 tf2.0"}, "in: found 3 framework versions"),
-        ({"repeats": 1}, "repeats: found 1, expected a whole number from 2 on"),
-        ({"script": str(script)}, "one script is compared in two framework versions"),
-        ({"metrics": "loss"}, "metrics: no such option"),
+        ({"in": "tf1.13 tf1.15 tf2.0"}, "in: found tf1.13 tf1.15 tf2.0, expected one or two fram"),
+        ({"repeats": 1}, "repeats: found 1, expected at least 2"),
+        ({"script": str(script)}, "in: found tf2.0-keras2.3.1, expected two framework versions"),
+        ({"metrics": "loss"}, "found unknown metrics, expected only name, first, second"),
         ({"second": None}, "name two scripts"),
+        ({"releases": 1}, "releases: found tf2.0-keras2.3.1, expected one script and two of tf1.1"),
+        ({"limit": "long"}, 'limit: found "long", expected an integer'),
     ]:
-        with pytest.raises(pairs.PairError, match=sentence):
+        with pytest.raises(ConfigurationError, match=sentence):
             pairs.read_pairs(pair | change, ROOT)
+
+
+def test_releases_between_two_are_pairs(tmp_path):
+    script = tmp_path / "one.py"
+    script.write_text("")
+    asked = {"script": str(script), "in": "tf2.3 tf2.0-keras2.3.1", "releases": 1}
+    found, releases = pairs.read_pairs(asked, ROOT)
+    assert releases == {"one": ["tf2.3", "tf2.2", "tf2.1", "tf2.0-keras2.3.1"]}
+    assert len(found) == 6
+    assert found["one/tf2.2-to-tf2.1"]["first"]["environment"].endswith("envs/tf2.2.yaml")
+
+
+@pytest.mark.parametrize("changed_at", range(1, 8))
+def test_bisection_finds_the_release_that_changed_a_number(changed_at):
+    def run(place):
+        return a_run(1.0 + place / 1e6 + (place >= changed_at))
+
+    known = {0: run(0), 7: run(7)}
+    while (state := ladder.narrow(known, "auto"))["next"] is not None:
+        known[state["next"]] = run(state["next"])
+    assert (state["low"], state["high"]) == (changed_at - 1, changed_at)
+    assert len(known) <= 5
+
+
+def test_bisection_passes_over_a_release_in_which_the_script_fails():
+    known = {0: a_run(1.0), 2: a_run(2.0), 1: a_run(error="line 1 raises")}
+    state = ladder.narrow(known, "loss")
+    assert (state["low"], state["high"], state["next"]) == (0, 2, None)
+    assert "(b in between cannot be told)" in pairs.tell_releases(state, ["a", "b", "c"])
+    assert ladder.narrow({0: a_run(), 2: a_run()}, "auto")["next"] is None

@@ -2,31 +2,38 @@
 
 python -s workflow diagnose.judge --runs FOLDER --ladder LADDER --find-place PLACE
 python -s workflow diagnose.judge --runs FOLDER --ladder LADDER --place PLACE --verdict VERDICT
-    --tables LADDER.csv RUNS.csv SETTINGS.csv
+    --tables LADDER.csv RUNS.csv SETTINGS.csv PLACE.csv
 """
 
 import argparse
 import csv
+import difflib
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy
 
 from diagnose.ladder import (
+    ABSENT,
     Record,
     find_number,
+    how_data_differ,
     name_of,
     orders,
     plan_swaps,
     read,
     repeats_differ,
+    reported,
     settings,
     take_turns,
     trajectory,
     value,
 )
-from diagnose.record import TRAINING, match
+from diagnose.record import NOISE, TRAINING, match, state_of
+
+Array = numpy.ndarray
 
 # How far beyond the yardstick a difference may lie and still be rounding. The yardstick is what one
 # unit in the last place of each weight, or another matrix kernel, does to the same number.
@@ -40,6 +47,7 @@ LABELS = {
     "computation": "computation",
     "rounding": "rounding",
     "spread": "spread of repeats",
+    "length": "training length",
 }
 SENTENCES = {
     "data": "The two runs are trained on other data",
@@ -47,6 +55,7 @@ SENTENCES = {
     "draws": "The two runs draw other numbers during training (row order, dropout or noise)",
     "evaluation": "The two runs are evaluated differently",
     "computation": "The two runs compute differently",
+    "length": "One run trains for more steps than the other",
 }
 
 
@@ -76,6 +85,10 @@ class Runs:
     def one(self, name: str) -> Record:
         """Return the first repeat of a run."""
         return self.records[name][0]
+
+    def pair(self) -> tuple[Record, Record]:
+        """Return the first repeats of both scripts as they are."""
+        return self.one("first/as_is"), self.one("second/as_is")
 
     def repeat(self, name: str) -> bool:
         """Say whether all repeats of a run have the same bits."""
@@ -165,9 +178,10 @@ def find_place(runs: Runs, ladder: dict) -> dict:
     causes = real_causes(runs, ladder)
     first, other = ends(runs, causes)
     agree = runs.agree(first, other)
-    pair = [runs.one(f"{side}/as_is") for side in ("first", "second")]
+    pair = runs.pair()
     if not agree or rest_of(runs, causes):
-        found["runs"] = plan_swaps(*pair, causes, runs.metric, only_last=not agree)
+        swaps = plan_swaps(*pair, causes, runs.metric, only_last=not agree)
+        found["runs"] = take_turns(swaps, ladder["locked"])
     if agree:
         return found
     if not runs.repeat(first) or not runs.repeat(other):
@@ -210,45 +224,60 @@ def broken(runs: Runs) -> str | None:
 def look_closer(runs: Runs, place: list[int]) -> dict:
     """Return what differs in one step from an equal state, against what rounding does there.
 
-    Returns `arrays`: for each array that differs its name, the largest difference, in units in the
-    last place of its largest number, and relative to the largest difference that one unit in the
-    last place of the weights makes (`beyond`); and the same of the loss.
+    Returns `arrays`: a row for each array that both runs compute in this step, in the order of the
+    computation: its part of the step, its name, the largest difference, in units in the last place
+    of its largest number, relative to this, and relative to the largest difference that one unit
+    in the last place of the weights makes (`beyond`).
     """
-    number, step = place
+    number = place[0]
     names = ("first/probe", "second/probe", "first/probe_ulp_1", "first/probe_ulp_2")
     records = [read(runs.folder / f"{name}-1.json") for name in names]
     if any(record["error"] for record in records):
         return {"error": next(record["error"] for record in records if record["error"])}
     arrays = [numpy.load(runs.folder / f"{name}-1.npz") for name in names]
-    models = [record["models"][number] for record in records]
-    found = []
-    for theirs, mine in match(models[1]["layers"], models[0]["layers"]):
-        key = f"final/{number}/{mine}"
-        one, other = arrays[0][key], arrays[1][f"final/{number}/{theirs}"]
-        if one.dtype.kind != "f" or other.tobytes() == one.tobytes():
-            continue
-        size = float(numpy.abs(one.astype(float) - other).max())
-        unit = float(numpy.spacing(numpy.abs(one).max()))
-        moved = max(float(numpy.abs(one.astype(float) - part[key]).max()) for part in arrays[2:])
-        found.append(
-            {
-                "array": models[0]["weights"][mine],
-                "largest_difference": size,
-                "ulp": size / unit,
-                "relative": size / float(numpy.abs(one).max() or 1),
-                "beyond": size / max(moved, unit),
-            }
-        )
-    losses = [model["losses"][step - 1] for model in models]
-    comparable = step == 1 or records[0]["packages"] == records[1]["packages"]
-    loss = None
-    if None not in losses and comparable:
-        unit = float(numpy.spacing(numpy.float32(abs(losses[0]))))
-        moved = max(abs(part - losses[0]) for part in losses[2:])
-        size = abs(losses[1] - losses[0])
-        loss = {"largest_difference": size, "beyond": size / max(moved, unit)}
-        loss["relative"] = size / (max(abs(losses[0]), abs(losses[1])) or 1)
-    return {"arrays": sorted(found, key=lambda part: -part["beyond"]), "loss": loss}
+    one, other = (record["models"][number] for record in records[:2])
+    rows = []
+
+    def compare(part: str, name: str, mine: str, theirs: str) -> None:
+        if all(key in kept for key, kept in zip((mine, theirs, mine), arrays[:3], strict=True)):
+            found = [
+                kept[key] for key, kept in zip((mine, theirs, mine, mine), arrays, strict=True)
+            ]
+            if found[0].dtype.kind == "f" and found[0].shape == found[1].shape:
+                rows.append({"part": part, "array": name, **measure(*found)})
+
+    looked = [part.get("looked", []) for part in (one, other)]
+    classes, others = ([kind for _, kind in part] for part in looked)
+    matcher = difflib.SequenceMatcher(None, classes, others, autojunk=False)
+    for left, right, size in matcher.get_matching_blocks():
+        for mine, theirs in zip(range(left, left + size), range(right, right + size), strict=True):
+            name = "{} ({})".format(*looked[0][mine])
+            compare("output", name, f"forward/{number}/{mine}", f"forward/{number}/{theirs}")
+    compare("loss", "loss", *[f"loss/{number}/0"] * 2)
+    shared = sorted((mine, theirs) for theirs, mine in match(other["layers"], one["layers"]))
+    for mine, theirs in reversed(shared):
+        keys = (f"gradient/{number}/{mine}", f"gradient/{number}/{theirs}")
+        compare("gradient", one["weights"][mine], *keys)
+    for part, trained in (("update", True), ("moving statistics", False)):
+        for mine, theirs in shared:
+            if one["trained"][mine] is trained:
+                keys = (f"final/{number}/{mine}", f"final/{number}/{theirs}")
+                compare(part, one["weights"][mine], *keys)
+    return {"arrays": rows, "not_looked": one.get("not_looked") or other.get("not_looked")}
+
+
+def measure(one: Array, other: Array, *moved: Array) -> dict[str, float]:
+    """Return how far two arrays lie apart, against what rounding has made of the first."""
+    largest = numpy.abs(one).max(initial=0)
+    unit = float(numpy.spacing(largest))
+    sizes = [float(numpy.abs(one.astype(float) - part).max(initial=0)) for part in (other, *moved)]
+    size = sizes[0]
+    return {
+        "largest_difference": size,
+        "ulp": size / unit,
+        "relative": size / float(largest or 1),
+        "beyond": size / max(*sizes[1:], unit),
+    }
 
 
 def evaluate_alike(one: dict, other: dict) -> bool:
@@ -260,15 +289,31 @@ def evaluate_alike(one: dict, other: dict) -> bool:
     )  # fmt: skip
 
 
-def how_evaluated(one: dict, other: dict) -> str:
+def restored_from(number: dict, record: Record) -> int | None:
+    """Return the earlier step whose weights a number was evaluated with, or None."""
+    for entry in record["models"]:
+        states = [state_of(step) for step in entry["hashes"]]
+        if states and number.get("state") in states[:-1] and number["state"] != states[-1]:
+            return len(states) - states[::-1].index(number["state"])
+    return None
+
+
+def how_evaluated(one: dict, other: dict, first: Record, second_run: Record) -> str:
     """Return a phrase on how two evaluations differ, as far as that can be seen."""
+    restored = [restored_from(one, first), restored_from(other, second_run)]
+    for side, step in zip(("first", "second"), restored, strict=True):
+        if step and restored[0] != restored[1]:
+            return f"the {side} with weights restored from step {step}"
+    if one.get("result") and one["result"] == other.get("result"):
+        return "from the same predictions, another number is made"
     if one.get("data") and other.get("data") and one["data"] != other["data"]:
         return "on other rows"
     methods = [number.get("through") or number["method"] for number in (one, other)]
     if methods[0] != methods[1]:
         return f"{methods[0]} against {methods[1]}"
-    if one.get("batch_size") != other.get("batch_size"):
-        return f"batches of {one.get('batch_size')} and {other.get('batch_size')} rows"
+    rows = [number.get("batch_size") or 32 for number in (one, other)]  # Keras' default is 32
+    if rows[0] != rows[1]:
+        return f"batches of {rows[0]} and {rows[1]} rows"
     return "the same rows, another formula" if one.get("data") else "on data that cannot be seen"
 
 
@@ -304,13 +349,12 @@ def climb(runs: Runs, causes: list, swap: bool) -> tuple[list[list], float, floa
     forward, backward = orders(causes)["forward"], orders(causes)["backward"]
     gaps = [gap(subset) for subset in forward]
     climbed = [gaps[n] - gaps[n + 1] for n in range(len(causes))]
-    seen = [swapped(runs, causes, subset) for subset in backward] if swap else [None]
-    early = None
-    if None not in seen:
-        early = runs.value("second/as_is") - seen[0]
-        gaps = [number - runs.value("first/as_is") for number in seen]
-    else:
-        gaps = [gap(subset) for subset in backward]
+    seen = [swapped(runs, causes, subset) for subset in backward] if swap else []
+    known = [number for number in seen if number is not None]
+    early, gaps = None, [gap(subset) for subset in backward]
+    if known and len(known) == len(seen):
+        early = runs.value("second/as_is") - known[0]
+        gaps = [number - runs.value("first/as_is") for number in known]
     descended = [gaps[n] - gaps[n + 1] for n in range(len(causes))][::-1]
     rows = [list(row) for row in zip(causes, climbed, descended, strict=True)]
     return rows, gap(forward[-1]), early
@@ -325,7 +369,7 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
         return undecided(verdict, reason)
     causes = real_causes(runs, ladder)
     first, other = ends(runs, causes)
-    numbers = [find_number(runs.one(f"{side}/as_is"), runs.metric) for side in ("first", "second")]
+    numbers = [reported(run, runs.metric) for run in runs.pair()]
     total = runs.value("second/as_is") - runs.value("first/as_is")
     repeated = [name for name in runs.records if name.split("/")[1].startswith(("as_is", "same"))]
     spread = max(max(runs.values(name)) - min(runs.values(name)) for name in repeated)
@@ -342,16 +386,20 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     scattered = not (runs.repeat(first) and runs.repeat(other))
     limit = max(2 * spread, BEYOND * yardstick)
     closer = look_closer(runs, place["place"]) if "first/probe-1" in place["runs"] else {}
-    alike = runs.metric == "training loss" or evaluate_alike(*numbers)
-    loss_differs = bool(closer.get("loss")) and closer["loss"]["beyond"] > BEYOND
-    formula = loss_differs or any(part["beyond"] > BEYOND for part in closer.get("arrays", []))
+    of_training = all(number.get("through") == "training" for number in numbers)
+    alike = runs.metric == "training loss" or of_training
+    alike = alike or evaluate_alike(numbers[0], numbers[1])
+    beyond = [row["part"] for row in closer.get("arrays", []) if row["beyond"] > BEYOND]
+    loss_differs, formula = "loss" in beyond, bool(beyond)
     formula = formula or (place["place"] is not None and not closer)
     last = swapped(runs, causes, list(range(len(causes))))
-    evaluation = 0.0
+    evaluation, unit = 0.0, float(numpy.spacing(numpy.float32(numbers[0]["values"][-1])))
+    rounded = agree and max(abs(rest), abs(early or 0.0)) <= BEYOND * abs(unit)
+    # The loss that is trained with is evaluated with: one formula, not two causes, if not written.
+    formulas = [said for said in reasons(*runs.pair()) if re.match(r"loss: |.*regularizer", said)]
     if agree:
-        evaluation = rest
-    elif last is not None and not (alike and loss_differs):
-        # Otherwise the loss that is trained with is evaluated with: one formula, not two causes.
+        evaluation = 0.0 if rounded or (scattered and abs(rest) <= limit) else rest
+    elif last is not None and not (alike and loss_differs and not formulas):
         evaluation = runs.value(other) - last
         evaluation = evaluation if abs(evaluation) > limit else 0.0
     computation = rest - evaluation
@@ -359,11 +407,18 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     rows.append(["evaluation", evaluation, evaluation if early is None else early])
     kind = "spread" if scattered else "rounding"
     kind = "computation" if not small and (formula or scattered) else kind
+    if place["place"] and not scattered:
+        number, step = place["place"]
+        ended = [len(runs.one(name)["models"][number]["hashes"]) for name in (first, other)]
+        kind = "length" if step > min(ended) else kind
     rows.append([kind, computation, computation])
+    if rounded:
+        rows[-2:] = [["evaluation", 0.0, 0.0], ["rounding", rest, rest if early is None else early]]
     for cause, one, two in rows:
         mean = (one + two) / 2
         # What one order gives and the other takes back is a cause, too.
         named = max(abs(one), abs(two)) > limit and cause not in ("rounding", "spread")
+        named = named or (cause == "length" and bool(rest))
         verdict["rows"].append(
             {
                 "cause": "changed default" if isinstance(cause, list) else LABELS[cause],
@@ -444,6 +499,7 @@ def shown(metric: str) -> str:
 def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, rest: float) -> str:
     """Return the verdict in a few sentences."""
     total, number = verdict["total"], shown(runs.metric)
+    records = runs.pair()
     parts = []
     if parted:
         whose = "The two scripts are" if len(parted) > 1 else f"The {parted[0]} script is"
@@ -456,7 +512,7 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
     for row in named:
         if row["cause"] == "changed default":
             change = next(
-                entry for entry in settings(runs.one("first/as_is"), runs.one("second/as_is"))
+                entry for entry in settings(*records)
                 if row["label"] == f"changed default {entry['class']}.{entry['key']}"
             )  # fmt: skip
             text = f"A default has changed, {change['class']}.{change['key']}: "
@@ -464,8 +520,17 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
         else:
             key = next(key for key, name in LABELS.items() if name == row["cause"])
             text = SENTENCES[key]
-            if key == "evaluation":
-                text += f" ({how_evaluated(*numbers)})"
+            how = {
+                "evaluation": [how_evaluated(numbers[0], numbers[1], *records)],
+                "length": call_settings(*records),
+                "data": [how_data_differ(*records)],
+                "computation": reasons(*records)[:3],
+                "draws": noise_made(*records),
+                "weights": [said for said in reasons(*records) if "_initializer: " in said],
+            }.get(key)
+            if key == "weights" and how:
+                text = "The two runs start from other initial weights"
+            text += f" ({'; '.join(how)})" if how and how[0] else ""
         share = f"{100 * row['share']:.3g} % of {total:+.6g}" if total else "in part"
         if row["share"] is None or abs(row["share"]) > 2:
             share = f"{row['contribution']:+.6g}, where the whole difference is {total:+.6g}"
@@ -485,13 +550,47 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
     if verdict["equal_start"] and (not parted or not named):
         where = "from equal weights " if "initial draws" in verdict["causes"] else ""
         agreed = f"{where}all {verdict['steps']} steps agree to the bit"
+        agreed += " in some repeats" if parted else ""
         parts.append(f"Nothing is computed differently: {agreed}.")
+    elif "training length" in verdict["causes"]:
+        both = verdict["place"]["step"][1] - 1
+        parts.append(f"Nothing is computed differently in the {both} steps that both make.")
     elif verdict["rows"][-1]["cause"] == "rounding" and rest and not verdict["elsewhere"]:
         parts.append(
             f"What remains, {rest:+.2g}, is rounding: one unit in the last place of the initial "
             f"weights moves this number by {verdict['yardstick']:.2g}."
         )
     return " ".join(parts)
+
+
+def reasons(first: Record, second_run: Record, effective: bool = True) -> list[str]:
+    """Return what is written differently in two scripts, or is there in one of them alone.
+
+    Args:
+        first, second_run: the records of both.
+        effective: false leaves out what nobody has written.
+    """
+    found = [entry for entry in settings(first, second_run) if effective or entry.get("written")]
+    made = [entry for entry in found if entry["key"] is None]
+    keys = [entry for entry in found if entry["key"]]
+    keys = [e for e in keys if e["written"] or ABSENT in (e["first"], e["second"])]
+    losses = [[m.get("loss") for m in run["models"] if m["hashes"]] for run in (first, second_run)]
+    pairs = list(zip(*losses, strict=False)) if effective else []
+    said = [f"loss: {one} → {other}" for one, other in pairs if one != other]
+    said += [
+        f"{e['class']}.{e['key']}: {brief(e['first'])} → {brief(e['second'])}"
+        for e in sorted(keys, key=lambda e: not e["written"])
+    ]
+    for entry in made:
+        side = "first" if entry["first"] == "made" else "second"
+        said.append(f"{entry['class']} is made in the {side} script only")
+    return list(dict.fromkeys(said + (call_settings(first, second_run) if effective else [])))
+
+
+def noise_made(first: Record, second_run: Record) -> list[str]:
+    """Return how the scripts differ in what shuffles rows, drops or adds noise."""
+    found = reasons(first, second_run)
+    return [said for said in found if NOISE.search(said) or said.startswith("shuffle")]
 
 
 def brief(number: object) -> str:
@@ -510,7 +609,7 @@ def redrawn(runs: Runs, parted: list[str]) -> bool:
 
 def notes(runs: Runs, ladder: dict, verdict: dict, closer: dict) -> list[str]:
     """Return further sentences: the number, the place, what to do, what to know."""
-    records = [runs.one(f"{side}/as_is") for side in ("first", "second")]
+    records = runs.pair()
     values = [runs.value(f"{side}/as_is") for side in ("first", "second")]
     said = [f"Compared is {shown(runs.metric)}: {values[0]!r} and {values[1]!r}."]
     if verdict["place"]:
@@ -518,15 +617,11 @@ def notes(runs: Runs, ladder: dict, verdict: dict, closer: dict) -> list[str]:
     for row in verdict["rows"]:
         if row["named"]:
             said += advice(row, runs)
-    if "computation" in verdict["causes"]:
-        written = [
-            f"{entry['class']}.{entry['key']}: {brief(entry['first'])} → {brief(entry['second'])}"
-            if entry["key"] else f"{entry['class']} is {entry['first']} in the first script, "
-            f"{entry['second']} in the second"
-            for entry in settings(*records) if entry["key"] is None or entry["written"]
-        ]  # fmt: skip
-        written += call_settings(*records)
-        said += [f"The scripts themselves say: {'; '.join(written[:6])}."] if written else []
+    written = reasons(*records, effective=False)
+    if verdict["equal_start"] and not verdict["causes"] and written:
+        said.append(f"Written differently, without effect on training: {'; '.join(written[:6])}.")
+    elif "computation" in verdict["causes"] and len(reasons(*records)) > 3:
+        said.append(f"More that differs between the scripts: {'; '.join(reasons(*records)[3:9])}.")
     for side, record in zip(("first", "second"), records, strict=True):
         trained = [entry for entry in record["models"] if entry["hashes"]]
         if len(trained) > 1:
@@ -555,30 +650,38 @@ def call_settings(first: Record, second_run: Record) -> list[str]:
     ]
 
 
-def describe_place(place: dict, records: list[Record]) -> str:
+def describe_place(place: dict, records: tuple[Record, Record]) -> str:
     """Return a sentence on the first difference from an equal start."""
     number, step = place["step"]
-    several = (
-        f" of model {number + 1}"
-        if sum(bool(m["hashes"]) for m in records[0]["models"]) > 1
-        else ""
-    )
+    several = sum(bool(model["hashes"]) for model in records[0]["models"]) > 1
+    of_model = f" of model {number + 1}" if several else ""
     if "arrays" not in place:
-        return f"From an equal start, one run ends before step {step}{several}, the other goes on."
-    loss = place["loss"]
-    where = f"From an equal start, the runs part in step {step}{several}, "
-    if loss and loss["largest_difference"]:
-        where += f"in the loss (relative difference {loss['relative']:.2g}"
-        where += f", {loss['beyond']:.2g} times what rounding does), "
-    elif loss:
-        where += "where the loss is equal, in the gradient or the update, "
-    if not place["arrays"]:
-        return where.rstrip(", ") + "."
-    most = place["arrays"][0]
+        return f"From an equal start, one run ends before step {step}{of_model}, the other goes on."
+    differing = [row for row in place["arrays"] if row["largest_difference"]]
+    text = f"From an equal start, the runs part in step {step}{of_model}"
+    if not differing:
+        return f"{text}, in arrays that they do not share."
+    text += f", first {describe_row(differing[0])}."
+    beyond = [row for row in differing if row["beyond"] > BEYOND]
+    if beyond and beyond[0] is not differing[0]:
+        text += f" More than rounding differs first {describe_row(beyond[0])}."
+    if place["not_looked"]:
+        text += f" Layers and gradients of this step could not be seen ({place['not_looked']})."
+    return text
+
+
+def describe_row(row: dict) -> str:
+    """Return a phrase on an array that differs within a step."""
+    where = {
+        "output": "in the output of the layer {}",
+        "loss": "in the loss, where all layers put out the same",
+        "gradient": "in the gradient of {}, where the loss is equal",
+        "update": "in the update of {}",
+        "moving statistics": "in the moving statistics, {}",
+    }[row["part"]].format(row["array"])
     return (
-        where
-        + f"and first in {most['array']}: {most['ulp']:.3g} units in the last place, relative "
-        f"{most['relative']:.2g}, {most['beyond']:.2g} times what rounding does in this step."
+        f"{where}: {row['ulp']:.3g} units in the last place, relative {row['relative']:.2g}, "
+        f"{row['beyond']:.2g} times what rounding does in this step"
     )
 
 
@@ -588,14 +691,16 @@ def advice(row: dict, runs: Runs) -> list[str]:
         name = row["label"].removeprefix("changed default ")
         cause = next(c for c in settings(runs.one("first/as_is"), runs.one("second/as_is"))
                      if f"{c['class']}.{c['key']}" == name)  # fmt: skip
-        words = f"{cause['class']}(…, {cause['key']}={cause['first']!r})"
+        old = cause["first"]
+        old = brief(old) if isinstance(old, float) else repr(old)
+        words = f"{cause['class']}(…, {cause['key']}={old})"
         return [f"What to do, tried here: write {words} in the second script."]
     return {
         "initial draws": [
-            "What to do, tried here: start both from the same weights (model.save_weights in the "
-            "first script, model.load_weights in the second, before training)."
+            "What to do, tried here: start both from the same weights; those of the first run are "
+            "initial/… in runs/first/as_is-1.npz."
         ],
-        "data": ["What to do, tried here: hand both models the same arrays."],
+        "data": ["What to do, tried here: hand both models the first script's data."],
         "draws during training": [
             "What to do, tried here: shuffle=False, and no dropout or noise, in both scripts."
         ],
@@ -635,7 +740,7 @@ def main() -> None:
     parser.add_argument("--ladder", type=Path, required=True)
     for option in ("--find-place", "--place", "--verdict"):
         parser.add_argument(option, type=Path)
-    parser.add_argument("--tables", type=Path, nargs=3)
+    parser.add_argument("--tables", type=Path, nargs=4)
     options = parser.parse_args()
     ladder = read(options.ladder)
     place = read(options.place) if options.place else {"runs": {}}
@@ -649,7 +754,7 @@ def main() -> None:
     if verdict["rows"]:
         names["first_equal"], names["second_equal"] = ends(runs, real_causes(runs, ladder))
     verdict["curves"] = {key: curve(runs.one(name)) for key, name in names.items()}
-    pair = [runs.one(f"{side}/as_is") for side in ("first", "second")]
+    pair = runs.pair()
     for side, record in zip(("first", "second"), pair, strict=True):
         verdict[side] = {key: record[key] for key in ("packages", "machine", "apis", "plan")}
         verdict[side]["values"] = [] if verdict["total"] is None else runs.values(f"{side}/as_is")
@@ -660,4 +765,6 @@ def main() -> None:
     write_table(options.tables[1], verdict["runs"], ["side", "run", "repeat", "value", "error"])
     written = ["class", "key", "first", "second", "written"]
     write_table(options.tables[2], verdict["settings"], written)
+    step = ["part", "array", "largest_difference", "ulp", "relative", "beyond"]
+    write_table(options.tables[3], (verdict["place"] or {}).get("arrays", []), step)
     options.verdict.write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")

@@ -1,6 +1,7 @@
 """Which causes two recorded runs may have, and which runs take them away, one after the other.
 
     python -s workflow diagnose.ladder --first RECORD... --second RECORD... --ladder LADDER
+    python -s workflow diagnose.ladder --releases RECORD... --places NUMBER... --ladder STATE
 
 `second − first` of one number is taken apart. A rung takes a cause away from the second run. Draws
 during training are the first run's where its generators' states can be given to the second;
@@ -15,13 +16,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from diagnose.record import EVALUATING, NOISE, TRAINING, match
+from diagnose.record import DROPS, EVALUATING, LOOP, NOISE, TRAINING, match
 
 Record = dict[str, Any]
 Cause = str | list
 
 # What says nothing of how a layer or an optimizer computes.
 NO_DEFAULTS = {"name", "dtype", "trainable", "batch_input_shape", "implementation", "jit_compile"}
+OBJECTS = ("initializer", "regularizer", "constraint")  # arguments that name one
+ABSENT = "no such argument"
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf)(?![\w.])")
 SINGLE_PRECISION = 1e-6  # configured numbers that are this close, relative, are the same number
 RACES = ("2.2.", "2.3.")  # standalone keras whose updates have no order, not always visibly
@@ -62,10 +65,13 @@ def find_number(record: Record, metric: str) -> dict | None:
         found = NUMBER.findall(record["printed"])
         if not found:
             return None
-        last = [c for c in record["calls"] if c["method"] not in TRAINING] or record["calls"]
-        state = last[-1].get("state") if last else None
-        number = {"name": metric, "values": [float(found[-1])], "method": metric, "state": state}
-        return number | {"through": last[-1]["method"] if last else None}
+        # What is printed without a model's evaluation after its last step is of the training.
+        last = record["calls"][-1] if record["calls"] else {"method": LOOP}
+        number = {"name": metric, "values": [float(found[-1])], "method": metric}
+        if last["method"] in TRAINING:
+            return number | {"state": None, "through": "training"}
+        more = {"state": last.get("state"), "through": last["method"], "result": last.get("result")}
+        return number | more
     if metric == "training loss":
         losses = [entry["losses"] for entry in record["models"] if entry["losses"]]
         if not losses or losses[-1][-1] is None:
@@ -79,8 +85,8 @@ def find_number(record: Record, metric: str) -> dict | None:
     return None
 
 
-def value(record: Record, metric: str) -> float:
-    """Return the number of a run that is compared.
+def reported(record: Record, metric: str) -> dict:
+    """Return the report of a run whose last number is compared.
 
     Raises:
         KeyError: the run does not report it; the message is a clause.
@@ -89,7 +95,12 @@ def value(record: Record, metric: str) -> float:
     if found is None:
         known = sorted({number["name"] for number in record["numbers"]})
         raise KeyError(f"no metric {metric!r} is reported, but {', '.join(known) or 'none'}")
-    return found["values"][-1]
+    return found
+
+
+def value(record: Record, metric: str) -> float:
+    """Return the number of a run that is compared; KeyError as in `reported`."""
+    return reported(record, metric)["values"][-1]
 
 
 def choose_metric(first: Record, second: Record) -> str:
@@ -136,29 +147,45 @@ def settings(first: Record, second: Record) -> list[dict]:
 
     Layers and optimizers are paired in the order in which they are made, by their class.
     """
-    names = [[made["class"] for made in run["made"]] for run in (first, second)]
+    names, others = ([made["class"] for made in run["made"]] for run in (first, second))
     found: list[dict] = []
-    for tag, i, j, k, m in difflib.SequenceMatcher(None, *names, autojunk=False).get_opcodes():
+    matcher = difflib.SequenceMatcher(None, names, others, autojunk=False)
+    for tag, i, j, k, m in matcher.get_opcodes():
         if tag != "equal":
             found += [
-                {"class": names[0][n], "key": None, "first": "made", "second": "not made"}
+                {"class": names[n], "key": None, "first": "made", "second": "not made"}
                 for n in range(i, j)
             ]
             found += [
-                {"class": names[1][n], "key": None, "first": "not made", "second": "made"}
+                {"class": others[n], "key": None, "first": "not made", "second": "made"}
                 for n in range(k, m)
             ]
             continue
         for one, other in zip(first["made"][i:j], second["made"][k:m], strict=True):
-            for key in sorted(set(one["config"]) & set(other["config"]) - NO_DEFAULTS):
-                old, new = one["config"][key], other["config"][key]
+            for key in sorted({*one["config"], *other["config"]} - NO_DEFAULTS):
+                old, new = (made["config"].get(key, ABSENT) for made in (one, other))
+                if ABSENT in (old, new) and (not old or not new or one["line"] is None):
+                    continue  # an argument of one release alone that is not in use
+                written = key in one["written"] or key in other["written"]
                 if isinstance(old, dict | list) or isinstance(new, dict | list):
-                    continue  # initializers and policies have another form in each release
+                    # Initializers and policies have another form in each release.
+                    if not written or not key.endswith(OBJECTS):
+                        continue
+                    old, new = describe_object(old), describe_object(new)
                 entry = {"class": one["class"], "key": key, "first": old, "second": new}
-                entry["written"] = key in one["written"] or key in other["written"]
+                entry["written"] = written
                 if unequal(old, new) and entry not in found:
                     found.append(entry)
     return found
+
+
+def describe_object(value: Any) -> str:
+    """Return the configuration of an initializer or a penalty as text, without its dtype."""
+    if not isinstance(value, dict):
+        return str(value)
+    config = value.get("config", {})
+    words = [f"{key}={config[key]}" for key in sorted(config) if key not in ("dtype", "name")]
+    return f"{value.get('class_name')}({', '.join(words)})"
 
 
 def changed_defaults(first: Record, second: Record) -> list[list]:
@@ -166,7 +193,7 @@ def changed_defaults(first: Record, second: Record) -> list[list]:
     return [
         [entry["class"], entry["key"], entry["first"]]
         for entry in settings(first, second)
-        if entry["key"] and not entry["written"]
+        if entry["key"] and not entry["written"] and ABSENT not in (entry["first"], entry["second"])
     ]
 
 
@@ -174,6 +201,22 @@ def data_of(record: Record) -> list[str | None]:
     """Return the distinct data that a run trains on, in order; None for what cannot be seen."""
     calls = [call for call in record["calls"] if call["method"] in TRAINING]
     return list(dict.fromkeys(call["data"] and call["data"]["hash"] for call in calls))
+
+
+def how_data_differ(first: Record, second: Record) -> str:
+    """Return what differs of the training data, as far as it can be seen."""
+    for one, other in zip(*([c for c in run["calls"] if c["method"] in TRAINING]
+                            for run in (first, second)), strict=False):  # fmt: skip
+        if one.get("each") and other.get("each") and one["data"] != other["data"]:
+            if one["data"]["shapes"] != other["data"]["shapes"]:
+                return f"shapes {one['data']['shapes'][:-1]} and {other['data']['shapes'][:-1]}"
+            if one["data"]["dtypes"] != other["data"]["dtypes"]:
+                return f"dtypes {one['data']['dtypes'][:-1]} and {other['data']['dtypes'][:-1]}"
+            differing = [key for key in one["each"] if one["each"][key] != other["each"][key]]
+            if one["each"]["rows"] and not {"rows", "class_weight"} & set(differing):
+                return "the same rows in another order"
+            return ", ".join(key for key in differing if key != "rows")
+    return ""
 
 
 def replaceable(first: Record, second: Record) -> bool:
@@ -188,22 +231,24 @@ def draw_equally(first: Record, second: Record) -> bool:
     runs = (first, second)
     states = [[c["draws"] for c in run["calls"] if c["method"] in TRAINING] for run in runs]
     known = all(state["operations"] for part in states for state in part)
-    return known and states[0] == states[1] and first["packages"] == second["packages"]
+    same = first["packages"] == second["packages"] and noise_of(first) == noise_of(second)
+    return known and states[0] == states[1] and same and shuffles(first) == shuffles(second)
 
 
-def is_noisy(record: Record) -> bool:
-    """Say whether a run has layers that drop or add noise."""
-    return any(
-        (NOISE.search(made["class"]) and made["config"].get("rate", 1))
-        or made["config"].get("dropout")
-        or made["config"].get("recurrent_dropout")
+def noise_of(record: Record) -> list[tuple]:
+    """Return class and rates of the layers of a run that drop or add noise."""
+    rates = ("rate", "stddev", *DROPS)
+    found = [
+        (made["class"], *(made["config"].get(key) for key in rates))
         for made in record["made"]
-    )
+        if NOISE.search(made["class"]) or any(made["config"].get(key) for key in DROPS)
+    ]
+    return [layer for layer in found if any(layer[1:])]
 
 
 def may_draw(record: Record) -> bool:
     """Say whether a run shuffles rows, drops or adds noise."""
-    return is_noisy(record) or any(call.get("shuffle") for call in record["calls"])
+    return bool(noise_of(record)) or any(call.get("shuffle") for call in record["calls"])
 
 
 def can_be_pinned(first: Record, second: Record) -> bool:
@@ -211,10 +256,14 @@ def can_be_pinned(first: Record, second: Record) -> bool:
 
     They do for the order of rows in one release, not for seeds that a layer's operations have.
     """
-    numbers = [[call["method"] for call in run["calls"] if call["method"] in TRAINING]
-               for run in (first, second)]  # fmt: skip
-    noisy = is_noisy(first) or is_noisy(second)
-    return first["packages"] == second["packages"] and numbers[0] == numbers[1] and not noisy
+    noisy = noise_of(first) or noise_of(second)
+    same = first["packages"] == second["packages"] and shuffles(first) == shuffles(second)
+    return same and not noisy
+
+
+def shuffles(record: Record) -> list[tuple]:
+    """Return method, and whether it shuffles rows, of each training call."""
+    return [(c["method"], c.get("shuffle")) for c in record["calls"] if c["method"] in TRAINING]
 
 
 def possible_causes(first: Record, second: Record) -> tuple[list[Cause], list[str]]:
@@ -228,11 +277,19 @@ def possible_causes(first: Record, second: Record) -> tuple[list[Cause], list[st
         blocked.append(f"the first script trains {models[0]} models, the second {models[1]}")
     data = [data_of(run) for run in (first, second)]
     if None in data[0] + data[1]:
-        blocked.append("training data from a generator or a dataset cannot be exchanged")
+        blocked.append("training data cannot be seen, and so not be exchanged")
     elif data[0] != data[1] and replaceable(first, second):
         causes.append("data")
     elif data[0] != data[1]:
-        blocked.append("the runs are trained in different calls, so their data cannot be exchanged")
+        hidden = [
+            f"in line {call['line']} the {side} script trains on batches that differ from those of "
+            "the other, and that cannot be exchanged"
+            for side, run in (("first", first), ("second", second))
+            for call in run["calls"]
+            if call["method"] in TRAINING and not call.get("parts")
+        ]
+        different = "the runs are trained in different calls, so their data cannot be exchanged"
+        blocked += list(dict.fromkeys(hidden)) or [different]
     if initial_weights(first) != initial_weights(second):
         causes.append("weights")
     causes += changed_defaults(first, second)
@@ -282,6 +339,7 @@ def plan_rungs(causes: list[Cause], repeats: int, again: int, pin: bool) -> dict
             plan["defaults"] = defaults
         name = f"second/{name_of(causes, subset)}"
         runs |= {f"{name}-{number}": plan for number in range(1, again + 1)}
+        runs[f"{name}-1"] = plan | {"keep": True}
     if "draws" in causes and not pin:
         plan = {"start": START.format("first"), "draws": True}
         runs |= {f"first/same_draws-{number}": plan for number in range(1, again + 1)}
@@ -350,6 +408,37 @@ def plan_ladder(
     return ladder | found
 
 
+def narrow(known: dict[int, Record], metric: str) -> dict[str, Any]:
+    """Return between which two of several releases a number changes, by bisection.
+
+    Args:
+        known: the runs there are by now, by the place of their release; the ends are among them.
+        metric: what is compared, or `auto`.
+
+    Returns `low` and `high`, the releases that are known to lie around the change, `next`, the one
+    to be tried, or None, and `values`, None for a run that has no number.
+    """
+    last = max(known)
+    values: dict[int, float | None] = dict.fromkeys(known)
+    found = {"low": 0, "high": last, "next": None, "values": values}
+    if known[0]["error"] or known[last]["error"]:
+        return found
+    if metric == "auto":
+        metric = choose_metric(known[0], known[last])
+    for place, record in known.items():
+        number = None if record["error"] else find_number(record, metric)
+        values[place] = number["values"][-1] if number else None
+    old, new = values[0], values[last]
+    if old is None or new is None or old == new:
+        return found
+    changed = {p: abs(v - old) > abs(v - new) for p, v in values.items() if v is not None}
+    high = min(place for place, is_new in changed.items() if is_new)
+    low = max(place for place, is_new in changed.items() if not is_new and place < high)
+    untried = [place for place in range(low + 1, high) if place not in known]
+    following = untried[len(untried) // 2] if untried else None
+    return found | {"low": low, "high": high, "next": following}
+
+
 def take_turns(runs: dict[str, dict], locked: bool) -> dict[str, dict]:
     """Return plans in which no two runs run at the same time, if they must not."""
     return {name: plan | {"lock": True} for name, plan in runs.items()} if locked else runs
@@ -366,14 +455,20 @@ def describe_divergence(side: str, record: Record, metric: str, number: float) -
 
 
 def main() -> None:
-    """Compare the two records and write the ladder."""
+    """Compare the two records and write the ladder, or narrow down the release."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for option in ("--first", "--second"):
-        parser.add_argument(option, type=Path, required=True, nargs="+")
+    for option in ("--first", "--second", "--releases"):
+        parser.add_argument(option, type=Path, nargs="+")
+    parser.add_argument("--places", type=int, nargs="+", help="of --releases, among all of them")
     parser.add_argument("--ladder", type=Path, required=True)
     parser.add_argument("--metric", default="auto")
     parser.add_argument("--repeats", type=int, default=0)
     options = parser.parse_args()
-    records = [[read(path) for path in part] for part in (options.first, options.second)]
-    ladder = plan_ladder(*records, options.metric, options.repeats)
+    if options.releases:
+        known = dict(zip(options.places, map(read, options.releases), strict=True))
+        text = json.dumps(narrow(known, options.metric))
+        options.ladder.write_text(text + "\n", encoding="utf-8")
+        return
+    first, second = ([read(path) for path in part] for part in (options.first, options.second))
+    ladder = plan_ladder(first, second, options.metric, options.repeats)
     options.ladder.write_text(json.dumps(ladder, indent=1) + "\n", encoding="utf-8")

@@ -36,6 +36,7 @@ code, pre {{ overflow-wrap: anywhere; white-space: pre-wrap }}
 </body></html>
 """
 SIDES = ("first", "second")
+SHOWN = 100  # arrays of one step
 
 
 def cell(value: Any) -> str:
@@ -148,11 +149,26 @@ def write_sections(verdict: dict) -> str:
         parts += ["<h2>Both runs, step by step</h2>", draw_curves(verdict)]
     if (verdict["place"] or {}).get("arrays"):
         parts.append("<h2>The first difference from an equal start</h2>")
-        head = ["array", "largest difference", "units in the last place", "relative", "÷ rounding"]
-        keys = ("array", "largest_difference", "ulp", "relative", "beyond")
         parts.append(
-            table(head, ([row[key] for key in keys] for row in verdict["place"]["arrays"]))
+            "<p>The step is computed once more from equal weights, in both runs: what each layer "
+            "puts out, the loss, the gradients; then what the step itself made of the weights. The "
+            "last column divides a difference by what rounding does there.</p>"
         )
+        head = ["part", "layer or array", "units in the last place", "relative", "÷ rounding"]
+        keys = ("part", "array", "ulp", "relative", "beyond")
+        rows = verdict["place"]["arrays"]
+        parts.append(
+            table(
+                head,
+                (
+                    [row[key] for key in (keys if row["ulp"] else keys[:2])]
+                    + ["equal"] * (not row["ulp"])
+                    for row in rows[:SHOWN]
+                ),
+            )
+        )
+        if len(rows) > SHOWN:
+            parts.append(f"<p>place.csv has all {len(rows)} of them.</p>")
     if verdict["settings"]:
         parts.append("<h2>Configurations that differ</h2>")
         keys = ("class", "key", "first", "second", "written")

@@ -1,73 +1,90 @@
 """The pairs of runs that a configuration names, and what is said of them at the end."""
 
+import itertools
 import os
 import shlex
 from pathlib import Path
 from typing import Any
 
+from plan.configuration import ConfigurationError, check_schema
+from plan.documents import read_schema, read_yaml
+
 UNDECIDED = 3  # exit status
-KEYS = {"first", "second", "script", "in", "args", "metric", "repeats", "limit", "name", "pairs"}
 LIMIT = 3600  # seconds for one run
+Pair = dict[str, Any]
 
 
-class PairError(ValueError):
-    """A pair that cannot be run; the message says which key, what was found, and what to do."""
+def read_pairs(config: dict[str, Any], root: Path) -> tuple[dict[str, Pair], dict[str, list[str]]]:
+    """Return the pairs of a configuration, and the releases among which a change is looked for.
 
-
-def read_pairs(config: dict[str, Any], root: Path) -> dict[str, dict]:
-    """Return {name: pair} with absolute paths: `first` and `second`, `metric`, `repeats`, `limit`.
+    A pair has absolute paths: {name: `first` and `second`, `metric`, `repeats`, `limit`}. Where
+    releases are asked for, every two of them are a pair, NAME/ONE-to-OTHER; few of them are run.
 
     Args:
         config: the configuration: the keys of one pair, or `pairs`, {name: keys of a pair}.
         root: the clone, whose environments have names.
 
     Raises:
-        PairError: a key, a script or an environment that there is not.
+        ConfigurationError: a key, a script or an environment that there is not.
     """
-    pairs = config.get("pairs") or {config.get("name") or "": config}
-    found = {}
-    for name, pair in pairs.items():
-        checked = read_pair({key: pair[key] for key in pair if pair[key] not in (None, "")}, root)
-        found[str(name) or Path(checked["second"]["script"]).stem] = checked
-    return found
+    found, releases = {}, {}
+    for name, pair in (config.get("pairs") or {config.get("name") or "": config}).items():
+        asked = {key: value for key, value in pair.items() if value not in (None, "")}
+        checked = read_pair(asked, root)
+        name = str(name) or Path(checked["second"]["script"]).stem
+        if not asked.get("releases"):
+            found[name] = checked
+            continue
+        releases[name] = between(asked, root)
+        for one, other in itertools.combinations(releases[name], 2):
+            versions = asked | {"in": f"{one} {other}"}
+            found[f"{name}/{one}-to-{other}"] = read_pair(versions, root)
+    return found, releases
 
 
-def read_pair(pair: dict[str, Any], root: Path) -> dict:
+def read_pair(pair: dict[str, Any], root: Path) -> Pair:
     """Return one pair, checked."""
-    if unknown := sorted(set(pair) - KEYS):
-        raise PairError(f"{unknown[0]}: no such option; there are {', '.join(sorted(KEYS))}")
+    check_schema(pair, read_schema("pairs.schema.yaml"), "config")
     if "in" not in pair:
-        raise PairError("in: name one framework version, or two; " + known_environments(root))
-    scripts = [pair["script"]] * 2 if "script" in pair else [pair.get("first"), pair.get("second")]
-    if None in scripts:
-        raise PairError("name two scripts as `first` and `second`, or one as `script`")
-    scripts = [locate(script) for script in scripts]
+        raise ConfigurationError(
+            f"config: in: found nothing, expected a framework version; {known_environments(root)}"
+        )
+    keys = ("script", "script") if "script" in pair else ("first", "second")
+    if not {*keys} <= {*pair}:
+        raise ConfigurationError("config: name two scripts, `first` and `second`, or one, `script`")
+    scripts = [locate(pair[key]) for key in keys]
     for script in scripts:
         if not script.is_file():
-            raise PairError(f"{script}: there is no such script")
-    names = str(pair["in"]).split()
-    if len(names) not in (1, 2):
-        raise PairError(f"in: found {len(names)} framework versions, expected one or two")
-    if "script" in pair and len(set(names)) < 2:
-        raise PairError(
-            f"in: found {names[0]} alone, but one script is compared in two framework versions; "
-            + known_environments(root)
+            raise ConfigurationError(f"config: {script}: there is no such script")
+    names = pair["in"].split()
+    least = 2 if "script" in pair else 1
+    if not least <= len(set(names)) <= 2 or len(names) > 2:
+        raise ConfigurationError(
+            f"config: in: found {pair['in']}, expected {'two' if least > 1 else 'one or two'} "
+            f"framework versions; {known_environments(root)}"
         )
     files = [find_environment(name, root) for name in (names * 2)[:2]]
-    numbers = {}
-    for key, default, least in (("repeats", 0, 2), ("limit", LIMIT, 1)):
-        numbers[key] = pair.get(key, default)
-        if key in pair and (type(numbers[key]) is not int or numbers[key] < least):
-            raise PairError(
-                f"{key}: found {numbers[key]!r}, expected a whole number from {least} on"
-            )
     arguments = shlex.split(str(pair.get("args", "")))
     sides = [
         {"script": str(script), "arguments": arguments, "environment": str(file)}
         for script, file in zip(scripts, files, strict=True)
     ]
-    metric = str(pair.get("metric", "auto"))
-    return {"first": sides[0], "second": sides[1], "metric": metric, **numbers}
+    numbers = {"repeats": pair.get("repeats", 0), "limit": pair.get("limit", LIMIT)}
+    return {"first": sides[0], "second": sides[1], "metric": pair.get("metric", "auto"), **numbers}
+
+
+def between(pair: dict[str, Any], root: Path) -> list[str]:
+    """Return the names of the releases from one to another, in the order of config.yaml."""
+    known = list(read_yaml(root / "config.yaml")["sweep"]["releases"])
+    names = pair["in"].split()
+    for name in names:
+        if name not in known or "script" not in pair:
+            raise ConfigurationError(
+                f"config: releases: found {name}, expected one script and two of {', '.join(known)}"
+            )
+    start, end = (known.index(name) for name in names)
+    step = 1 if start < end else -1
+    return [known[place] for place in range(start, end + step, step)]
 
 
 def locate(name: str) -> Path:
@@ -89,7 +106,9 @@ def find_environment(name: str, root: Path) -> Path:
     own = root / "envs" / f"{name}.yaml"
     file = own if own.is_file() and "/" not in name else locate(name)
     if not file.is_file():
-        raise PairError(f"in: {name} is no framework version; {known_environments(root)}")
+        raise ConfigurationError(
+            f"config: in: {name} is no framework version; {known_environments(root)}"
+        )
     return file
 
 
@@ -110,3 +129,15 @@ def summarize(verdict: dict, folder: Path) -> str:
     lines += ["", *verdict["notes"]] if verdict["notes"] else []
     lines.append(f"The whole diagnosis: {folder}/diagnosis.html")
     return "\n".join(lines)
+
+
+def tell_releases(state: dict, names: list[str]) -> str:
+    """Return a sentence on the release that changed a number; `state` is of `ladder.narrow`."""
+    tried = [
+        f"{names[int(place)]}: {'fails' if number is None else f'{number:.9g}'}"
+        for place, number in sorted(state["values"].items(), key=lambda item: int(item[0]))
+    ]
+    low, high = names[state["low"]], names[state["high"]]
+    skipped = names[state["low"] + 1 : state["high"]]
+    more = f" ({', '.join(skipped)} in between cannot be told)" if skipped else ""
+    return f"The number changes from {low} to {high}{more}. Tried: {'; '.join(tried)}."

@@ -14,7 +14,8 @@ A plan has `script` (absolute path), `arguments` and `limit` (seconds). What it 
   step 1, or before the step of `probe`;
 - `probe`: [model, step]: what happens in this step is kept, and the run ends with this step;
 - `lock`: a file: no other run with this file runs at the same time;
-- `whole`: true keeps the training data and all that is printed, for other runs and for the user.
+- `whole`: true keeps the training data and all that is printed, for other runs and for the user;
+- `keep`: true keeps the last weights;
 - `portable`: true switches the processor's own matrix kernels off, those of Eigen and of oneDNN.
 
 The record says what was done of it (`done`). A script that fails has a record, too: `error`.
@@ -43,7 +44,8 @@ import traceback
 
 import numpy
 
-TRAINING = ("fit", "fit_generator", "train_on_batch")
+LOOP = "apply_gradients"  # a loop of the script's own
+TRAINING = ("fit", "fit_generator", "train_on_batch", LOOP)
 DONORS = ("start", "data", "final", "pinned")  # keys of a plan that name another run
 EVALUATING = ("evaluate", "evaluate_generator", "test_on_batch")
 PREDICTING = ("predict", "predict_generator", "predict_on_batch")
@@ -68,6 +70,11 @@ def digest(arrays):
         state.update(repr((array.shape, array.dtype.str)).encode())
         state.update(array.tobytes() if array.dtype == object else memoryview(array).cast("B"))
     return state.hexdigest()
+
+
+def state_of(hashes):
+    """Return a hash of all weights of a model from the hashes of its arrays."""
+    return hashlib.blake2b("".join(hashes).encode(), digest_size=8).hexdigest()
 
 
 def plain(value):
@@ -107,6 +114,15 @@ def pack(value, arrays):
     raise ValueError
 
 
+def flat(structure, arrays):
+    """Return the arrays in one structure that `pack` has made."""
+    if structure is None or isinstance(structure, int):
+        return [] if structure is None else [arrays[structure]]
+    ((_, parts),) = structure.items()
+    parts = parts.values() if isinstance(parts, dict) else parts
+    return [array for part in parts for array in flat(part, arrays)]
+
+
 def unpack(structure, arrays):
     """Return what `pack` has taken apart."""
     if structure is None or isinstance(structure, int):
@@ -116,6 +132,21 @@ def unpack(structure, arrays):
         return {key: unpack(part, arrays) for key, part in parts.items()}
     parts = [unpack(part, arrays) for part in parts]
     return tuple(parts) if kind == "tuple" else parts
+
+
+def row_set(arrays):
+    """Return a hash of the rows of arrays that does not depend on their order, or None."""
+    sizes = {len(array) if array.ndim else 0 for array in arrays}
+    if len(sizes) != 1 or 0 in sizes:
+        return None
+    sums = numpy.zeros(sizes.pop(), "uint64")
+    generator = numpy.random.RandomState(0)
+    for array in arrays:
+        table = numpy.ascontiguousarray(array).reshape(len(array), -1).view("uint8")
+        for column in range(0, table.shape[1], 64):
+            part = table[:, column : column + 64].astype("uint64")
+            sums += part.dot(generator.randint(1, 2**62, part.shape[1]).astype("uint64"))
+    return digest([numpy.sort(sums)])
 
 
 def describe(arrays):
@@ -191,10 +222,18 @@ class Recorder:
         self.arrays = {}
         self.models = []
         self.made = []
+        self.configs = {}  # of optimizers, as they are when training begins
         self.created = {}  # initial values of variables that are made within the first step
         self.patched = set()
         self.depth = 0
         self.kept = 0
+        self.functions = []  # models trained by each tf.function that is running
+        self.traced = {}  # the same, by function, once traced
+        self.inputs = []  # hashes of what an own loop's steps are given
+        self.direct = None  # model and line of a direct call after the last step
+        self.gradients = {}  # of an own loop's step, by place of the weight
+        self.before = None  # weights before the step of `probe`
+        self.handed = None  # what the current call trains on: parts, arrays, rows of a batch
 
     def did(self, change, size=1):
         """Note that a change of the plan has been carried out."""
@@ -251,22 +290,28 @@ class Recorder:
             for name in TRAINING + EVALUATING + PREDICTING:
                 if name in vars(cls) and self.once(vars(cls)[name]):
                     setattr(cls, name, self.followed(keras, name, vars(cls)[name]))
-        optimizers = [keras.optimizers.Optimizer]
-        if hasattr(keras.optimizers, "legacy"):
-            optimizers.append(keras.optimizers.legacy.Optimizer)
-        for base in [keras.layers.Layer, *optimizers]:
-            for cls in set(subclasses(base)):
+        older = getattr(getattr(keras.optimizers, "legacy", None), "Optimizer", None)
+        optimizers = [keras.optimizers.Optimizer, older]
+        for base in [keras.layers.Layer, *filter(None, optimizers)]:
+            for cls in {*subclasses(base), *base.__mro__[:-1]}:
+                if LOOP in vars(cls) and self.once(vars(cls)[LOOP]):
+                    cls.apply_gradients = self.applied(keras, vars(cls)[LOOP])
+                if not issubclass(cls, base):
+                    continue
                 if "__init__" in vars(cls) and self.once(cls):
                     self.patch_init(cls, "layer" if base is keras.layers.Layer else "optimizer")
                 noisy = NOISE.search(cls.__name__) and "call" in vars(cls)
                 if noisy and self.plan.get("draws") and self.once(vars(cls)["call"]):
                     cls.call = self.silent(vars(cls)["call"])
-                if "apply_gradients" in vars(cls) and self.once(vars(cls)["apply_gradients"]):
-                    cls.apply_gradients = self.guarded(
-                        vars(cls)["apply_gradients"],
-                        "applies gradients in a loop of its own, which cannot be followed",
-                    )
         layer = keras.layers.Layer
+        if api != "keras" or not self.is_alone(keras):
+            for cls in (layer, model):
+                if "__call__" in vars(cls) and self.once(cls.__call__):
+                    cls.__call__ = self.called(keras, cls.__call__)
+            if hasattr(tensorflow, "function"):
+                function = type(tensorflow.function(lambda: None))
+                if self.once(function.__call__):
+                    function.__call__ = self.run_function(keras, function.__call__)
         if "add_weight" in vars(layer) and self.once(vars(layer)["add_weight"]):
             layer.add_weight = self.captured(layer.add_weight)
         session = getattr(getattr(tensorflow, "compat", tensorflow), "v1", tensorflow)
@@ -297,6 +342,122 @@ class Recorder:
 
         add_weight.recorded = True
         return add_weight
+
+    def in_loop(self):
+        """Say whether the script itself, and no method of a model, computes eagerly."""
+        from tensorflow.python.framework import ops
+
+        main = threading.current_thread() is threading.main_thread()
+        outside = getattr(ops, "executing_eagerly_outside_functions", None)
+        return not self.depth and main and outside is not None and outside()
+
+    def called(self, keras, original):
+        """Record a model that the script calls, before the weights that it has are used."""
+
+        @functools.wraps(original)
+        def __call__(layer, *args, **kwargs):
+            given = self.tensorflow.nest.flatten(args[:1])
+            symbolic = any(hasattr(part, "_keras_history") for part in given)
+            is_model = isinstance(layer, keras.models.Model)
+            if not is_model or symbolic or not given or not self.in_loop():
+                return original(layer, *args, **kwargs)
+            self.depth += 1
+            try:
+                known = is_built(layer)
+                if not known:
+                    output = original(layer, *args, **kwargs)
+                with self.tensorflow.init_scope():
+                    self.begin(keras, layer)
+                self.direct = (layer, self.here())
+                if self.tensorflow.executing_eagerly():
+                    self.note_inputs(args[:1])
+                return original(layer, *args, **kwargs) if known or self.start else output
+            finally:
+                self.depth -= 1
+
+        __call__.recorded = True
+        return __call__
+
+    def note_inputs(self, values):
+        """Note what a step of the script's own loop is given."""
+        arrays = []
+        for value in values:
+            with contextlib.suppress(ValueError):
+                pack(value, arrays)
+        if arrays:
+            self.inputs.append(digest(arrays))
+
+    def applied(self, keras, original):
+        """Record a step of a loop of the script's own."""
+
+        @functools.wraps(original)
+        def apply_gradients(optimizer, grads_and_vars, *args, **kwargs):
+            if not self.in_loop():
+                caller = sys._getframe(1).f_code.co_filename
+                if self.depth == 0 and caller == self.plan["script"]:
+                    self.unseen("applies gradients in a graph, which cannot be followed")
+                return original(optimizer, grads_and_vars, *args, **kwargs)
+            pairs = list(grads_and_vars)
+            self.depth += 1
+            try:
+                result = original(optimizer, pairs, *args, **kwargs)
+                updated = {id(variable) for _, variable in pairs}
+                models = [m for m, _ in self.models if any(id(w) in updated for w in m.weights)]
+                if not models:
+                    self.unseen("applies gradients to weights that no model has been seen to use")
+                elif self.functions:
+                    self.functions[0].extend(m for m in models if m not in self.functions[0])
+                elif self.tensorflow.executing_eagerly():
+                    sentence = "trains in a loop of its own, whose data are seen in part"
+                    self.after_own_step(keras, models, sentence, pairs)
+                return result
+            finally:
+                self.depth -= 1
+
+        apply_gradients.recorded = True
+        return apply_gradients
+
+    def run_function(self, keras, original):
+        """Record a step that the script has put into a tf.function."""
+
+        @functools.wraps(original)
+        def __call__(function, *args, **kwargs):
+            if self.functions or not self.in_loop():
+                return original(function, *args, **kwargs)
+            models = self.traced.setdefault(id(function), (function, []))[1]
+            self.functions.append(models)
+            try:
+                result = original(function, *args, **kwargs)
+            finally:
+                self.functions.pop()
+            if models:
+                self.note_inputs([*args, *kwargs.values()])
+                self.after_own_step(keras, models, None, [])
+            return result
+
+        __call__.recorded = True
+        return __call__
+
+    def after_own_step(self, keras, models, sentence, pairs):
+        """Record a step of these models; all steps in a line of the script are one call."""
+        line = self.here()
+        calls = self.record["calls"]
+        if not calls or (calls[-1]["method"], calls[-1]["line"]) != (LOOP, line):
+            calls.append({"method": LOOP, "line": line, "settings": {}, "data": None})
+            calls[-1]["draws"] = self.draw_state()
+            self.inputs = self.inputs[-1:]
+            if sentence:
+                self.unseen(sentence)
+        calls[-1]["data"] = {"hash": digest([numpy.array(self.inputs)])} if self.inputs else None
+        self.direct = self.handed = None
+        for model in models:
+            places = {id(weight): place for place, weight in enumerate(model.weights)}
+            self.gradients = {
+                places[id(variable)]: self.tensorflow.convert_to_tensor(gradient).numpy()
+                for gradient, variable in pairs
+                if self.plan.get("probe") and gradient is not None and id(variable) in places
+            }
+            self.after_step(keras, model, None)
 
     def guarded(self, original, what):
         """Note a line of the script that calls a function which no model of it calls."""
@@ -334,7 +495,8 @@ class Recorder:
 
         @functools.wraps(original)
         def init(instance, *args, **kwargs):
-            if type(instance) is cls:
+            # The class that is made may have no __init__ of its own.
+            if next(part for part in type(instance).__mro__ if "__init__" in vars(part)) is cls:
                 given = set(names[1 : len(args) + 1]) | set(kwargs)
                 written = {ALIASES.get(name, name) for name in given}
                 for name, key, value in self.defaults:
@@ -366,14 +528,19 @@ class Recorder:
             return [numpy.asarray(value) for value in keras.backend.batch_get_value(variables)]
         return [variable.numpy() for variable in variables]
 
+    def is_alone(self, keras):
+        """Say whether this is standalone keras 2.2 or 2.3, which computes in a graph.
+
+        Keras 2.3 on TensorFlow 2 has eager variables all the same.
+        """
+        return keras.__name__ == "keras" and keras.__version__.startswith(("2.2.", "2.3."))
+
     def load(self, keras, variables, values):
         """Give variables other values, without one operation more."""
         if not variables:
             return
-        # Standalone keras 2.2 and 2.3 compute in a graph; 2.3 on TensorFlow 2 has eager variables.
-        alone = keras.__name__ == "keras" and keras.__version__.startswith(("2.2.", "2.3."))
         eager = self.tensorflow.executing_eagerly() and hasattr(variables[0], "numpy")
-        if eager and alone:
+        if eager and self.is_alone(keras):
             eager = variables[0].initializer is None
         if eager:
             for variable, value in zip(variables, values):
@@ -416,6 +583,9 @@ class Recorder:
         for key, value in arguments.items():
             if isinstance(value, (bool, int, float, str)):
                 call["settings"][key] = value
+        if arguments.get("callbacks"):
+            names = [class_name(callback) for callback in arguments["callbacks"]]
+            call["settings"]["callbacks"] = ", ".join(names)
         self.record["calls"].append(call)
         batches = None
         if name in TRAINING:
@@ -433,6 +603,10 @@ class Recorder:
             if call["shuffle"]:
                 self.hold_generators(number)
         entry = None
+        if name in TRAINING and batches is None:
+            self.handed = self.rows_of(arguments, name)
+        elif name in TRAINING:
+            self.handed = self.batches
         if self.start is not None and not is_built(model) and call["data"] and name in TRAINING:
             self.build(model, arguments.get("x"))
         if name.startswith("fit"):
@@ -445,8 +619,11 @@ class Recorder:
             if prepared and not self.tensorflow.executing_eagerly():
                 model._make_train_function()  # as without a recorder: its operations count
             entry = self.begin(keras, model)
+        if name in TRAINING and self.plan.get("probe") and is_built(model):
+            self.before = self.values(keras, model.weights)
         if name not in TRAINING and entry is not None:
-            call["state"] = digest(self.values(keras, model.weights))
+            weights = self.values(keras, model.weights)
+            call["state"] = state_of([digest([array]) for array in weights])
         words = dict(arguments)
         del words[next(iter(signature.parameters))]
         for parameter in signature.parameters.values():
@@ -578,11 +755,15 @@ class Recorder:
         weights = plain(arguments.get("class_weight"))
         if not arrays:
             call["data"] = None
+            self.batches, hashes = [], []
             source = next((key for key in ("x", "generator") if key in arguments), None)
-            if source is None or not inspect.isgenerator(arguments[source]):
-                return []
-            hashes = []
-            arguments[source] = self.tapped(arguments[source], hashes)
+            given = arguments.get(source)
+            if inspect.isgenerator(given):
+                arguments[source] = self.tapped(given, hashes)
+            elif hasattr(given, "element_spec") and self.tensorflow.executing_eagerly():
+                arguments[source] = self.tapped_dataset(given, hashes)
+            else:
+                self.unseen("trains on a %s, whose batches are not seen" % type(given).__name__)
             return hashes
         if split:
             rows = len(arrays[0])
@@ -593,6 +774,8 @@ class Recorder:
             arrays = [array[:kept] for array in arrays]
         call["data"] = describe([*arrays, numpy.array(repr(weights))])
         call["parts"], call["class_weight"] = parts, weights
+        each = {key: digest(flat(part, arrays)) for key, part in zip(keys, parts)}
+        call["each"] = {**each, "class_weight": repr(weights), "rows": row_set(arrays)}
         size = sum(array.nbytes for array in arrays)
         if self.plan.get("whole") and self.kept + size <= KEPT_BYTES:
             self.kept += size
@@ -621,16 +804,45 @@ class Recorder:
                 self.did("data")
         return None
 
+    def rows_of(self, arguments, name):
+        """Return the parts that a call trains on, their arrays, and the rows of a batch."""
+        arrays = []
+        parts = [pack(arguments.get(key), arrays) for key in ("x", "y", "sample_weight")]
+        rows = int(len(arrays[0]) * (1.0 - (arguments.get("validation_split") or 0.0)))
+        batch = arguments.get("batch_size") or 32
+        arrays = [array[:rows] for array in arrays]
+        return parts, arrays, rows if name == "train_on_batch" else batch
+
+    def note_batch(self, batch, hashes):
+        """Note the hash of a batch of a generator or a dataset; keep it for a probe."""
+        arrays = []
+        try:
+            pack(batch, arrays)
+            hashes.append(digest(arrays))
+        except ValueError:
+            hashes.append("")
+        if self.plan.get("probe"):
+            self.batches.append(batch)
+
     def tapped(self, batches, hashes):
-        """Hand on the batches of a generator and note their hashes."""
+        """Hand on the batches of a generator, noted."""
         for batch in batches:
-            arrays = []
-            try:
-                pack(batch, arrays)
-                hashes.append(digest(arrays))
-            except ValueError:
-                hashes.append("")
+            self.note_batch(batch, hashes)
             yield batch
+
+    def tapped_dataset(self, dataset, hashes):
+        """Hand on the batches of a dataset, noted; its own random seeds are made already."""
+        nest, tensorflow = self.tensorflow.nest, self.tensorflow
+
+        def note(*batch):
+            def noted(*tensors):
+                arrays = [tensor.numpy() for tensor in tensors]
+                self.note_batch(list(nest.pack_sequence_as(batch, arrays)), hashes)
+
+            tensorflow.py_function(noted, nest.flatten(batch), [])
+            return batch if len(batch) > 1 else batch[0]
+
+        return dataset.map(note)
 
     def build(self, model, inputs):
         """Make the weights of a model that would be made in its first step only."""
@@ -685,10 +897,14 @@ class Recorder:
                 }
             )
         entry["weights"] = [getattr(part, "path", part.name) for part in model.weights]
+        trained = {id(weight) for weight in model.trainable_weights}
+        entry["trained"] = [id(weight) in trained for weight in model.weights]
         optimizer = getattr(model, "optimizer", None)
         if optimizer is not None:
             if not any(made[0] is optimizer for made in self.made):
                 self.made.append((optimizer, [], None, "optimizer"))
+            # At the end it may hold what a callback has made of it.
+            self.configs[id(optimizer)] = self.config_of(optimizer)
             loss = model.loss
             entry["loss"] = getattr(loss, "__name__", None) or plain(loss)
         initial = [self.created.get(id(part)) for part in model.weights]
@@ -699,7 +915,9 @@ class Recorder:
         if self.plan.get("ulp") is not None and (self.plan.get("probe") or [0, 1])[1] == 1:
             initial = self.move(keras, model, initial)
         entry["initial"] = [digest([array]) for array in initial]
-        self.keep("initial", number, initial)
+        if self.plan.get("whole"):
+            self.keep("initial", number, initial)
+        self.before = initial
         return entry
 
     def leaves(self, model):
@@ -758,23 +976,143 @@ class Recorder:
         entry["hashes"][-1] = [digest([array]) for array in current]
         last = self.record["calls"][-1]
         last["steps"] = last.get("steps", 0) + 1
-        last["state"] = digest(current)
-        self.keep("final", number, current)
+        last["state"] = state_of(entry["hashes"][-1])
+        if self.plan.get("whole") or self.plan.get("keep") or self.plan.get("probe"):
+            self.keep("final", number, current)
         probed, step = self.plan.get("probe") or (None, 0)
         if number == probed and len(entry["hashes"]) == step - 1:
-            self.keep("before", number, current)
+            self.before = current
             if self.plan.get("ulp") is not None:
-                self.move(keras, model, current)
+                self.before = self.move(keras, model, current)
         elif number == probed and len(entry["hashes"]) == step:
+            self.load(keras, list(model.weights), self.before)
+            try:
+                self.look(keras, model, entry, number, last["steps"])
+            except Exception as error:  # the step is known all the same, without its parts
+                traceback.print_exc()
+                entry["not_looked"] = "%s: %s" % (type(error).__name__, error)
             raise Probed
 
+    def look(self, keras, model, entry, number, step):
+        """Keep the outputs of all layers, the loss and the gradients of one batch.
+
+        Everything is computed once more, outside of the step, from the weights before it.
+        """
+        for place, gradient in self.gradients.items():
+            self.arrays["gradient/%d/%d" % (number, place)] = gradient
+        if self.handed is None:
+            entry["not_looked"] = "the script has a loop of its own"
+            return
+        if isinstance(self.handed, list):  # of a generator or a dataset
+            batch = self.handed[step - 1]
+            batch = [batch] if not isinstance(batch, (list, tuple)) else list(batch)
+        else:
+            parts, arrays, rows = self.handed
+            start = (step - 1) % -(-len(arrays[0]) // rows) * rows
+            arrays = [array[start : start + rows] for array in arrays]
+            batch = [unpack(part, arrays) for part in parts]
+        x, y, weights = [*batch, None, None][:3]
+        eager = self.tensorflow.executing_eagerly() and not self.is_alone(keras)
+        seen = self.look_eagerly if eager else self.look_in_graph
+        layers, loss, gradients = seen(keras, model, x, y, weights)
+        entry["looked"] = [[layer.name, class_name(layer)] for layer, _ in layers]
+        self.keep("forward", number, [numpy.asarray(output) for _, output in layers])
+        self.keep("loss", number, [numpy.asarray(loss)])
+        places = {id(weight): place for place, weight in enumerate(model.weights)}
+        for weight, gradient in zip(model.trainable_weights, gradients):
+            if gradient is not None:
+                key = "gradient/%d/%d" % (number, places[id(weight)])
+                self.arrays[key] = numpy.asarray(gradient)
+
+    def look_in_graph(self, keras, model, x, y, weights):
+        """Return [layer, output] of each layer, the loss, and a gradient for each weight."""
+        backend = keras.backend
+        values = model._standardize_user_data(x, y, sample_weight=weights)[:3]
+        values = [value for part in values for value in part or [] if value is not None]
+        inputs = [*model._feed_inputs, *model._feed_targets, *model._feed_sample_weights]
+        values += [numpy.ones(len(values[0]), "float32")] * (len(inputs) - len(values))
+        phase = backend.learning_phase()
+        if hasattr(phase, "dtype"):
+            inputs, values = [*inputs, phase], [*values, 1]
+        layers = [layer for layer in model.layers if class_name(layer) != "InputLayer"]
+        outputs = [layer.get_output_at(len(layer._inbound_nodes) - 1) for layer in layers]
+        outputs = [part[0] if isinstance(part, list) else part for part in outputs]
+        gradients = backend.gradients(model.total_loss, model.trainable_weights)
+        known = [part is not None for part in gradients]
+        dense = [self.tensorflow.convert_to_tensor(part) for part in gradients if part is not None]
+        found = backend.function(inputs, [*outputs, model.total_loss, *dense])(values)
+        rest = iter(found[len(layers) + 1 :])
+        gradients = [next(rest) if there else None for there in known]
+        return list(zip(layers, found)), found[len(layers)], gradients
+
+    def look_eagerly(self, keras, model, x, y, weights):
+        """Return [layer, output] of each layer, the loss, and a gradient for each weight."""
+        flatten = self.tensorflow.nest.flatten
+        single = self.tensorflow.nest.map_structure
+        floating = keras.backend.floatx()
+        x, y, weights = (
+            single(
+                lambda array: self.tensorflow.constant(
+                    array, floating if numpy.asarray(array).dtype.kind == "f" else None
+                ),
+                part,
+            )
+            if part is not None
+            else None
+            for part in (x, y, weights)
+        )
+        own = {id(layer) for layer in self.leaves(model)}
+        layers = []
+        base = keras.layers.Layer
+        original = base.__call__
+
+        def noted(layer, *args, **kwargs):
+            output = original(layer, *args, **kwargs)
+            if id(layer) in own and class_name(layer) != "InputLayer":
+                layers.append((layer, flatten(output)[0]))
+            return output
+
+        base.__call__ = noted
+        try:
+            with self.tensorflow.GradientTape() as tape:
+                if hasattr(model, "compiled_loss") or hasattr(model, "compute_loss"):
+                    outputs = model(x, training=True)
+                    if hasattr(model, "compute_loss"):
+                        loss = model.compute_loss(x, y, outputs, weights)
+                    else:
+                        more = {"regularization_losses": model.losses}
+                        loss = model.compiled_loss(y, outputs, weights, **more)
+                else:  # TensorFlow 2.0 and 2.1
+                    from tensorflow.python.keras.engine import training_eager
+
+                    given = model._standardize_user_data(x, y, sample_weight=weights)[:3]
+                    words = {"sample_weights": given[2], "training": True}
+                    loss = training_eager._model_loss(model, *given[:2], **words)[1]
+        finally:
+            base.__call__ = original
+        gradients = tape.gradient(loss, list(model.trainable_weights))
+        gradients = [
+            None if part is None else self.tensorflow.convert_to_tensor(part) for part in gradients
+        ]
+        return layers, loss, gradients
+
+    def config_of(self, instance):
+        """Return the configuration of a layer or an optimizer."""
+        try:
+            return plain(instance.get_config())
+        except Exception:  # a class of the script's own need not have one
+            return {}
+
     def finish(self):
-        """Note the configuration of everything that the script has made."""
+        """Note a last direct call of a model, and the configuration of all that was made."""
+        if self.direct is not None:
+            call = {"method": "call", "line": self.direct[1], "settings": {}, "data": None}
+            with contextlib.suppress(Exception):
+                weights = [numpy.asarray(part.numpy()) for part in self.direct[0].weights]
+                state = state_of([digest([array]) for array in weights])
+                self.record["calls"].append({**call, "state": state})
         for instance, written, line, kind in self.made:
-            try:
-                config = plain(instance.get_config())
-            except Exception:  # a class of the script's own need not have one
-                config = {}
+            config = self.configs.get(id(instance)) or self.config_of(instance)
             if line is not None or kind == "optimizer":
                 self.record["made"].append(
                     {
