@@ -15,7 +15,7 @@
 # make audit       what is known against the driver's and the figures' packages; fails if anything
 #                  is, and where no index of vulnerabilities can be reached
 # make test        every test
-# make benchmark   how long set-up and the main job take; options='--cases ...' for some
+# make benchmark   the same commands by a shell loop, GNU make, DVC and this workflow
 # make setup       driver environment in .driver/, and a conda command (says which)
 # make commands    every `make claim`, then docs/claims-to-commands.csv with the minutes of each
 # make lock        hashes of envs/*.in again; NAME=one of them, UPGRADE=1 for newer versions
@@ -23,7 +23,7 @@
 # make help        this list
 
 driver := . .driver/bin/activate &&
-cores ?= 4
+cores ?= $(shell nproc)
 # What a target below adds to this line is what a user may type.
 snakemake = exec snakemake --use-conda --cores $(cores)
 # For what is made of results that are there: it says what is made, and why a job failed.
@@ -96,7 +96,7 @@ test: setup
 	@$(driver) python -m pytest --numprocesses 2 --dist loadfile --durations 10
 
 benchmark: setup
-	@$(driver) python benchmarks/set_up_and_run.py $(options)
+	@$(driver) python benchmarks/against_others.py $(options)
 
 setup:
 	@sh workflow/deploy/setup.sh

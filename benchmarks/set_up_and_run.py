@@ -1,7 +1,7 @@
 """How long set-up and the main job take, and what the workflow costs against a plain shell loop.
 
-    make benchmark                                    every case, on the committed state
-    make benchmark options='--cases nothing loop --small'
+    python benchmarks/set_up_and_run.py                every case, on the committed state
+    python benchmarks/set_up_and_run.py --cases nothing loop --small
 
 Works in a fresh clone with its own, empty caches; reports, asserts nothing. The cases, in order:
 

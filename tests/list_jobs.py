@@ -37,7 +37,9 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
             "group": job.rule._group,
             "input": list(map(str, job.input)),
             "output": list(map(str, job.output)),
+            "log": list(map(str, job.log)),
             "shell": job.shellcmd,
+            "conda": Path(str(job.conda_env_spec.file)).name if job.conda_env_spec else None,
         }
         for job in workflow._workflow.dag.jobs
     ]

@@ -18,7 +18,6 @@ Runs inside the framework's environment: Python 3.7, numpy and TensorFlow 1.14.0
 """
 
 import functools
-import gc
 import importlib
 from typing import NamedTuple, Optional, Tuple
 
@@ -27,10 +26,7 @@ from train import framework
 
 from page.study import FEATURES, UNITS, VARIANTS
 
-gc.disable()  # the collector takes a seventh of the import, and finds nothing
 tf = framework.load_framework("tf.keras")[0]  # without settings of the caller, as any run
-gc.enable()
-gc.freeze()
 tf1 = tf.compat.v1
 get_seed = importlib.import_module("tensorflow.python.framework.random_seed").get_seed
 

@@ -28,6 +28,7 @@ rule judge_claims:
         f"{RESULTS}/logs/judge_claims.log",
     benchmark:
         f"{RESULTS}/benchmarks/judge_claims.tsv"
+    priority: 3
     group:
         "figure"
     conda:

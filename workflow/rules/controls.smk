@@ -21,7 +21,7 @@ use rule train_runs as train_controls with:
         f"{RESULTS}/logs/train_controls/{{process}}/{{environment}}/{{api}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_controls/{{process}}/{{environment}}/{{api}}.tsv"
-    priority: 0
+    priority: 1  # before the seed study: the page's claims and figures are there first
     group:
         "control"
     resources:
@@ -45,6 +45,7 @@ rule compare_controls:
         f"{RESULTS}/logs/compare_controls.log",
     benchmark:
         f"{RESULTS}/benchmarks/compare_controls.tsv"
+    priority: 3
     conda:
         FIGURES_ENVIRONMENT
     threads: 1

@@ -36,6 +36,7 @@ rule render_figure:
         f"{RESULTS}/logs/render_figure/{{figure}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/render_figure/{{figure}}.tsv"
+    priority: 3
     group:
         "figure"
     conda:

@@ -37,7 +37,6 @@ rule train_study:
         f"{RESULTS}/logs/train_study/{{part}}/{{environment}}/seeds{{first}}-{{last}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_study/{{part}}/{{environment}}/seeds{{first}}-{{last}}.tsv"
-    priority: 2  # before everything else: these take longest
     group:
         "study"
     conda:

@@ -18,6 +18,7 @@ rule collect_tables:
         f"{RESULTS}/logs/collect_tables.log",
     benchmark:
         f"{RESULTS}/benchmarks/collect_tables.tsv"
+    priority: 3
     conda:
         FIGURES_ENVIRONMENT
     threads: 1

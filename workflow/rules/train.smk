@@ -20,7 +20,7 @@ rule train_runs:
         f"{RESULTS}/logs/train_runs/{{environment}}/{{api}}/{{job}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_runs/{{environment}}/{{api}}/{{job}}.tsv"
-    priority: 1  # before the controls, some of which start from these runs
+    priority: 2  # before the controls, some of which start from these runs
     group:
         "train"
     conda:

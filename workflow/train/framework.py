@@ -1,5 +1,6 @@
 """What differs between framework releases, in one place. Python 3.7, standard library, numpy."""
 
+import gc
 import importlib
 import inspect
 import os
@@ -18,8 +19,11 @@ def load_framework(api, matrix_kernel="processor"):
         raise ValueError("--api: found {!r}, expected 'tf.keras' or 'keras'".format(api))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     choose_matrix_kernel(matrix_kernel)
+    gc.disable()  # the collector takes a seventh of the import, and finds nothing
     tensorflow = importlib.import_module("tensorflow")
     keras = tensorflow.keras if api == "tf.keras" else importlib.import_module("keras")
+    gc.enable()
+    gc.freeze()  # what was imported stays: the collector need not look at it again
     return tensorflow, keras
 
 
