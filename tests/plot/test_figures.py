@@ -1,5 +1,7 @@
 """Figures: the same bytes on every run, nothing cut off, one colour per variant everywhere."""
 
+import json
+
 import matplotlib.pyplot as plt
 import pandas
 import pytest
@@ -8,7 +10,7 @@ from judge.tables import make_table, read_table, write_table
 from plan.configuration import check_config
 from plan.documents import read_yaml, write_yaml
 from planted import make_control_tables, make_records, make_release_table
-from plot.figures import COLOURS, save, variant_colours
+from plot.figures import COLOURS, new_figure, read_config, save, variant_colours, variant_label
 from plot.val_loss import group_equal, take_turns
 from plot_all import FIGURES, plot
 from repository import ROOT
@@ -124,3 +126,12 @@ def test_dashes_of_equal_curves_fill_the_line():
         (4, (4, 8)),
         (8, (4, 8)),
     ]
+
+
+def test_dollars_in_a_label_are_no_formula(tmp_path):
+    label = "$(touch x) for $5, $x_{$"
+    (tmp_path / "config.json").write_text(json.dumps({"variants": {"a": {"label": label}}}))
+    figure, ((axis,),) = new_figure(1, 1, height=1)
+    text = axis.text(0, 0, variant_label(read_config(tmp_path / "config.json"), "a"))
+    figure.canvas.draw()  # raises an error for what is no formula
+    assert text._preprocess_math(text.get_text()) == (label, False)

@@ -5,6 +5,7 @@ import functools
 import json
 import math
 import operator
+import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -16,10 +17,19 @@ from plan.claims import Claim, claims_schema
 from plan.controls import variants_of
 from plan.documents import WORKFLOW, read_schema, read_yaml
 from plan.module import read_interface
+from plan.places import is_file
+
+
+def match_whole(_: object, pattern: str, text: object, __: object) -> Iterator[ValidationError]:
+    """Check a pattern as JSON Schema means it: `$` is the end, not a line end before that."""
+    if isinstance(text, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), text):
+        yield ValidationError(f"{text!r} does not match {pattern!r}")
+
 
 # A number is finite, and 2.0 is no integer, here: frameworks take neither for a number of epochs.
 Validator = validators.extend(
     Draft202012Validator,
+    {"pattern": match_whole},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     ).redefine(
@@ -65,12 +75,12 @@ def check_schema(document: object, schema: dict, source: str) -> None:
 
 def describe_error(error: ValidationError, source: str) -> str:
     """Return one line for a jsonschema error."""
-    key = "/".join(str(part) for part in error.absolute_path) or "top level"
+    key = "/".join(map(name_found, error.absolute_path)) or "top level"
     if error.validator == "required":
         found, expected = "nothing", f"the key{missing_keys(error)}"
     elif error.validator == "additionalProperties":
         unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))
-        found = "unknown " + ", ".join(map(str, unknown))
+        found = "unknown " + ", ".join(map(name_found, unknown))
         expected = "only " + ", ".join(error.schema.get("properties", {}))
     else:
         found, expected = shorten(error.instance), expectation(error)
@@ -110,6 +120,12 @@ def shorten(value: object) -> str:
     """Return a value as JSON of at most 60 characters."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def name_found(name: object) -> str:
+    """Return a name that was found as it stands, or shortened as a value where that is no line."""
+    text = str(name)
+    return text if text.isprintable() and len(text) <= 60 else shorten(name)
 
 
 def check_config(config: dict, base: str | Path, source: str = "config") -> dict:
@@ -186,8 +202,9 @@ def missing_files(config: dict, base: str | Path, source: str) -> Iterator[str]:
         named[f"sweep/releases/{name}/file"] = release["file"]
     places = f"the configuration's folder, {base} or the workflow's"
     for key, path in named.items():
-        if not (Path(base) / path).is_file():
-            yield f"{source}: {key}: found {path}, which is no file; expected a path from {places}"
+        if not is_file(Path(base) / path):
+            found = f"found {name_found(path)}, which is no file"
+            yield f"{source}: {key}: {found}; expected a path from {places}"
 
 
 def unknown_keys(config: dict, base: str | Path, source: str) -> Iterator[str]:
@@ -203,7 +220,7 @@ def unknown_keys(config: dict, base: str | Path, source: str) -> Iterator[str]:
         for key in protocol:
             if key not in known and f'"{key}"' not in text and f"'{key}'" not in text:
                 yield (
-                    f"{source}: protocols/{name}: found unknown {key}, expected only "
+                    f"{source}: protocols/{name}: found unknown {name_found(key)}, expected only "
                     f"{', '.join(known)}, or a setting that {module} names"
                 )
 
@@ -242,8 +259,8 @@ def unknown_names(config: dict, base: str | Path, source: str) -> Iterator[str]:
     ]
     for key, name, known, kind in [*uses, *dependent_names(config)]:
         if name not in known:
-            known_names = ", ".join(map(str, known))
-            yield f"{source}: {key}: found {name}, expected {kind}: {known_names}"
+            known_names = ", ".join(map(name_found, known))
+            yield f"{source}: {key}: found {name_found(name)}, expected {kind}: {known_names}"
 
 
 def references(
@@ -370,10 +387,16 @@ def unknown_cells(claim: Claim, config: dict, path: str | Path) -> Iterator[str]
         "protocol": config["protocols"],
     }
     uses = [(key, cell[key], known[key]) for cell in claim.get("cells", []) for key in known]
-    if "comparison" in claim:
-        uses.append(("comparison", claim["comparison"], config["comparisons"]))
+    known |= {
+        "comparison": config["comparisons"],
+        "control": config["controls"],
+        "architecture": config["control_runs"].get("crossed", {}).get("architectures", []),
+        "figure": read_schema("figures.yaml"),
+    }
+    uses += [(key, claim[key], known[key]) for key in known.keys() & claim.keys()]
     for key, found, names in uses:
         if found not in names:
             yield (
-                f"{path}: {claim['id']}/{key}: found {found}, expected one of {', '.join(names)}"
+                f"{path}: {claim['id']}/{key}: found {name_found(found)}, "
+                f"expected one of {', '.join(names)}"
             )

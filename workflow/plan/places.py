@@ -58,7 +58,7 @@ def find_files(config: dict, folders: Iterable[str | Path]) -> None:
 
     def find(path: str) -> str:
         there = (Path(folder, path) for folder in folders)
-        found = next((file.absolute() for file in there if file.is_file()), None)
+        found = next((file.absolute() for file in there if is_file(file)), None)
         return simplify_path(str(found)) if found else path
 
     experiment = config.get("experiment")
@@ -67,6 +67,14 @@ def find_files(config: dict, folders: Iterable[str | Path]) -> None:
         experiment["data"] = data
     for path in FILES:
         config.update(replaced(config, path.split("/"), find))
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a path leads to a file, also one that no file can have: it is too long, say."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def amend(config: dict, page: dict) -> None:

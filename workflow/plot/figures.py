@@ -45,8 +45,8 @@ STYLE = {
 
 
 def read_config(path: Path) -> dict:
-    """Return what a figure is told of the configuration."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Return what a figure is told of the configuration; dollars in it stay dollars, no formula."""
+    return json.loads(Path(path).read_text(encoding="utf-8").replace("$", r"\\$"))
 
 
 def variant_colours(config: dict) -> dict[str, str]:
