@@ -19,7 +19,7 @@ SEEDED = MODEL + "tf.random.set_seed(1)\n"
 SCRIPTS = {
     "python2": ("print 1\n", "line 1 is not Python 3", True),
     "raises": ("import tensorflow\nraise ValueError('no')\n", "line 2 raises ValueError: no", True),
-    "raises_late": (SEEDED + "train()\nprint(undefined)\n", "line 12 raises NameError", True),
+    "raises_late": (SEEDED + "train()\nprint(undefined)\n", "line 11 raises NameError", True),
     "exits": ("import sys\nsys.exit(4)\n", "the script ends itself with exit status 4", True),
     "killed": ("import os\nos._exit(0)\n", "was killed, or has ended itself", True),
     "lacks_a_file": ("open('nowhere.csv')\n", "line 1 raises FileNotFoundError", True),
