@@ -79,7 +79,7 @@ PLANTED = {
     },
     "draws during training": {"draws": "set_seed(8)\nnumpy.random.seed(7)\nrandom.seed(9)"},
     FORMULA: {"activation": "tanh"},
-    ROUNDING: {"output": "lambda z: z * 0.1 * 10.0"},
+    ROUNDING: {"output": "lambda z: -tensorflow.math.log(tensorflow.exp(-z))"},
     "evaluation": {"evaluation": "held_out = held_out[0][:20], held_out[1][:20]"},
 }
 RECURRENT_PLAIN = {"data": "", "activation": "", "seed": 0, "shuffle": False, "evaluation": ""}
