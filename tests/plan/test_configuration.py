@@ -152,7 +152,7 @@ def test_name_that_is_nowhere_defined(config, key, value, found, expected):
 def test_missing_file(config, key, path):
     change(config, key, path)
     assert mistakes_in(config) == [
-        f"config: {key}: found {path}, which is no file; expected a path from "
+        f"config: {key}: found {path}, which is no file, expected a path from "
         f"the configuration's folder, {ROOT} or the workflow's"
     ]
 
@@ -252,14 +252,15 @@ def test_claim_named_twice(claims_mistakes):
 def test_claim_about_an_unknown_cell(claims_mistakes, key, known):
     claim = CLAIM | {"cells": [CELL | {key: "other"}]}
     (line,) = claims_mistakes(claim)
-    assert line.startswith(f"a/{key}: found other, expected one of {known}")
+    kind = "an environment" if key == "environment" else f"a {key}"
+    assert line.startswith(f"a/cells/{key}: found other, expected {kind}: {known}")
 
 
 def test_claim_about_an_unknown_comparison(claims_mistakes):
     claim = read_yaml(ROOT / "claims.yaml")["claims"]
     claim = next(one for one in claim if "comparison" in one) | {"comparison": "other"}
     (line,) = claims_mistakes(claim)
-    assert line.startswith(f"{claim['id']}/comparison: found other, expected one of extra_")
+    assert line.startswith(f"{claim['id']}/comparison: found other, expected a comparison: extra_")
 
 
 @pytest.mark.parametrize("content", [b"claims: [", b"\xff\xfe", "é: 1".encode("utf-16"), b"\x00"])

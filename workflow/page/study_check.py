@@ -3,21 +3,20 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from plan.configuration import ConfigurationError, describe_mistakes
+from plan.configuration import Mistake, report, shorten
 
 from page import study
 
 PAGE = Path(__file__).resolve().parent / "autoencoder.py"
 NAMES = {"BatchNormalization": "bn", "Activation": "activation"}
 ARGUMENTS = {"BatchNormalization": {}, "Activation": {"activation": "linear"}}
-Mistake = tuple[str, object, str]
 
 
 def check_study(config: dict, source: str = "config") -> None:
     """Check that the study does what a checked configuration says. Raises ConfigurationError."""
-    mistakes = describe_mistakes(study_mistakes(config), source)
-    if mistakes:
-        raise ConfigurationError("\n".join(mistakes))
+    report(
+        ((key, shorten(found), expected) for key, found, expected in study_mistakes(config)), source
+    )
 
 
 def study_mistakes(config: dict) -> Iterator[Mistake]:

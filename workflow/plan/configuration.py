@@ -17,7 +17,7 @@ from plan.claims import Claim, claims_schema
 from plan.controls import variants_of
 from plan.documents import WORKFLOW, read_schema, read_yaml
 from plan.module import read_interface
-from plan.places import is_file
+from plan.places import FILES, is_file
 
 
 def match_whole(_: object, pattern: str, text: object, __: object) -> Iterator[ValidationError]:
@@ -40,6 +40,10 @@ Validator = validators.extend(
     ),
 )
 APIS = ("tf.keras", "keras")
+Mistake = tuple[str, object, str]  # key, found, expected
+# A kind of name, the names that there are, and the paths of `find_entries` to where they are used.
+# Where a path ends at a mapping, its keys are the names.
+Reference = tuple[str, Collection, list[str]]
 
 
 class ConfigurationError(Exception):
@@ -141,22 +145,18 @@ def check_config(config: dict, base: str | Path, source: str = "config") -> dict
     planned["seed"] = config["seeds"][0]
     for comparison in planned["comparisons"].values():
         comparison |= {side: parse_cell(comparison[side]) for side in ("first", "second")}
-    mistakes = [*missing_files(planned, base, source)]
-    if not mistakes:
-        mistakes = [*unknown_names(planned, base, source), *unknown_keys(planned, base, source)]
-    if not mistakes:
-        mistakes = describe_mistakes(row_mistakes(planned), source)
-    if mistakes:
-        raise ConfigurationError("\n".join(mistakes))
+    for check in (missing_files, unknown_names, row_mistakes):
+        report(check(planned, Path(base)), source)
     return planned
 
 
-def describe_mistakes(mistakes: Iterable[tuple], source: str) -> list[str]:
-    """Return a line for each (key, found, expected) in a file."""
-    return [
-        f"{source}: {key}: found {shorten(found)}, expected {expected}"
-        for key, found, expected in mistakes
+def report(mistakes: Iterable[Mistake], source: str | Path) -> None:
+    """Raise ConfigurationError with a line for each mistake in a file, if there are any."""
+    lines = [
+        f"{source}: {key}: found {found}, expected {expected}" for key, found, expected in mistakes
     ]
+    if lines:
+        raise ConfigurationError("\n".join(lines))
 
 
 def fill_defaults(config: dict) -> None:
@@ -189,47 +189,36 @@ def set_defaults(document: object, schema: dict | bool) -> None:
             set_defaults(value, entries.get(key, schema.get("additionalProperties", False)))
 
 
-def missing_files(config: dict, base: str | Path, source: str) -> Iterator[str]:
-    """Yield a line for each file that the configuration names and that is not there."""
-    named = {"experiment/module": config["experiment"]["module"]}
-    for position, path in enumerate(config["experiment"].get("files", [])):
-        named[f"experiment/files/{position}"] = path
-    if "claims" in config:
-        named["claims"] = config["claims"]
-    for name, environment in config["environments"].items():
-        named[f"environments/{name}/file"] = environment["file"]
-    for name, release in config.get("sweep", {}).get("releases", {}).items():
-        named[f"sweep/releases/{name}/file"] = release["file"]
-    places = f"the configuration's folder, {base} or the workflow's"
-    for key, path in named.items():
-        if not is_file(Path(base) / path):
-            found = f"found {name_found(path)}, which is no file"
-            yield f"{source}: {key}: {found}; expected a path from {places}"
+def missing_files(config: dict, base: Path) -> Iterator[Mistake]:
+    """Yield each file that the configuration names and that is not there."""
+    for path in FILES:
+        for key, file in find_entries(config, path.split("/")):
+            if not is_file(base / str(file)):
+                places = f"a path from the configuration's folder, {base} or the workflow's"
+                yield key, f"{name_found(file)}, which is no file", places
 
 
-def unknown_keys(config: dict, base: str | Path, source: str) -> Iterator[str]:
-    """Yield a line for each key of a protocol that neither the workflow nor the module knows.
+def unknown_keys(config: dict, base: Path) -> Iterator[Mistake]:
+    """Yield each key of a protocol that neither the workflow nor the module knows.
 
     A module may ask for settings of its own; it does so by their name.
     """
     schema = read_schema("config.schema.yaml")["properties"]["protocols"]
     known = schema["additionalProperties"]["properties"]
     module = config["experiment"]["module"]
-    text = (Path(base) / module).read_text(encoding="utf-8")
+    text = (base / module).read_text(encoding="utf-8")
     for name, protocol in config["protocols"].items():
         for key in protocol:
             if key not in known and f'"{key}"' not in text and f"'{key}'" not in text:
-                yield (
-                    f"{source}: protocols/{name}: found unknown {name_found(key)}, expected only "
-                    f"{', '.join(known)}, or a setting that {module} names"
-                )
+                expected = f"only {', '.join(known)}, or a setting that {module} names"
+                yield f"protocols/{name}", f"unknown {name_found(key)}", expected
 
 
-def row_mistakes(config: dict) -> Iterator[tuple[str, object, str]]:
-    """Yield (key, found, expected) for rows that no training can have."""
+def row_mistakes(config: dict, base: Path) -> Iterator[Mistake]:
+    """Yield the rows that no training can have."""
     rows = config["experiment"]["data"].get("rows")
     if isinstance(rows, str):
-        yield "experiment/data/rows", rows, "a number of rows"
+        yield "experiment/data/rows", shorten(rows), "a number of rows"
     for name, protocol in config["protocols"].items():
         first, last = protocol["training_rows"]
         ranges = [("training_rows", protocol["training_rows"])]
@@ -243,33 +232,32 @@ def row_mistakes(config: dict) -> Iterator[tuple[str, object, str]]:
             yield f"protocols/{name}/batch_size", protocol["batch_size"], expected
 
 
-def unknown_names(config: dict, base: str | Path, source: str) -> Iterator[str]:
-    """Yield a line for each name that the configuration uses and nowhere defines."""
+def unknown_names(config: dict, base: Path) -> Iterator[Mistake]:
+    """Yield each name that the configuration uses and nowhere defines."""
     experiment = config["experiment"]
     try:
-        interface = read_interface(Path(base) / experiment["module"], experiment["data"])
+        interface = read_interface(base / experiment["module"], experiment["data"])
     except ValueError as error:
         raise ConfigurationError(str(error).removeprefix(f"{base}/")) from None
-    uses = [
-        (key, name, known, kind)
-        for kind, known, paths in references(config, *interface)
-        for path in paths
-        for key, found in find_entries(config, path.split("/"))
-        for name in (found if isinstance(found, dict) else [found])
-    ]
-    for key, name, known, kind in [*uses, *dependent_names(config)]:
+    yield from unknown_among(config, references(config, *interface))
+    for key, name, known, kind in dependent_names(config):
         if name not in known:
-            known_names = ", ".join(map(name_found, known))
-            yield f"{source}: {key}: found {name_found(name)}, expected {kind}: {known_names}"
+            yield key, name_found(name), f"{kind}: {', '.join(map(name_found, known))}"
+    yield from unknown_keys(config, base)
 
 
-def references(
-    config: dict, slots: list, procedures: list
-) -> list[tuple[str, Collection, list[str]]]:
-    """Return [(kind, the names that there are, the paths in the configuration that use them)].
+def unknown_among(document: dict, references: list[Reference]) -> Iterator[Mistake]:
+    """Yield each name that a document uses where a reference says and that is not known."""
+    for kind, known, paths in references:
+        for path in paths:
+            for key, found in find_entries(document, path.split("/")):
+                for name in found if isinstance(found, dict) else [found]:
+                    if name not in known:
+                        yield key, name_found(name), f"{kind}: {', '.join(map(name_found, known))}"
 
-    Where a path of `find_entries` ends at a mapping, its keys are the names.
-    """
+
+def references(config: dict, slots: list, procedures: list) -> list[Reference]:
+    """Return where the configuration uses which names."""
     module, environments = config["experiment"]["module"], config["environments"]
     study = config.get("study", {"default": [], "parts": {}})
     shown = [study["parts"][name] for name in study["default"] if name in study["parts"]]
@@ -371,32 +359,16 @@ def load_claims(path: str | Path, config: dict) -> list[Claim]:
     claims = document["claims"]
     identifiers = [claim["id"] for claim in claims]
     repeated = sorted({name for name in identifiers if identifiers.count(name) > 1})
-    if repeated:
-        raise ConfigurationError(f"{path}: id: found {', '.join(repeated)} twice, expected once")
-    mistakes = [line for claim in claims for line in unknown_cells(claim, config, path)]
-    if mistakes:
-        raise ConfigurationError("\n".join(mistakes))
+    report((("id", f"{name} twice", "once") for name in repeated), path)
+    crossed = config["control_runs"].get("crossed", {})
+    known: list[Reference] = [
+        ("an environment", config["environments"], ["*/cells/environment", "*/environment"]),
+        ("a variant", config["variants"], ["*/cells/variant", "*/variant"]),
+        ("a protocol", config["protocols"], ["*/cells/protocol", "*/protocol"]),
+        ("a comparison", config["comparisons"], ["*/comparison"]),
+        ("a control", config["controls"], ["*/control"]),
+        ("an architecture", crossed.get("architectures", []), ["*/architecture"]),
+        ("a figure", read_schema("figures.yaml"), ["*/figure"]),
+    ]
+    report(unknown_among({claim["id"]: claim for claim in claims}, known), path)
     return claims
-
-
-def unknown_cells(claim: Claim, config: dict, path: str | Path) -> Iterator[str]:
-    """Yield a line for each part of a claim's cells that the configuration does not define."""
-    known = {
-        "environment": config["environments"],
-        "variant": config["variants"],
-        "protocol": config["protocols"],
-    }
-    uses = [(key, cell[key], known[key]) for cell in claim.get("cells", []) for key in known]
-    known |= {
-        "comparison": config["comparisons"],
-        "control": config["controls"],
-        "architecture": config["control_runs"].get("crossed", {}).get("architectures", []),
-        "figure": read_schema("figures.yaml"),
-    }
-    uses += [(key, claim[key], known[key]) for key in known.keys() & claim.keys()]
-    for key, found, names in uses:
-        if found not in names:
-            yield (
-                f"{path}: {claim['id']}/{key}: found {name_found(found)}, "
-                f"expected one of {', '.join(names)}"
-            )
