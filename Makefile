@@ -108,10 +108,10 @@ commands: setup
 	@$(driver) python -s workflow publish.list_commands
 
 lock: setup
-	@$(driver) python workflow/deploy/lock.py $(NAME) $(if $(UPGRADE),--upgrade)
+	@$(driver) python -s workflow deploy.lock $(NAME) $(if $(UPGRADE),--upgrade)
 
 clean-envs: setup
-	@$(driver) python workflow/deploy/clean_envs.py $(NAME) $(if $(PREFIX),--prefix "$(PREFIX)")
+	@$(driver) python -s workflow deploy.clean_envs $(NAME) $(if $(PREFIX),--prefix "$(PREFIX)")
 
 help:
 	@sed -n 's/^# //p;/^$$/q' Makefile

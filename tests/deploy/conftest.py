@@ -34,8 +34,8 @@ def channel(tmp_path_factory) -> Path:
         made = tmp_path_factory.mktemp("channel")
         envs = tmp_path_factory.mktemp("envs")
         (envs / "small.yaml").write_text('dependencies:\n  - "python =3.7"\n')
-        builder = [DRIVER / "bin/python", DEPLOY / "machine_channel.py", made / "conda-forge"]
-        subprocess.run([*builder, envs], check=True)
+        builder = [DRIVER / "bin/python", "-s", DEPLOY.parent, "deploy.machine_channel"]
+        subprocess.run([*builder, made / "conda-forge", envs], check=True)
     return made
 
 

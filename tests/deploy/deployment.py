@@ -1,6 +1,6 @@
 """Where the parts under test are, and small helpers of these tests."""
 
-import sys
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,6 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "workflow/deploy"
 FRONT_END = DEPLOY / "conda/bin/conda"
 DRIVER = ROOT / ".driver"
-sys.path.insert(0, str(DEPLOY))
 
 # A workflow of one rule, which needs an environment.
 RULE = """
@@ -25,3 +24,13 @@ class Result:
 
     code: int
     output: str
+
+
+def copy_modules(folder):
+    """Copy what set-up, the front-end and the removal of environments run into another folder."""
+    for room in ("deploy", "train"):
+        source = DEPLOY.with_name(room)
+        shutil.copytree(
+            source, folder / "workflow" / room, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copy(DEPLOY.with_name("__main__.py"), folder / "workflow")

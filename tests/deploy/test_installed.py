@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
+from deploy.installed import find_damage, list_packages
 from deployment import DRIVER
-from installed import find_damage, list_packages
 
 
 @pytest.fixture

@@ -1,18 +1,15 @@
 """The local channel: this machine's Pythons, found and packed without what lies beside them."""
 
 import hashlib
-import io
 import json
 import subprocess
 import tarfile
-import zipfile
 from pathlib import Path
 
-import interpreters
-import machine_channel
 import pytest
-import zstandard
-from deployment import DEPLOY, ROOT
+from conda_package_streaming.package_streaming import stream_conda_component
+from deploy import interpreters, machine_channel
+from deployment import DEPLOY, DRIVER, ROOT
 
 
 @pytest.mark.parametrize(
@@ -43,7 +40,7 @@ def test_newest_that_satisfies_is_chosen():
 def test_pins_are_read_from_environment_files(tmp_path):
     (tmp_path / "a.yaml").write_text('dependencies:\n  - "python =3.7"\n  - pip\n')
     (tmp_path / "b.yaml").write_text("dependencies:\n  - python >=3.11,<3.14  # newer ones\n")
-    assert interpreters.python_pins(tmp_path) == ["=3.7", ">=3.11,<3.14"]
+    assert interpreters.python_pins(tmp_path) == ["3.7.*", ">=3.11,<3.14"]
 
 
 def test_what_does_not_start_is_no_interpreter(tmp_path):
@@ -56,15 +53,11 @@ def test_what_does_not_start_is_no_interpreter(tmp_path):
 
 def contents(package: Path) -> tuple[list[tarfile.TarInfo], dict]:
     """Members of a package, and what it says of them."""
-    with zipfile.ZipFile(package) as archive:
-        packed, info = (archive.read(f"{part}-{package.stem}.tar.zst") for part in ("pkg", "info"))
-    with tarfile.open(fileobj=unpack(packed)) as files, tarfile.open(fileobj=unpack(info)) as told:
-        return files.getmembers(), json.load(told.extractfile("info/paths.json"))
-
-
-def unpack(content: bytes) -> io.BytesIO:
-    """The tar in a zstd-compressed one."""
-    return io.BytesIO(zstandard.ZstdDecompressor().decompressobj().decompress(content))
+    members = [member for _, member in stream_conda_component(package, component="pkg")]
+    for archive, member in stream_conda_component(package, component="info"):
+        if member.name == "info/paths.json":
+            told = json.load(archive.extractfile(member))
+    return members, told
 
 
 def test_package_holds_the_standard_library_and_nothing_else(channel):
@@ -76,7 +69,7 @@ def test_package_holds_the_standard_library_and_nothing_else(channel):
     assert [n for n in names if "site-packages/" in n] == ["lib/python3.7/site-packages/README.txt"]
     for unwanted in (".pth", ".a", "/test/support", "sitecustomize", "EXTERNALLY-MANAGED"):
         assert [name for name in names if unwanted in name and name.endswith(unwanted)] == []
-    assert {member.uname for member in members} == {"root"}
+    assert {(member.uid, member.uname) for member in members} == {(0, "")}
 
 
 def test_index_describes_the_packages(channel):
@@ -90,13 +83,21 @@ def test_index_describes_the_packages(channel):
     assert noarch["info"]["subdir"] == "noarch"
 
 
+def build(channel, envs):
+    """Run the builder, which adds to a channel what environment files need; return how it ended."""
+    command = [DRIVER / "bin/python", "-s", DEPLOY.parent, "deploy.machine_channel", channel, envs]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
 def test_nothing_is_packed_twice(channel, small_env):
-    assert machine_channel.build(channel / "conda-forge", small_env.parent) == []
+    done = build(channel / "conda-forge", small_env.parent)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_absent_python_is_told(tmp_path, write_env):
-    with pytest.raises(SystemExit, match=r"No Python =3\.4 was found"):
-        machine_channel.build(tmp_path, write_env(python="=3.4").parent)
+    done = build(tmp_path, write_env(python="=3.4").parent)
+    assert done.returncode == 1
+    assert done.stderr.startswith("set-up: Python 3.4 is needed, but conda-forge does not answer")
 
 
 @pytest.mark.slow
@@ -111,8 +112,7 @@ def test_what_builds_source_packages_is_packed_from_its_pinned_wheel(tmp_path):
     for folder in (tmp_path / "one", tmp_path / "two"):
         for pin in pins:
             machine_channel.pack_pinned(pin, folder / "noarch")
-        machine_channel.write_index(folder)
-        builds.append({path.name: path.read_bytes() for path in folder.glob("noarch/*.conda")})
+        builds.append({path.name for path in folder.glob("noarch/*.conda")})
     names = sorted(name.rpartition("-")[0] for name in builds[0])
     assert names == ["setuptools-68.0.0", "wheel-0.42.0"]
     assert builds[0] == builds[1]
@@ -127,14 +127,11 @@ def test_python_of_debian_is_packed_too(tmp_path, conda, write_env, pin):
     debian = [p for p in interpreters.find_interpreters() if p["prefix"] == "/usr"]
     if not debian:
         pytest.skip("/usr has no Python 3 with venv")
-    version = debian[0]["version"]
-    folder = tmp_path / "channel/conda-forge/linux-64"
-    folder.mkdir(parents=True)
-    machine_channel.pack(debian[0], folder)
-    machine_channel.write_index(folder.parent)
+    envs = write_env(python=f"=={debian[0]['version']}").parent
+    assert build(tmp_path / "channel/conda-forge", envs).returncode == 0
     condarc, prefix = tmp_path / "debian", tmp_path / "env"
     condarc.write_text(f'custom_channels: {{conda-forge: "{(tmp_path / "channel").as_uri()}"}}\n')
-    file = write_env(pin("tiny"), python=f"=={version}")
+    file = write_env(pin("tiny"), python=f"=={debian[0]['version']}")
     done = conda("env", "create", "--file", file, "--prefix", prefix, CONDARC=condarc)
     assert done.code == 0, done.output
     code = "import tiny, pip, ssl, sqlite3, ctypes; print(tiny.__file__, pip.__file__)"
@@ -145,6 +142,8 @@ def test_python_of_debian_is_packed_too(tmp_path, conda, write_env, pin):
 
 def test_builder_says_what_it_packs():
     shown = subprocess.run(
-        ["python3", DEPLOY / "machine_channel.py", "--help"], capture_output=True, text=True
+        [DRIVER / "bin/python", "-s", DEPLOY.parent, "deploy.machine_channel", "--help"],
+        capture_output=True,
+        text=True,
     )
     assert "Python interpreters of this machine" in " ".join(shown.stdout.split())

@@ -5,15 +5,15 @@ import os
 import subprocess
 import sys
 
-import locking
 import pytest
+from deploy import locking
+from deploy.locking import Busy, Lock, find_holders
 from deployment import DEPLOY
-from locking import Busy, Lock, find_holders
 from waiting import HANGS
 
 HOLD = """
 import sys
-from locking import Lock
+from deploy.locking import Lock
 lock = Lock(sys.argv[1], "holds it")
 print("held", flush=True)
 if sys.stdin.readline() == "release":
@@ -30,7 +30,7 @@ def hold(tmp_path):
         started.append(
             subprocess.Popen(
                 [sys.executable, "-c", HOLD, tmp_path / "lock"],
-                env=os.environ | {"PYTHONPATH": str(DEPLOY)},
+                env=os.environ | {"PYTHONPATH": str(DEPLOY.parent)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -7,10 +7,9 @@ import json
 import re
 from pathlib import Path
 
-import lock
 import pytest
-import setup
 import yaml
+from deploy import lock, setup
 from deployment import DRIVER, ROOT
 
 FACTS = yaml.safe_load(Path(__file__).with_name("real_conda.yaml").read_text())

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from deployment import DEPLOY, DRIVER, FRONT_END, ROOT
+from deployment import DRIVER, FRONT_END, ROOT, copy_modules
 from waiting import HANGS
 
 NOWHERE = "http://127.0.0.1:9"  # nothing listens on the discard port
@@ -23,7 +23,7 @@ TOOLS = ("sh", "bash", "env", "cat", "dirname", "uname")
 def clone(tmp_path, write_env, pin) -> Path:
     """What set-up needs of the repository, with one small environment; no driver yet."""
     folder = tmp_path / "clone"
-    shutil.copytree(DEPLOY, folder / "workflow/deploy")
+    copy_modules(folder)
     (folder / "envs").mkdir()
     shutil.copy(ROOT / "envs/driver.txt", folder / "envs")
     write_env(pin("tiny"), folder=folder / "envs")
@@ -326,12 +326,13 @@ def test_folder_on_path_that_cannot_be_read(set_up, with_channel, pyenv):
     assert done.returncode == 0, done.stderr
 
 
-def test_no_python_of_an_environment(set_up, clone, folder_of, write_env):
-    write_env(python="=3.5", folder=clone / "envs")
-    path = folder_of(python3=(DRIVER / "bin/python").resolve())
-    sentence = told(set_up(clone, PATH=path), clone)
-    assert "Python 3.5 is needed, but conda-forge does not answer" in sentence
-    assert "pyenv install 3.5" in sentence
+def test_no_python_of_an_environment(set_up, ready_clone, folder_of, write_env):
+    write_env(python="=3.5", folder=ready_clone / "envs")
+    done = set_up(ready_clone, PATH=folder_of(python3=(DRIVER / "bin/python").resolve()))
+    assert done.returncode == 1
+    assert done.stderr.startswith("set-up: Python 3.5 is needed, but conda-forge does not answer")
+    assert "pyenv install 3.5" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_conda_too_old(set_up, clone, fake_conda):

@@ -1,8 +1,6 @@
 """`snakemake --use-conda` with the front-end: the calls and the life of an environment."""
 
-import shutil
-
-from deployment import DEPLOY, DRIVER, RULE
+from deployment import DRIVER, copy_modules
 
 
 def test_path_with_spaces_and_reuse(snakemake, workflow):
@@ -43,20 +41,9 @@ def test_failure_is_told_and_nothing_runs(snakemake, workflow, write_env):
 
 def test_front_end_in_a_path_with_spaces(snakemake, workflow, tmp_path):
     clone = tmp_path / "my clone"
-    shutil.copytree(DEPLOY, clone / "workflow/deploy")
+    copy_modules(clone)
     (clone / ".driver").symlink_to(DRIVER)
     front_end = clone / "workflow/deploy/conda/bin"
     done = snakemake(PATH=f"{DRIVER / 'bin'}:/usr/bin:/bin:{front_end}")
     assert done.code == 0, done.output
     assert (workflow / "told.txt").exists()
-
-
-def test_pin_file_is_installed_as_it_is(snakemake, workflow, conda, tmp_path, small_env):
-    prefix = tmp_path / "env"
-    assert conda("env", "create", "--file", small_env, "--prefix", prefix).code == 0
-    explicit = conda("list", "--explicit", "--prefix", prefix).output
-    (workflow / "small.linux-64.pin.txt").write_text(explicit)
-    (workflow / "Snakefile").write_text(RULE.replace("tiny.answer", "1").replace(", tiny", ""))
-    done = snakemake()
-    assert done.code == 0, done.output
-    assert "Using pinnings from" in done.output

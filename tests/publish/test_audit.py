@@ -1,15 +1,12 @@
 """Locks as requirements, and what an audit of them says."""
 
 import json
-import sys
 
 import pytest
+from deploy import lock
+from publish import audit_locks
 from publish.locks import read_requirements
 from repository import ROOT
-
-sys.path.insert(0, str(ROOT / "workflow/deploy"))
-import lock
-from publish import audit_locks
 
 LOCKS = [ROOT / "envs/driver.txt", *sorted((ROOT / "envs").glob("*.yaml"))]
 CLEAN = {"name": "numpy", "version": "2.4.6", "vulns": []}

@@ -5,6 +5,7 @@ Every import statement counts, those within functions too; the rule files count 
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ MAY_IMPORT = {
 }
 # Runs under Python 3.7 in both processes, as all of train/ does.
 FOR_TRAINING = "plan.interface"
+STANDARD = sys.stdlib_module_names
 RULES_OF_THE_PAGE = {"study.smk", "claims.smk"}
 
 
@@ -64,3 +66,19 @@ def test_only_its_own_rules_use_the_page():
     use = re.compile(rf"\bpage[./]({modules})\b|\b(?:from|import) page\b")
     using = {path.name for path in files if use.search(path.read_text(encoding="utf-8"))}
     assert using == RULES_OF_THE_PAGE
+
+
+def test_set_up_needs_nothing_but_python_until_the_driver_is_there():
+    found, missing = set(), {"__main__", "deploy.setup"}
+    while missing:
+        name = missing.pop()
+        found.add(name)
+        file = WORKFLOW / f"{name.replace('.', '/')}.py"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                assert {one.name.partition(".")[0] for one in node.names} <= STANDARD, name
+            elif isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] in MAY_IMPORT:
+                missing |= {node.module} - found
+            elif isinstance(node, ast.ImportFrom):
+                assert node.module.partition(".")[0] in STANDARD, name
+    assert {"deploy.installed", "train.end_with_run"} <= found

@@ -12,14 +12,14 @@ import shutil
 import sys
 from pathlib import Path
 
-from locking import MAKING, USING, Lock, find_holders
+from deploy.locking import MAKING, USING, Lock, find_holders
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ROOT / ".snakemake/conda"  # where Snakemake keeps them by default; nobody shares it
 
 
 def environments(folder: Path, name: str = "") -> list[Path]:
-    """Environments in a folder made from `envs/NAME.yaml` as it is now, or from any file.
+    """Return environments in a folder made from `envs/NAME.yaml` as it is now, or from any file.
 
     In this clone's own folder, those of older files too.
     """
@@ -31,7 +31,7 @@ def environments(folder: Path, name: str = "") -> list[Path]:
 
 
 def freed(prefix: Path) -> int:
-    """Bytes that removing a folder frees: a file that uv's cache shares stays there."""
+    """Return bytes that removing a folder frees: a file that uv's cache shares stays there."""
     found = (path.lstat() for path in prefix.rglob("*") if path.is_symlink() or path.is_file())
     return sum(status.st_blocks * 512 for status in found if status.st_nlink == 1)
 
@@ -63,8 +63,4 @@ def main() -> None:
             remove(prefix)
     what = f"{len(found)} environment{'' if len(found) == 1 else 's'}"
     where = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
-    print(f"Removed {what} from {where}: {total / 1e6:,.0f} MB freed, besides what caches share.")
-
-
-if __name__ == "__main__":
-    main()
+    print(f"Removed {what} from {where}: {total / 1e6:,.0f} MB are free now, caches keep the rest.")

@@ -1,22 +1,23 @@
-"""Whether what was installed in a Python environment is still there (standard library only)."""
+"""Whether what was installed or packed is still there (standard library only)."""
 
 import csv
+import json
 import os
 from pathlib import Path
 
-# Options for uv, one after the other until the environment is whole: uv takes what lies unpacked in
-# its cache without a look.
+# Options for uv, one after the other until the environment is whole: uv does not check the unpacked
+# files of its cache.
 INSTALL = ((), ("--reinstall", "--no-cache"))
 
 
 def list_packages(prefix: Path) -> list[str]:
-    """Names of the packages in an environment."""
+    """Return names of the packages in an environment."""
     records = prefix.glob("lib/python3*/site-packages/*.dist-info/RECORD")
     return sorted(record.parent.name.partition("-")[0] for record in records)
 
 
 def find_damage(prefix: Path) -> str:
-    """The first file of an environment that is missing or has another size than its package says.
+    """Return the first file of an environment that is missing or has not the size that is noted.
 
     Empty where there is none. Wheels list their files, with sizes, in RECORD; what conda repacks
     may differ from that, and what is compiled has no size there.
@@ -35,3 +36,19 @@ def find_damage(prefix: Path) -> str:
                 if found != int(size or found or 0) and not name.endswith(".pyc"):
                     return os.path.normpath(f"{folder}/{name}")
     return ""
+
+
+def packed_versions(channel: Path) -> list[str]:
+    """Return the Pythons that a local channel holds, oldest first; none where a file is cut."""
+    versions = set()
+    try:
+        for folder in (channel / "linux-64", channel / "noarch"):
+            records = json.loads((folder / "repodata.json").read_text())["packages.conda"]
+            for file, record in records.items():
+                if (folder / file).stat().st_size != record["size"]:
+                    return []
+                if record["name"] == "python":
+                    versions.add(record["version"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+    return sorted(versions, key=lambda version: [*map(int, version.split("."))])

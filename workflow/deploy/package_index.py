@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def uv_environment(python: Path | str = sys.executable) -> dict[str, str]:
-    """The environment for uv: this one, with pip's index and certificates in uv's terms."""
+    """Return the environment for uv: this one, with pip's index and certificates in uv's terms."""
     translated = {"UV_DEFAULT_INDEX": "index-url", "SSL_CERT_FILE": "cert"}
     if os.environ.get("UV_INDEX_URL"):
         del translated["UV_DEFAULT_INDEX"]
@@ -18,7 +18,7 @@ def uv_environment(python: Path | str = sys.executable) -> dict[str, str]:
 
 
 def pip_settings(python: Path | str) -> dict[str, str]:
-    """What `pip config list` tells; the environment wins over files, as it does for pip."""
+    """Return what `pip config list` tells; the environment wins over files, as it does for pip."""
     command = [python, "-m", "pip", "config", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     pairs = re.findall(r"^(?:global|install|:env:)\.([\w-]+)='([^']*)'", listed, re.MULTILINE)

@@ -21,32 +21,34 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
-import interpreters
-from installed import INSTALL, find_damage, list_packages
-from locking import Lock
-from package_index import uv_environment
+from deploy.installed import INSTALL, find_damage, list_packages, packed_versions
+from deploy.locking import Lock
+from deploy.package_index import uv_environment
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 DRIVER = ROOT / ".driver"
 PYTHON = DRIVER / "bin/python"
-BASE = Path(sys.executable).resolve()  # before any of it is removed
+BASE = Path(sys.executable).resolve()  # known before a Python of .driver is removed
 ENVS = ROOT / "envs"
 LOCK = ENVS / "driver.txt"
 FRONT_END = HERE / "conda/bin/conda"
-CHANNEL = DRIVER / "channel"  # survives .driver being made again: it may come from elsewhere
+CHANNEL = (
+    DRIVER / "channel"
+)  # stays when .driver is made again: the channel may come from another machine
 CONDARC = DRIVER / "condarc"
 ACTIVATION = DRIVER / "conda.sh"
-MADE = DRIVER / "driver.json"  # what the virtual environment was made from, and holds
+MADE = (
+    DRIVER / "driver.json"
+)  # the lock that the virtual environment was made from, and its packages
 STAMP = DRIVER / "setup.json"
 LEAST_CONDA = (24, 7, 1)  # what Snakemake 9 asks for
 # conda-forge comes first in every environment file; so no other channel can give what it has.
 STRICT = {"CONDA_CHANNEL_PRIORITY": "strict"}
-# A user's settings for pip that keep conda's pip out of the environment that it installs into.
+# Two settings of a user's pip keep conda's pip from installing into an environment.
 PIP_MAY_INSTALL = {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0"}
-CONDA_FORGE = "https://conda.anaconda.org/conda-forge/noarch/repodata.json.zst"
-SOURCES = ("setup.py", "installed.py", "interpreters.py", "machine_channel.py")
 
 
 def main() -> None:
@@ -62,7 +64,7 @@ def main() -> None:
     key = fingerprint(conda)
     stamp = read_stamp()
     if stamp.get("key") != key:
-        with Lock(ROOT / ".driver.lock", f"sets up {ROOT}"):  # two would disturb each other
+        with Lock(ROOT / ".driver.lock", f"sets up {ROOT}"):  # two set-ups would disturb each other
             stamp = read_stamp()
             if stamp.get("key") != key:
                 stamp = set_up(conda) | {"key": key, "files": list_files()}
@@ -71,16 +73,14 @@ def main() -> None:
 
 
 def set_up(conda: Path | None) -> dict:
-    """All of set-up; the cheap checks come first."""
-    version = conda and check_conda(conda)
-    pins = interpreters.python_pins(ENVS)
-    check_pythons(conda, pins)
+    """Do all of set-up, and return what to note; the cheap checks come first."""
+    version = check_conda(conda) if conda else None
     make_driver()
     CONDARC.unlink(missing_ok=True)
     print("Asking whether conda-forge answers ...", flush=True)
     local = ""
     if refuses(conda or FRONT_END):
-        local = make_channel(pins)
+        local = make_channel()
         complaint = refuses(conda, CONDARC=str(CONDARC)) if conda else ""
         if complaint:
             stop(
@@ -101,51 +101,51 @@ def forget_condarc_of_a_clone() -> None:
 
 
 def describe(conda: Path | None, version: str | None, local: str) -> str:
-    """The line that tells which case applies."""
+    """Return the line that tells which case applies."""
     who = f"conda {version} ({conda})" if conda else "no conda here: the workflow's own front-end"
     if not local:
         return f"Environments: {who}, packages from conda-forge."
     return f"Environments: {who}; no conda-forge: a local channel of this machine's Python {local}."
 
 
-def stop(sentence: str) -> None:
+def stop(sentence: str) -> NoReturn:
     """End with a sentence for the user."""
     sys.exit(f"set-up: {sentence}")
 
 
 def find_conda() -> Path | None:
-    """A real conda: on PATH, or the one that `conda init` knows. The front-end does not count."""
+    """Return a real conda: on PATH, or the one that `conda init` knows; never the front-end."""
     found = conda_on_path() or os.environ.get("CONDA_EXE")
     return Path(found) if found and os.access(found, os.X_OK) else None
 
 
 def conda_on_path() -> str | None:
-    """A real conda on PATH."""
+    """Return a real conda on PATH."""
     folders = [f for f in os.environ.get("PATH", "").split(os.pathsep) if not is_front_end(f)]
     return shutil.which("conda", path=os.pathsep.join(folders))
 
 
 def is_front_end(folder: str) -> bool:
     """Say whether a folder on PATH is that of the front-end, of this clone or another."""
-    return (Path(folder).parent / "frontend.py").exists()
+    return Path(folder).parts[-3:] == FRONT_END.parts[-4:-1]
 
 
 def fingerprint(conda: Path | None) -> str:
-    """A hash of everything that set-up depends on."""
-    contents = [LOCK.read_bytes()] + [(HERE / name).read_bytes() for name in SOURCES]
+    """Return a hash of everything that set-up depends on."""
+    files = [LOCK, *sorted(ENVS.glob("*.yaml")), *sorted(HERE.glob("*.py"))]
+    contents = [file.read_bytes() for file in files]
     facts = [str(ROOT), str(conda), *state_of(conda), os.environ.get("CONDARC", "")]
-    facts += [*interpreters.python_pins(ENVS), *interpreters.build_pins(ENVS)]
     return hashlib.sha256(b"\0".join(contents) + "\0".join(facts).encode()).hexdigest()
 
 
 def state_of(conda: Path | None) -> list[str]:
-    """What changes when a conda is updated: asking for its version takes too long each time."""
+    """Return what changes with an update of a conda; its version would take too long each time."""
     files = [conda, conda.parents[1] / "conda-meta/history"] if conda else []
     return [str(file.stat().st_mtime_ns) for file in files if file.exists()]
 
 
 def read_stamp() -> dict:
-    """What the last complete set-up left, if all of it is still there."""
+    """Return what the last complete set-up left, if all of it is still there."""
     try:
         stamp = json.loads(STAMP.read_text())
         whole = stamp["files"] == list_files() and not damage_of_driver()
@@ -155,13 +155,13 @@ def read_stamp() -> dict:
 
 
 def list_files() -> list:
-    """What set-up leaves besides the virtual environment: small files by size, packed Pythons."""
+    """Return what set-up leaves besides the driver: sizes of small files, and packed Pythons."""
     sizes = [file.stat().st_size for file in (ACTIVATION, CONDARC) if file.exists()]
-    return [*sizes, *interpreters.packed_versions(CHANNEL / "conda-forge")]
+    return [*sizes, *packed_versions(CHANNEL / "conda-forge")]
 
 
 def damage_of_driver() -> str:
-    """What is missing of the virtual environment, or nothing; packages may have been added."""
+    """Return what the virtual environment lacks, or nothing; packages may have been added."""
     try:
         packages = json.loads(MADE.read_text())["packages"]
     except (OSError, ValueError, TypeError, KeyError):
@@ -173,12 +173,12 @@ def damage_of_driver() -> str:
 
 
 def check_conda(conda: Path) -> str:
-    """The version of a real conda, if Snakemake can use it."""
+    """Return the version of a real conda, if Snakemake can use it."""
     try:
         told = subprocess.run([conda, "--version"], capture_output=True, text=True).stdout
-    except OSError:  # the Python that it is for has gone
+    except OSError:  # the Python of this conda has gone
         told = ""
-    # Some print the version of mamba first.
+    # Some condas print the version of mamba first.
     found = re.search(r"^conda (\d+)\.(\d+)\.(\d+)", told, re.MULTILINE)
     if not found:
         stop(f"{conda} does not tell its version; repair it or take it off PATH.")
@@ -189,43 +189,6 @@ def check_conda(conda: Path) -> str:
             "(conda update -n base conda) or take it off PATH."
         )
     return found[0].removeprefix("conda ")
-
-
-def check_pythons(conda: Path | None, pins: list[str]) -> None:
-    """Stop before anything is built if the Pythons asked for are nowhere to be had."""
-    configured = os.environ.get("CONDARC") or (Path.home() / ".condarc").exists()
-    lacking = lacking_pythons(pins)
-    if lacking and not conda and not configured and not answers(CONDA_FORGE):
-        stop(lacking_sentence(lacking))
-
-
-def lacking_pythons(pins: list[str]) -> list[str]:
-    """The pins that neither the local channel nor a Python of this machine satisfies."""
-    wanted = interpreters.lacking(CHANNEL / "conda-forge", pins)
-    found = interpreters.choose(wanted, interpreters.find_interpreters())
-    return [pin for pin, python in found.items() if python is None]
-
-
-def lacking_sentence(lacking: list[str]) -> str:
-    """What to do where a Python is nowhere to be had."""
-    pins = " and ".join(pin.removeprefix("=") for pin in lacking)
-    example = "3.7" if "=3.7" in lacking else re.search(r"\d+\.\d+", lacking[0])[0]
-    return (
-        f"Python {pins} is needed, but conda-forge does not answer and this machine has none with "
-        f"its venv module; install it (for instance: pyenv install {example}, or "
-        f"python{example} and python{example}-venv from your distribution)."
-    )
-
-
-def answers(url: str) -> bool:
-    """Say whether a server answers soon."""
-    import urllib.request  # slow to import, seldom needed
-
-    try:
-        request = urllib.request.Request(url, method="HEAD")
-        return urllib.request.urlopen(request, timeout=5).status == 200
-    except (OSError, ValueError):
-        return False
 
 
 def make_driver() -> None:
@@ -240,9 +203,9 @@ def make_driver() -> None:
     remove_driver()
     try:
         base = Path(getattr(sys, "_base_executable", sys.executable))
-        if base.is_relative_to(DRIVER):  # without its pyvenv.cfg it takes itself for the base
+        if base.is_relative_to(DRIVER):  # a Python without its pyvenv.cfg takes itself for the base
             base = BASE
-        subprocess.run([base, "-m", "venv", "--without-pip", DRIVER], check=True)
+        subprocess.run([base, "-m", "venv", DRIVER], check=True)
         install_uv()
         install_lock()
     except BaseException:
@@ -263,18 +226,16 @@ def remove_driver() -> None:
 
 
 def install_uv() -> None:
-    """Install uv alone, hash-checked; this also shows whether a package index answers.
-
-    The pip that does it is the wheel that Python bundles, run as it is: quicker than installing it.
-    """
-    entry = re.search(r"^uv==(?:.*\\\n)*.*\n", LOCK.read_text(), re.MULTILINE)[0]
+    """Install uv alone, hash-checked; this also shows whether a package index answers."""
+    entry = re.findall(r"^uv==(?:.*\\\n)*.*\n", LOCK.read_text(), re.MULTILINE)[0]
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
         requirements.write(entry)
         requirements.flush()
-        command = [PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"]
-        command += ["--retries", "1", "--disable-pip-version-check", "-r", requirements.name]
-        bundled = {"PYTHONPATH": interpreters.probe(PYTHON)["pip"], "PIP_USER": "0"}
-        done = subprocess.run(command, env=os.environ | bundled, capture_output=True, text=True)
+        command: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--no-deps"]
+        command += ["--require-hashes", "--retries", "1", "--disable-pip-version-check"]
+        command += ["--requirement", requirements.name]
+        own = os.environ | {"PIP_USER": "0"}
+        done = subprocess.run(command, env=own, capture_output=True, text=True)
     if done.returncode:
         reason = next((li for li in done.stderr.splitlines() if li.startswith("ERROR")), "")
         if "HASHES" in done.stderr:
@@ -287,7 +248,7 @@ def install_uv() -> None:
 
 def install_lock() -> None:
     """Install the driver's lock with uv."""
-    command = [DRIVER / "bin/uv", "pip", "install", "--quiet", "--require-hashes"]
+    command: list[str | Path] = [DRIVER / "bin/uv", "pip", "install", "--quiet", "--require-hashes"]
     command += ["--python", PYTHON, "-r", LOCK]
     for more in INSTALL:
         if subprocess.run([*command, *more], env=uv_environment(PYTHON)).returncode:
@@ -315,7 +276,7 @@ def plan(conda: Path, settings: dict[str, str], file: Path) -> str:
     """Ask a conda to plan one environment; return its last words if it cannot, else nothing."""
     quick = {"CONDA_REMOTE_CONNECT_TIMEOUT_SECS": "5", "CONDA_REMOTE_MAX_RETRIES": "0"}
     with tempfile.TemporaryDirectory() as folder:
-        command = [conda, "env", "create", "--dry-run", "--quiet", "--file", file]
+        command: list[str | Path] = [conda, "env", "create", "--dry-run", "--quiet", "--file", file]
         asked = subprocess.run(
             [*command, "--prefix", Path(folder, "planned")],
             env=quick | STRICT | os.environ | settings,
@@ -327,29 +288,27 @@ def plan(conda: Path, settings: dict[str, str], file: Path) -> str:
     return (said or ["nothing"])[-1] if asked.returncode else ""
 
 
-def make_channel(pins: list[str]) -> str:
+def make_channel() -> str:
     """Build the local channel and let the name conda-forge lead to it; return its versions."""
-    lacking = lacking_pythons(pins)
-    if lacking:
-        stop(lacking_sentence(lacking))
-    print("It does not: packing this machine's Pythons ...", flush=True)
+    print("conda-forge does not answer. Packing this machine's Pythons ...", flush=True)
     folder = CHANNEL / "conda-forge"
-    if subprocess.run([PYTHON, HERE / "machine_channel.py", folder, ENVS, CONDARC]).returncode:
-        stop("the local channel could not be made (see above).")
-    return ", ".join(interpreters.packed_versions(folder))
+    command: list[str | Path] = [PYTHON, "-s", HERE.parent, "deploy.machine_channel"]
+    if subprocess.run([*command, folder, ENVS, CONDARC]).returncode:
+        sys.exit(1)  # the builder has said why
+    return ", ".join(packed_versions(folder))
 
 
 def write_activation(conda: Path | None, local: bool) -> None:
-    """What `source .driver/bin/activate` adds. Nothing of ours comes before a user's command."""
+    """Write what `source .driver/bin/activate` adds; a user's own commands come before ours."""
     lines = ["# Sourced by bin/activate; written by the set-up of the workflow."]
-    # Container images often set it: every start of Snakemake would then compile it anew.
+    # Container images often set this variable: Snakemake would be compiled anew at every start.
     lines.append("unset PYTHONDONTWRITEBYTECODE")
     if conda:
         settings = STRICT | PIP_MAY_INSTALL
         lines += [f"export {name}={value}" for name, value in settings.items()]
     if conda and local:
         lines.append('export CONDARC="$VIRTUAL_ENV/condarc"')
-    else:  # one that another clone has set would lead elsewhere
+    else:  # a CONDARC that another clone has set would lead elsewhere
         lines.append('case "${CONDARC:-}" in */.driver/condarc) unset CONDARC ;; esac')
     if conda and not conda_on_path():
         # Before PATH: another clone's front-end may be on it. This folder holds `conda` alone.
@@ -357,7 +316,3 @@ def write_activation(conda: Path | None, local: bool) -> None:
     if not conda:
         lines.append('PATH="$PATH:${VIRTUAL_ENV%/.driver}/workflow/deploy/conda/bin"')
     ACTIVATION.write_text("\n".join(lines) + "\n")
-
-
-if __name__ == "__main__":
-    main()

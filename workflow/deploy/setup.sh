@@ -18,7 +18,7 @@ for python in "$here/../../.driver/bin/python" \
     python3 python3.14 python3.13 python3.12 python3.11 python; do
     version=$("$python" -c "$ask" 2>/dev/null)
     case $? in
-        0) exec "$python" -s "$here/setup.py" "$@" ;;
+        0) exec "$python" -s "$here/.." deploy.setup "$@" ;;
         3) old=${old:-"$python is $version"} ;;
         4) bare=${bare:-$version} ;;
         # Any other: there is no such command, or one that does not start, such as the shims that

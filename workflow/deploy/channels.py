@@ -7,15 +7,16 @@ that our set-up writes where conda-forge does not answer comes last.
 
 import os
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 ALIAS = "https://conda.anaconda.org"
 
 
 def condarc_files() -> list[Path]:
-    """Configuration files, the one that wins first."""
+    """Return configuration files, the one that wins first."""
     home = Path.home()
     settings = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
     files = [home / ".condarc", home / ".conda/condarc", home / ".conda/.condarc"]
@@ -26,7 +27,7 @@ def condarc_files() -> list[Path]:
 
 def read_settings(files: list[Path]) -> dict:
     """Merge `channel_alias` and `custom_channels` of the files."""
-    merged = {"channel_alias": ALIAS, "custom_channels": {}}
+    merged: dict[str, Any] = {"channel_alias": ALIAS, "custom_channels": {}}
     for path in reversed([path for path in files if path.is_file()]):
         found = yaml.safe_load(path.read_text()) or {}
         merged["custom_channels"] |= found.get("custom_channels") or {}
@@ -37,7 +38,7 @@ def read_settings(files: list[Path]) -> dict:
 
 
 def channel_url(name: str, settings: dict) -> str:
-    """The address of a channel, as conda would find it."""
+    """Return the address of a channel, as conda would find it."""
     if "://" in name:
         return name.rstrip("/")
     if name.startswith(("/", ".", "~")):
