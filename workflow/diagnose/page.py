@@ -151,22 +151,19 @@ def write_sections(verdict: dict) -> str:
         parts.append("<h2>The first difference from an equal start</h2>")
         parts.append(
             "<p>The step is computed once more from equal weights, in both runs: what each layer "
-            "puts out, the loss, the gradients; then what the step itself made of the weights. The "
-            "last column divides a difference by what rounding does there.</p>"
+            "puts out, the loss, the gradients; then what the step itself made of the weights. A "
+            "difference is given in units in the last place of the largest number, relative to "
+            "this number, and divided by what rounding does there.</p>"
         )
-        head = ["part", "layer or array", "units in the last place", "relative", "÷ rounding"]
-        keys = ("part", "array", "ulp", "relative", "beyond")
+        head = ["part", "layer or array", "last places", "relative", "÷ rounding"]
         rows = verdict["place"]["arrays"]
-        parts.append(
-            table(
-                head,
-                (
-                    [row[key] for key in (keys if row["ulp"] else keys[:2])]
-                    + ["equal"] * (not row["ulp"])
-                    for row in rows[:SHOWN]
-                ),
-            )
+        numbers = ("ulp", "relative", "beyond")
+        shown = (
+            [row["part"], row["array"]]
+            + [f"{row[key]:.3g}" if row["ulp"] else "equal" * (key == "ulp") for key in numbers]
+            for row in rows[:SHOWN]
         )
+        parts.append(table(head, shown))
         if len(rows) > SHOWN:
             parts.append(f"<p>place.csv has all {len(rows)} of them.</p>")
     if verdict["settings"]:
