@@ -120,6 +120,35 @@ def test_training_history_is_no_evaluation_of_exchanged_weights(tmp_path):
     assert judge.swapped(judge.Runs(tmp_path, plan, {}), [], []) is None
 
 
+def test_one_unit_in_the_last_place_is_rounding_even_if_perturbed_runs_are_equal(tmp_path):
+    drawn = a_run(0.7, initial="b", steps=("3", "4"))
+    equal = a_run(0.69 + 2**-24, steps=("1", "9"), done={"initial": 1})
+    runs = {"first/as_is-1": a_run(0.69), "second/as_is-1": drawn, "second/same_weights-1": equal}
+    verdict = verdict_of(tmp_path, **runs, **{"first/ulp_1-1": a_run(0.69)})
+    assert verdict["yardstick"] > 2**-24
+
+
+def test_what_differs_of_the_data_is_named():
+    data = {"hash": "a", "shapes": [[9, 2], [9], []], "dtypes": ["<f4", "<f4", "<U4"]}
+    each = {"x": "1", "y": "2", "sample_weight": "3", "class_weight": "None", "rows": "r"}
+
+    def other(shapes=data["shapes"], dtypes=data["dtypes"], **changed):
+        second = a_run()
+        new = {**data, "hash": "b", "shapes": shapes, "dtypes": dtypes}
+        second["calls"][0] |= {"data": new, "each": each | changed}
+        return second
+
+    first = a_run()
+    first["calls"][0] |= {"data": data, "each": each}
+    weighted = other(dtypes=["<f4", "<f4", "<U9"], class_weight="{0: 1}")
+    assert ladder.how_data_differ(first, weighted) == "class_weight"
+    assert ladder.how_data_differ(first, other(x="9", y="8", rows="q")) == "x, y"
+    assert ladder.how_data_differ(first, other(x="9")) == "the same rows in another order"
+    shapes = [[8, 2], [8], []]
+    said = "shapes [[9, 2], [9]] and [[8, 2], [8]]"
+    assert ladder.how_data_differ(first, other(shapes=shapes)) == said
+
+
 def test_draws_are_pinned_in_one_release_without_noise():
     first, second = a_run(), a_run(steps=("1", "3"))
     assert ladder.can_be_pinned(first, second)

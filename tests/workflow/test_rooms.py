@@ -16,7 +16,7 @@ ROOMS = ["plan", "train", "judge", "plot", "publish"]
 MAY_IMPORT = {
     **{room: {*ROOMS[: position + 1]} for position, room in enumerate(ROOMS)},
     "page": {"plan", "train", "judge", "plot", "page"},
-    "diagnose": {"plan", "diagnose", "plot"},
+    "diagnose": {"plan", "judge", "diagnose", "plot"},
     "deploy": {"deploy", "train"},
 }
 # Runs under Python 3.7 in both processes, as all of train/ does.

@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 
 import numpy
+from judge.compare import last_places
 
 from diagnose.ladder import (
     ABSENT,
@@ -52,7 +53,7 @@ LABELS = {
 SENTENCES = {
     "data": "The two runs are trained on other data",
     "weights": "The two runs draw other initial weights",
-    "draws": "The two runs draw other numbers during training (row order, dropout or noise)",
+    "draws": "The two runs draw other numbers during training",
     "evaluation": "The two runs are evaluated differently",
     "computation": "The two runs compute differently",
     "length": "One run trains for more steps than the other",
@@ -374,9 +375,11 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     repeated = [name for name in runs.records if name.split("/")[1].startswith(("as_is", "same"))]
     spread = max(max(runs.values(name)) - min(runs.values(name)) for name in repeated)
     yards = [name for name in ("first/ulp_1", "first/ulp_2", "first/portable") if name in runs]
-    yardstick = max((abs(runs.value(name) - runs.value(first)) for name in yards), default=0.0)
     agree = runs.agree(first, other)
     steps = sum(len(entry["hashes"]) for entry in runs.one(first)["models"])
+    level = runs.value("first/as_is")
+    least = 0.0 if agree else last_places(level, steps)  # a perturbed run may be equal by chance
+    yardstick = max([least, *(abs(runs.value(name) - runs.value(first)) for name in yards)])
     verdict |= {"total": total, "spread": spread, "yardstick": yardstick, "steps": steps}
     verdict |= {"equal_start": agree}
     ineffective = not_carried_out(runs, causes)
@@ -393,8 +396,8 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     loss_differs, formula = "loss" in beyond, bool(beyond)
     formula = formula or (place["place"] is not None and not closer)
     last = swapped(runs, causes, list(range(len(causes))))
-    evaluation, unit = 0.0, float(numpy.spacing(numpy.float32(numbers[0]["values"][-1])))
-    rounded = agree and max(abs(rest), abs(early or 0.0)) <= BEYOND * abs(unit)
+    evaluation = 0.0
+    rounded = agree and max(abs(rest), abs(early or 0.0)) <= BEYOND * last_places(level, 1)
     # The loss that is trained with is evaluated with: one formula, not two causes, if not written.
     formulas = [said for said in reasons(*runs.pair()) if re.match(r"loss: |.*regularizer", said)]
     if agree:
@@ -525,7 +528,7 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
                 "length": call_settings(*records),
                 "data": [how_data_differ(*records)],
                 "computation": reasons(*records)[:3],
-                "draws": noise_made(*records),
+                "draws": noise_made(*records) or ["row order, dropout or noise"],
                 "weights": [said for said in reasons(*records) if "_initializer: " in said],
             }.get(key)
             if key == "weights" and how:

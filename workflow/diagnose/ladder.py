@@ -184,7 +184,10 @@ def describe_object(value: Any) -> str:
     if not isinstance(value, dict):
         return str(value)
     config = value.get("config", {})
-    words = [f"{key}={config[key]}" for key in sorted(config) if key not in ("dtype", "name")]
+    words = [
+        f"{key}={config[key]:.6g}" if isinstance(config[key], float) else f"{key}={config[key]}"
+        for key in sorted(set(config) - {"dtype", "name"})
+    ]
     return f"{value.get('class_name')}({', '.join(words)})"
 
 
@@ -208,10 +211,11 @@ def how_data_differ(first: Record, second: Record) -> str:
     for one, other in zip(*([c for c in run["calls"] if c["method"] in TRAINING]
                             for run in (first, second)), strict=False):  # fmt: skip
         if one.get("each") and other.get("each") and one["data"] != other["data"]:
-            if one["data"]["shapes"] != other["data"]["shapes"]:
-                return f"shapes {one['data']['shapes'][:-1]} and {other['data']['shapes'][:-1]}"
-            if one["data"]["dtypes"] != other["data"]["dtypes"]:
-                return f"dtypes {one['data']['dtypes'][:-1]} and {other['data']['dtypes'][:-1]}"
+            for kind in ("shapes", "dtypes"):
+                # The last one is of the class weights, as text.
+                parts = [call["data"][kind][:-1] for call in (one, other)]
+                if parts[0] != parts[1]:
+                    return f"{kind} {parts[0]} and {parts[1]}"
             differing = [key for key in one["each"] if one["each"][key] != other["each"][key]]
             if one["each"]["rows"] and not {"rows", "class_weight"} & set(differing):
                 return "the same rows in another order"

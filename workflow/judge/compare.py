@@ -373,8 +373,12 @@ def rounding_limit(kernel: float, published: Any, steps: int) -> float:
     square root of n (Higham and Mary, 2019, doi:10.1137/18M1226312).
     """
     loss = max(abs(published.first_loss), abs(published.second_loss))
-    last_place = float(numpy.spacing(numpy.float32(loss)))
-    return 2 * max(kernel, last_place * steps**0.5)
+    return 2 * max(kernel, last_places(loss, steps))
+
+
+def last_places(loss: float, steps: int) -> float:
+    """Return what independent roundings of this many steps add up to in a float32 loss."""
+    return float(numpy.spacing(numpy.float32(abs(loss)))) * steps**0.5
 
 
 def computation_size(starts: list[Any]) -> float | None:
