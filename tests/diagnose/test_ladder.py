@@ -95,6 +95,15 @@ def test_distributions_that_lie_far_apart_have_a_cause(tmp_path):
     assert verdict["rows"][-1]["label"] == "spread of repeats"
 
 
+def test_repeats_that_scatter_hide_no_evaluation(tmp_path):
+    runs = {"first/as_is-1": a_run(), "first/as_is-2": a_run(1.01, steps=("1", "7"))}
+    runs |= {"second/as_is-1": a_run(1.02), "second/as_is-2": a_run(steps=("1", "8"))}
+    verdict = verdict_of(tmp_path, **runs)
+    rows = {row["label"]: row["contribution"] for row in verdict["rows"]}
+    assert rows["evaluation"] == 0
+    assert rows["spread of repeats"] == verdict["total"] != 0
+
+
 def test_what_one_order_gives_and_the_other_takes_is_a_cause(tmp_path):
     was, now = made("SGD", momentum=0.0), made("SGD", momentum=0.5)
     drawn = a_run(1.0, initial="b", steps=("3", "4"), made=[now])

@@ -384,9 +384,9 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     verdict |= {"equal_start": agree}
     ineffective = not_carried_out(runs, causes)
     plain = first == "first/as_is" and not any(isinstance(cause, list) for cause in causes)
-    rows, rest, early = climb(runs, causes, agree and plain)
-    # --- what remains: evaluation, rounding or computation
     scattered = not (runs.repeat(first) and runs.repeat(other))
+    rows, rest, early = climb(runs, causes, agree and plain and not scattered)
+    # --- what remains: evaluation, rounding or computation
     limit = max(2 * spread, BEYOND * yardstick)
     closer = look_closer(runs, place["place"]) if "first/probe-1" in place["runs"] else {}
     of_training = all(number.get("through") == "training" for number in numbers)

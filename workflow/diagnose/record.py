@@ -349,17 +349,18 @@ class Recorder:
 
         main = threading.current_thread() is threading.main_thread()
         outside = getattr(ops, "executing_eagerly_outside_functions", None)
-        return not self.depth and main and outside is not None and outside()
+        known = hasattr(self.tensorflow, "nest")  # from TensorFlow 1.14 on
+        return not self.depth and main and known and outside is not None and outside()
 
     def called(self, keras, original):
         """Record a model that the script calls, before the weights that it has are used."""
 
         @functools.wraps(original)
         def __call__(layer, *args, **kwargs):
+            if not isinstance(layer, keras.models.Model) or not self.in_loop():
+                return original(layer, *args, **kwargs)
             given = self.tensorflow.nest.flatten(args[:1])
-            symbolic = any(hasattr(part, "_keras_history") for part in given)
-            is_model = isinstance(layer, keras.models.Model)
-            if not is_model or symbolic or not given or not self.in_loop():
+            if not given or any(hasattr(part, "_keras_history") for part in given):
                 return original(layer, *args, **kwargs)
             self.depth += 1
             try:
