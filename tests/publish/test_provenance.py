@@ -21,21 +21,28 @@ def benchmarks(tmp_path):
     return tmp_path
 
 
-def test_resources_are_per_rule(benchmarks, monkeypatch):
-    monkeypatch.chdir(benchmarks)
+def test_resources_are_per_rule_and_jobs_have_their_times(benchmarks):
     jobs = [
-        *(["train", "a", "", f"train/a/1-{seed}.tsv"] for seed in ("seed3", "seed11", "not-run")),
-        ["write_config", "", "", "write_config.tsv"],
+        *(
+            ("train", {"environment": "a"}, f"train/a/1-{seed}")
+            for seed in ("seed3", "seed11", "x")
+        ),
+        ("write_config", {}, "write_config"),
     ]
-    measured = write_provenance.read_benchmarks(jobs)
-    write_provenance.write_resources(measured, benchmarks / "resources.csv")
-    assert (benchmarks / "resources.csv").read_text().splitlines() == [
+    measured = [
+        write_provenance.measure(
+            {"rule": rule, "wildcards": wildcards, "benchmark": benchmarks / f"{name}.tsv"}
+        )
+        for rule, wildcards, name in jobs
+    ]
+    table = write_provenance.sum_up([job for job in measured if job["ended"]])
+    assert table.to_csv(index=False, float_format="%.2f").splitlines() == [
         "rule,environment,part,jobs,wall_seconds,cpu_seconds,peak_memory_mb",
         "train,a,,2,3.50,1.75,200.50",
         "write_config,,,1,0.01,,",
     ]
-    span = write_provenance.time_span(measured)
-    assert span["started"] < span["ended"]
+    assert measured[0]["started"] < measured[0]["ended"]
+    assert measured[2]["ended"] is None  # it has not run
 
 
 def test_state_of_git_leaves_results_aside(tmp_path, monkeypatch):

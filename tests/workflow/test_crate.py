@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import zipfile
 
@@ -16,7 +17,7 @@ def packed(finished_for_file):
     """A copy of the small experiment, packed by `make crate`."""
     done = run_make("crate", finished_for_file.folder)
     assert done.returncode == 0, done.stdout
-    assert "RO-Crate is a valid workflow-run-crate-0.5\n" in done.stdout
+    assert "RO-Crate is a valid provenance-run-crate-0.5\n" in done.stdout
     return finished_for_file.folder
 
 
@@ -59,15 +60,66 @@ def test_run_has_inputs_environments_claims_and_outputs(entities):
     assert entities["#seeds"]["value"] == "[3]"
 
 
-def test_validator_refuses_a_crate_without_a_run(packed, crate, tmp_path):
-    broken = shutil.copytree(crate, tmp_path / "broken")
+def test_every_job_is_an_action_with_what_it_read_made_and_ran(packed, entities):
+    actions = [one for name, one in entities.items() if re.fullmatch(r"#job-\d+", name)]
+    made = {path for action in actions for path in names(action["result"])}
+    records = {
+        str(path.relative_to(packed))
+        for folder in ("runs", "controls", "tables", "figures")
+        for path in (packed / "results" / folder).rglob("*.*")
+    }
+    assert records == {path for path in made if not path.startswith("results/provenance/")}
+    assert sum("/runs/" in path or "/controls/" in path for path in made) > 4
+    for action in actions:
+        assert action["startTime"] <= action["endTime"]
+        tool = entities[action["instrument"]["@id"]]
+        assert "sha256" in entities[tool["softwareRequirements"]["@id"]]
+    (judged,) = (one for one in actions if one["name"] == "judge_claims")
+    assert "results/tables/runs.csv" in names(judged["object"])
+    (training, *_) = (one for one in actions if one["name"].startswith("train_runs tf1.14"))
+    assert training["instrument"]["@id"] == "#train_runs-in-tf1.14-keras2.2.4"
+
+
+def test_the_library_opened_the_archive_again(packed, entities):
+    hashed = sum("sha256" in entity for entity in entities.values())
+    said = (packed / "results/provenance/crate.txt").read_text()
+    assert said.endswith(f"All {hashed} files are there, each with its SHA-256.\n")
+
+
+def without_run(broken):
     metadata = json.loads((broken / "ro-crate-metadata.json").read_text())
     metadata["@graph"] = [one for one in metadata["@graph"] if one["@id"] != "#run"]
     (broken / "ro-crate-metadata.json").write_text(json.dumps(metadata))
+
+
+def without_instrument(broken):
+    metadata = json.loads((broken / "ro-crate-metadata.json").read_text())
+    for one in metadata["@graph"]:
+        if one["@type"] == "ControlAction":
+            del one["instrument"]
+    (broken / "ro-crate-metadata.json").write_text(json.dumps(metadata))
+
+
+def changed_record(broken):
+    record = next((broken / "results/runs").rglob("*.jsonl"))
+    record.write_text(record.read_text() + "\n")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (without_run, "CreateAction"),
+        (without_instrument, "A ControlAction must reference a HowToStep"),
+        (changed_record, r"results/runs/.*\.jsonl: expected [0-9a-f]{64}, found"),
+    ],
+)
+def test_a_damaged_crate_is_refused(packed, crate, tmp_path, damage, said):
+    broken = shutil.copytree(crate, tmp_path / "broken")
+    damage(broken)
     shutil.make_archive(packed / "results/run.crate", "zip", broken)
     arguments = ["--use-conda", "--cores", 1, "--allowed-rules", "validate_crate"]
     prefix = ["--conda-prefix", f"{ROOT}/.snakemake/conda"]
     done = run_driver("snakemake", *arguments, *prefix, "--", "validate_crate", cwd=packed)
     assert done.returncode != 0
     log = (packed / "results/logs/validate_crate.log").read_text()
-    assert "CreateAction" in log
+    assert re.search(said, log)

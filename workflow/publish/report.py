@@ -3,37 +3,43 @@
 import json
 import os
 import re
+from collections.abc import Container
 from pathlib import Path
+
+from snakemake.workflow import Workflow
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def list_rules(workflow, own, _wildcards):
+def list_rules(workflow: Workflow, own: Container, _wildcards: object) -> str:
     """Return all rules as JSON, {rule file: {rule: its message}}, in their order.
 
     `own` are those of this workflow, which may be a module of another one.
     """
-    files = {}
+    files: dict[str, dict[str, str]] = {}
     for rule in filter(own.__contains__, workflow.rules):
         messages = files.setdefault(os.path.relpath(rule.snakefile, ROOT), {})
         messages[rule.name] = re.sub(r"\{wildcards\.(\w+)\}", r"*\1*", rule.message or "")
     return json.dumps(files)
 
 
-def list_benchmarks(workflow, rules, _wildcards):
-    """Return where this run's jobs of these rules have their resources measured, as JSON.
+def list_jobs(workflow: Workflow, rules: list[str], _wildcards: object) -> str:
+    """Return this run's jobs of these rules as JSON, in the order of the rules.
 
-    [rule, environment, part of the study, file] for each job, in the order of the rules; also of
-    jobs that had nothing to do this time, and of none of another configuration.
+    Also jobs that had nothing to do this time, and none of another configuration. Each has its
+    rule, the values of its wildcards, the files that it reads, code aside, those that it makes, the
+    lock of its environment, and the file in which Snakemake measured what it took.
     """
     found = [
-        [
-            job.rule.name,
-            job.wildcards.get("environment", ""),
-            job.wildcards.get("part", ""),
-            str(job.benchmark),
-        ]
+        {
+            "rule": job.rule.name,
+            "wildcards": job.wildcards_dict,
+            "input": sorted({*job.input} - {job.input.program, *job.input.code}),
+            "output": list(job.output),
+            "lock": os.path.relpath(job.conda_env_spec.file.get_path_or_uri(secret_free=True)),
+            "benchmark": job.benchmark,
+        }
         for job in workflow.dag.jobs
         if job.benchmark and job.rule.name in rules
     ]
-    return json.dumps(sorted(found, key=lambda row: (rules.index(row[0]), row)))
+    return json.dumps(sorted(found, key=lambda job: (rules.index(job["rule"]), job["output"])))

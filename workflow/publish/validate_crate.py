@@ -1,10 +1,11 @@
-"""Validate an RO-Crate against the profile Workflow Run Crate; no network is used.
+"""Validate an RO-Crate against the profile Provenance Run Crate; no network is used.
 
 The validator brings the profile. The one address that it still looks up, the JSON-LD context of
 RO-Crate 1.1, is answered from a cache that holds the copy that the rocrate library brings.
 """
 
 import argparse
+import hashlib
 import os
 import subprocess
 import sys
@@ -16,24 +17,26 @@ from pathlib import Path
 from requests import Request, Response
 from requests.structures import CaseInsensitiveDict
 from requests_cache import CachedSession
+from rocrate.rocrate import ROCrate
 from urllib3 import HTTPResponse
 
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
-PROFILE = "workflow-run-crate-0.5"
+PROFILE = "provenance-run-crate-0.5"
 
 
-def main():
-    """Validate, print what the validator says, and keep it; exit with its status."""
+def main() -> None:
+    """Check the hashes, then validate; keep what the validator says, exit with its status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("crate", type=Path, help="folder or .zip")
     parser.add_argument("--output", type=Path, help="write what the validator says, if it is valid")
     options = parser.parse_args()
+    count = check_hashes(options.crate)
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder, "cache")
         remember(cache, CONTEXT, files("rocrate").joinpath("data/ro-crate.jsonld").read_bytes())
-        command = [Path(sys.executable).with_name("rocrate-validator"), "--no-interactive"]
-        command += ["--disable-color", "validate", options.crate, "--offline"]
-        command += ["--cache-path", cache, "--skip-availability-check", "--no-paging"]
+        command = [str(Path(sys.executable).with_name("rocrate-validator")), "--no-interactive"]
+        command += ["--disable-color", "validate", str(options.crate), "--offline"]
+        command += ["--cache-path", str(cache), "--skip-availability-check", "--no-paging"]
         command += ["--profile-identifier", PROFILE, "--verbose"]
         done = subprocess.run(
             command,
@@ -42,14 +45,29 @@ def main():
             stderr=subprocess.STDOUT,
             text=True,
         )
-    said = "\n".join(line.rstrip() for line in done.stdout.splitlines()) + "\n"
+    lines = [*done.stdout.splitlines(), f"All {count} files are there, each with its SHA-256."]
+    said = "".join(f"{line.rstrip()}\n" for line in lines)
     print(said)
     if done.returncode == 0 and options.output:
         options.output.write_text(said, encoding="utf-8")
     sys.exit(done.returncode)
 
 
-def remember(cache, address, content):
+def check_hashes(path: Path) -> int:
+    """Open a crate; return how many files it has.
+
+    Raises ValueError for a file that is missing or has not the content that the crate says.
+    """
+    files = [entity for entity in ROCrate(path).data_entities if "sha256" in entity]
+    for entity in files:
+        source = Path(entity.source)
+        found = hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else "no file"
+        if found != entity["sha256"]:
+            raise ValueError(f"{path}: {entity.id}: expected {entity['sha256']}, found {found}")
+    return len(files)
+
+
+def remember(cache: Path, address: str, content: bytes) -> None:
     """Put the answer to a request into a cache, as if it had been asked."""
     kind = {"Content-Type": "application/ld+json"}
     response = Response()

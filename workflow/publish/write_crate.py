@@ -1,21 +1,22 @@
-"""Pack a finished run as an RO-Crate (profile: Workflow Run Crate), one archive."""
+"""Pack a finished run as an RO-Crate (profile: Provenance Run Crate), one archive."""
 
 import argparse
 import hashlib
 import json
 import mimetypes
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from plan.documents import read_yaml
-from rocrate.model.computationalworkflow import ComputationalWorkflow
-from rocrate.model.contextentity import ContextEntity
-from rocrate.model.person import Person
+from rocrate.model import ComputationalWorkflow, ContextEntity, Entity
 from rocrate.rocrate import ROCrate
 
 ROOT = Path(__file__).resolve().parents[2]  # the workflow's repository
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
     "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/provenance/0.5": ("Provenance Run Crate", "0.5"),
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
 }
 # A term that the context of RO-Crate 1.1 lacks; given here, so that nothing has to be looked up.
@@ -23,149 +24,179 @@ TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
 LICENCES = "https://spdx.org/licenses/"
 MEDIA_TYPES = {".yaml": "application/yaml", ".py": "text/x-python", ".smk": "text/plain"}
 MEDIA_TYPES |= {".csv": "text/csv", ".md": "text/markdown", ".cff": "application/yaml"}
+MEDIA_TYPES |= {".jsonl": "application/jsonl"}
+COMPLETED = {"actionStatus": "http://schema.org/CompletedActionStatus"}
 
 
-def main():
-    """Gather workflow, inputs and results with their hashes, and write the archive."""
+def main() -> None:
+    """Gather workflow, inputs, results and records with their hashes, and write the archive."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="run.json")
+    parser.add_argument("--jobs", type=Path, required=True, help="jobs.json")
     parser.add_argument("--inputs", nargs="+", required=True, help="configuration, claims, locks")
     parser.add_argument("--results", nargs="+", required=True, help="tables, figures, lists")
     parser.add_argument("--workflow", nargs="+", required=True, help="Snakefile, then its parts")
     parser.add_argument("--citation", type=Path, required=True, help="CITATION.cff")
     parser.add_argument("--output", type=Path, required=True, help="the archive, .zip")
     options = parser.parse_args()
-    run = json.loads(options.run.read_text(encoding="utf-8"))
+    run, jobs = (json.loads(path.read_text("utf-8")) for path in (options.run, options.jobs))
     citation = read_yaml(options.citation)
     crate = start_crate(citation)
-    inputs = [add_file(crate, path) for path in options.inputs]
-    results = [add_file(crate, path) for path in options.results]
     workflow = add_workflow(crate, options.workflow, citation, run)
-    action = add_action(crate, workflow, run, citation)
-    action["object"] = inputs + add_settings(crate, run)
-    action["result"] = results
+    action = add_action(
+        crate,
+        "#run",
+        workflow,
+        [*add_files(crate, options.inputs), *add_settings(crate, run)],
+        add_files(crate, options.results),
+        name=f"Run of {citation['title']}",
+        description="On {cpu_model} ({cpu_instructions}), {system}.".format_map(run["machine"]),
+        startTime=run["started"],
+        endTime=run["ended"],
+        agent=crate.root_dataset["author"],
+    )
+    crate.root_dataset["mentions"] = [action]
+    add_jobs(crate, workflow, action, jobs)
     crate.write_zip(options.output)
 
 
-def start_crate(citation):
+def start_crate(citation: dict[str, Any]) -> ROCrate:
     """Return an empty crate with title, licence, authors and profiles."""
     crate = ROCrate(version="1.1")
     crate.metadata.extra_contexts.append(TERMS)
     crate.name, _, crate.description = citation["title"].partition(": ")
-    crate.license = crate.add(
-        ContextEntity(
-            crate,
-            LICENCES + citation["license"],
-            {"@type": "CreativeWork", "name": citation["license"]},
-        )
-    )
+    licence = citation["license"]
+    crate.license = add(crate, LICENCES + licence, "CreativeWork", name=licence)
     crate.root_dataset["conformsTo"] = [
-        crate.add(
-            ContextEntity(
-                crate, address, {"@type": "CreativeWork", "name": name, "version": version}
-            )
-        )
+        add(crate, address, "CreativeWork", name=name, version=version)
         for address, (name, version) in PROFILES.items()
     ]
-    crate.root_dataset["author"] = [add_author(crate, author) for author in citation["authors"]]
+    names = [
+        " ".join(author[key] for key in ("given-names", "family-names", "name") if key in author)
+        for author in citation["authors"]
+    ]
+    crate.root_dataset["author"] = [
+        add(crate, f"#{name.replace(' ', '-').lower()}", "Person", name=name) for name in names
+    ]
     return crate
 
 
-def add_author(crate, author):
-    """Add one of the authors of CITATION.cff."""
-    names = [author.get(key) for key in ("given-names", "family-names", "name")]
-    name = " ".join(filter(None, names))
-    return crate.add(Person(crate, f"#{name.replace(' ', '-').lower()}", {"name": name}))
+def add(crate: ROCrate, identifier: str, kind: str, /, **properties: Any) -> Entity:
+    """Add what is no file; return it. One that is there already stays as it is."""
+    known = crate.dereference(identifier)
+    return known or crate.add(ContextEntity(crate, identifier, {"@type": kind, **properties}))
 
 
-def add_file(crate, path):
-    """Add a file, with its size, type and SHA-256."""
-    path = Path(path)
+def add_files(crate: ROCrate, paths: Iterable[str | Path]) -> list[Entity]:
+    """Return files, each with its size, type and SHA-256; what is not there yet is added."""
+    return [
+        crate.dereference(name_in_crate(path))
+        or crate.add_file(path, name_in_crate(path), properties=describe(Path(path)))
+        for path in paths
+    ]
+
+
+def describe(path: Path) -> dict[str, str]:
+    """Return what a crate says of a file."""
     content = path.read_bytes()
-    kind = MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path)[0] or "text/plain"
-    return crate.add_file(
-        path,
-        name_in_crate(path),
-        properties={
-            "name": path.name,
-            "contentSize": str(len(content)),
-            "encodingFormat": kind,
-            "sha256": hashlib.sha256(content).hexdigest(),
-        },
-    )
+    return {
+        "name": path.name,
+        "contentSize": str(len(content)),
+        "encodingFormat": MEDIA_TYPES.get(path.suffix)
+        or mimetypes.guess_type(path)[0]
+        or "text/plain",
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
 
 
-def name_in_crate(path):
+def name_in_crate(path: str | Path) -> str:
     """Return a file's place in the archive: as in the repository, else as in the working folder."""
     full = Path(path).resolve()
     inside = [folder for folder in (ROOT, Path.cwd()) if full.is_relative_to(folder)]
     return str(full.relative_to(inside[0])) if inside else full.name
 
 
-def add_workflow(crate, files, citation, run):
+def add_workflow(crate: ROCrate, files: list[str], citation: dict, run: dict) -> Entity:
     """Add the Snakefile as the crate's workflow, and what it is made of."""
     main, *parts = files
-    language = ContextEntity(
+    git = run["git"] or {"commit": "unknown", "dirty": False}
+    site = {"@id": "https://snakemake.github.io"}
+    workflow = ComputationalWorkflow(
         crate,
-        "https://w3id.org/workflowhub/workflow-ro-crate#snakemake",
-        {
-            "@type": "ComputerLanguage",
-            "name": "Snakemake",
-            "identifier": {"@id": "https://snakemake.github.io"},
-            "url": {"@id": "https://snakemake.github.io"},
-            "version": run["snakemake"],
+        main,
+        name_in_crate(main),
+        properties={
+            "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
+            "name": citation["title"],
+            "version": git["commit"] + (" with changes" if git["dirty"] else ""),
+            "sha256": describe(Path(main))["sha256"],
         },
     )
-    git = run["git"] or {"commit": "unknown", "dirty": False}
-    workflow = ComputationalWorkflow(
-        crate, main, name_in_crate(main), properties={"name": citation["title"]}
-    )
     crate.mainEntity = crate.add(workflow)
-    workflow["programmingLanguage"] = crate.add(language)
-    workflow["version"] = git["commit"] + (" with changes" if git["dirty"] else "")
-    workflow["sha256"] = hashlib.sha256(Path(main).read_bytes()).hexdigest()
+    workflow["programmingLanguage"] = add(
+        crate,
+        "https://w3id.org/workflowhub/workflow-ro-crate#snakemake",
+        "ComputerLanguage",
+        name="Snakemake",
+        identifier=site,
+        url=site,
+        version=run["snakemake"],
+    )
     workflow["license"] = crate.license
-    workflow["hasPart"] = [add_file(crate, part) for part in parts]
+    add_files(crate, parts)
     return workflow
 
 
-def add_action(crate, workflow, run, citation):
-    """Add the run itself: what was executed, by what, when, on which machine."""
-    machine = run["machine"]
-    description = f"On {machine['cpu_model']} ({machine['cpu_instructions']}), {machine['system']}."
-    action = crate.add(
-        ContextEntity(
-            crate,
-            "#run",
-            {
-                "@type": "CreateAction",
-                "name": f"Run of {citation['title']}",
-                "description": description,
-                "startTime": run["started"],
-                "endTime": run["ended"],
-                "actionStatus": "http://schema.org/CompletedActionStatus",
-            },
-        )
-    )
-    action["instrument"] = workflow
-    action["agent"] = crate.root_dataset["author"]
-    crate.root_dataset["mentions"] = [action]
-    return action
-
-
-def add_settings(crate, run):
+def add_settings(crate: ROCrate, run: dict[str, Any]) -> list[Entity]:
     """Add what a command line may change in the configuration, as values."""
     settings = {
         "threads_per_training": run["threads_per_training"],
         "seeds": run["config"]["seeds"],
     }
     return [
-        crate.add(
-            ContextEntity(
-                crate,
-                f"#{name}",
-                {"@type": "PropertyValue", "name": name, "value": json.dumps(value)},
-            )
-        )
+        add(crate, f"#{name}", "PropertyValue", name=name, value=json.dumps(value))
         for name, value in settings.items()
     ]
+
+
+def add_action(
+    crate: ROCrate, identifier: str, instrument: Entity, read: list, made: list, **properties: Any
+) -> Entity:
+    """Add what was executed: by which instrument, from what, with which result."""
+    action = add(crate, identifier, "CreateAction", **COMPLETED, **properties)
+    action["instrument"], action["object"], action["result"] = instrument, read, made
+    return action
+
+
+def add_jobs(crate: ROCrate, workflow: Entity, run: Entity, jobs: list[dict[str, Any]]) -> None:
+    """Add an action for each job, and the step that it carried out: a rule in an environment."""
+    tools: dict[Entity, Entity] = {}  # {what was run: its step of the workflow}
+    controls = []
+    for number, job in enumerate(jobs, 1):
+        name = f"{job['rule']} in {Path(job['lock']).stem}"
+        tool = add(crate, f"#{name.replace(' ', '-')}", "SoftwareApplication", name=name)
+        if tool not in tools:
+            (tool["softwareRequirements"],) = add_files(crate, [job["lock"]])
+            tool["softwareVersion"] = workflow["version"]
+            tools[tool] = add(crate, f"{tool.id}-step", "HowToStep", name=name)
+            tools[tool]["workExample"] = tool
+        action = add_action(
+            crate,
+            f"#job-{number}",
+            tool,
+            add_files(crate, job["input"]),
+            add_files(crate, job["output"]),
+            name=" ".join([job["rule"], *job["wildcards"].values()]),
+            startTime=job["started"],
+            endTime=job["ended"],
+        )
+        control = add(crate, f"#step-{number}", "ControlAction", **COMPLETED)
+        control["instrument"], control["object"] = tools[tool], action
+        controls.append(control)
+        crate.root_dataset.append_to("mentions", action)
+    workflow["hasPart"] = [*tools]  # the profile wants tools only there
+    workflow["step"] = [*tools.values()]
+    engine = add(crate, "#engine", "SoftwareApplication", name="Snakemake")
+    engine["softwareVersion"] = workflow["programmingLanguage"]["version"]
+    organized = add(crate, "#organized", "OrganizeAction", name="Snakemake", **COMPLETED)
+    organized["instrument"], organized["object"], organized["result"] = engine, controls, run

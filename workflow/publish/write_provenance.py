@@ -9,38 +9,37 @@ import platform
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import pandas
 from plan.documents import read_yaml
 from train.run import cpu_instructions, cpu_model, from_cpuinfo
 
 ROOT = Path(__file__).resolve().parents[2]  # the workflow's repository
 GROUP = ["rule", "environment", "part"]
-RESOURCES = [*GROUP, "jobs", "wall_seconds", "cpu_seconds", "peak_memory_mb"]
+# What Snakemake measures, under its names: wall and processor time (s), memory (MB).
+MEASURED = {"wall_seconds": "s", "cpu_seconds": "cpu_time", "peak_memory_mb": "max_rss"}
 MACHINE = ["environment", "python", "cpu_model", "cpu_instructions"]
 
 
-def main():
-    """Read configuration, tables, package lists and benchmarks; write run.json, resources.csv."""
+def main() -> None:
+    """Read configuration, tables, package lists and benchmarks; write what they say of the run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="the merged configuration")
     parser.add_argument("--runs", type=Path, required=True, help="runs.csv")
     parser.add_argument("--packages", type=Path, nargs="+", required=True, help="package lists")
     parser.add_argument("--locks", type=Path, nargs="+", required=True, help="of each list")
-    parser.add_argument(
-        "--benchmarks",
-        type=Path,
-        required=True,
-        help="JSON: [*GROUP, file] for each job",
-    )
+    parser.add_argument("--jobs", type=Path, required=True, help="JSON, from publish.report")
     parser.add_argument("--snakemake", required=True, help="its version")
-    parser.add_argument("--run", type=Path, required=True, help="output: run.json")
-    parser.add_argument("--resources", type=Path, required=True, help="output: resources.csv")
+    parser.add_argument("--output", type=Path, nargs=3, required=True, help="run, resources, jobs")
     options = parser.parse_args()
     config = read_yaml(options.config)
-    measured = read_benchmarks(json.loads(options.benchmarks.read_text(encoding="utf-8")))
-    write_resources(measured, options.resources)
+    jobs = [measure(job) for job in json.loads(options.jobs.read_text(encoding="utf-8"))]
+    done = [job for job in jobs if job["ended"]]
+    now = datetime.now(UTC).isoformat(timespec="seconds")
     run = {
-        **time_span(measured),
+        "started": min((job["started"] for job in done), default=now),
+        "ended": max((job["ended"] for job in done), default=now),
         "git": git_state(ROOT, Path(config["results"])),
         "snakemake": options.snakemake,
         "machine": describe_machine(),
@@ -52,61 +51,55 @@ def main():
         },
         "config": config,
     }
-    options.run.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+    described, resources, listed = options.output
+    described.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+    listed.write_text(json.dumps(jobs, indent=1) + "\n", encoding="utf-8")
+    sum_up(done).to_csv(resources, index=False, float_format="%.2f", lineterminator="\n")
 
 
-def read_benchmarks(jobs):
-    """Return (GROUP, time of end, row) for each benchmark of the jobs, [*GROUP, path].
+def measure(job: dict[str, Any]) -> dict[str, Any]:
+    """Return a job with what Snakemake measured, and when it started and ended (ISO 8601, UTC).
 
-    A row is what Snakemake measured: s and cpu_time in seconds, max_rss in MB. It writes NA or
-    nothing for a job too short to be looked at. A job that has not run yet has no file.
+    None stands for what was not measured: of a job that has not run, or was too short.
     """
-    measured = []
-    for *group, file in jobs:
-        path = Path(file)
-        if path.is_file():
-            with path.open(encoding="utf-8", newline="") as stream:
-                rows = list(csv.DictReader(stream, delimiter="\t"))
-            measured += [(tuple(group), path.stat().st_mtime, row) for row in rows]
-    return measured
+    path = Path(job.pop("benchmark"))
+    row: dict[str, str] = {}
+    ended = None
+    if path.is_file():
+        ended = path.stat().st_mtime
+        with path.open(encoding="utf-8", newline="") as stream:
+            row = next(csv.DictReader(stream, delimiter="\t"))
+    measured = {name: number(row.get(key)) for name, key in MEASURED.items()}
+    times = {
+        "started": ended and in_words(ended - (measured["wall_seconds"] or 0)),
+        "ended": ended and in_words(ended),
+    }
+    return job | times | measured
 
 
-def number(text):
+def number(text: str | None) -> float | None:
     """Return a measured number, or None where nothing was measured."""
     return None if text in ("", "NA", "-", None) else float(text)
 
 
-def write_resources(measured, path):
-    """Write a row per GROUP: jobs, summed wall and processor time, greatest memory of a job."""
-    rows = []
-    for group in dict.fromkeys(group for group, _, _ in measured):
-        jobs = [row for of, _, row in measured if of == group]
-        columns = [[number(job.get(key)) for job in jobs] for key in ("s", "cpu_time", "max_rss")]
-        wall, processor, memory = ([v for v in column if v is not None] for column in columns)
-        totals = [sum(wall), sum(processor) if processor else None, max(memory, default=None)]
-        rows.append([*group, len(jobs), *("" if v is None else f"{v:.2f}" for v in totals)])
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerows([RESOURCES, *rows])
-
-
-def time_span(measured):
-    """Return when the first job started and the last one ended."""
-    starts = [ended - (number(row["s"]) or 0) for _, ended, row in measured]
-    ends = [ended for _, ended, _ in measured]
-    now = datetime.now(UTC).timestamp()
-    return {
-        "started": in_words(min(starts, default=now)),
-        "ended": in_words(max(ends, default=now)),
-    }
-
-
-def in_words(seconds):
+def in_words(seconds: float) -> str:
     """Return a time as ISO 8601, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def git_state(folder, results):
+def sum_up(jobs: list[dict[str, Any]]) -> pandas.DataFrame:
+    """Return a row per GROUP: jobs, summed wall and processor time, greatest memory of a job."""
+    rows = [[job["rule"], *map(job["wildcards"].get, GROUP[1:])] for job in jobs]
+    table = pandas.DataFrame(rows, columns=GROUP).fillna("")
+    for name in MEASURED:
+        table[name] = pandas.to_numeric(pandas.Series([job[name] for job in jobs]))
+    groups = table.groupby(GROUP, sort=False)
+    sums = groups[["wall_seconds", "cpu_seconds"]].sum(min_count=1)
+    largest = groups["peak_memory_mb"].max()
+    return pandas.concat([groups.size().rename("jobs"), sums, largest], axis=1).reset_index()
+
+
+def git_state(folder: Path, results: Path) -> dict[str, Any] | None:
     """Return the commit of a repository and what differs from it, results aside; None for none."""
     try:
         if git(folder, "rev-parse", "--show-prefix").strip():  # within another one
@@ -120,14 +113,14 @@ def git_state(folder, results):
     return {"commit": commit.strip(), "dirty": bool(changed), "changed": changed.splitlines()}
 
 
-def git(folder, *arguments):
+def git(folder: Path, *arguments: str) -> str:
     """Return what a git command prints in a folder."""
-    command = ["git", "-C", folder, *arguments]
+    command = ["git", "-C", str(folder), *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return done.stdout
 
 
-def describe_machine():
+def describe_machine() -> dict[str, Any]:
     """Return the machine that this job runs on."""
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
@@ -140,14 +133,14 @@ def describe_machine():
     }
 
 
-def list_machines(runs):
+def list_machines(runs: Path) -> list[dict[str, str]]:
     """Return what trained: environment, interpreter and processor, each combination once."""
     with runs.open(encoding="utf-8", newline="") as stream:
         combinations = {tuple(row[key] for key in MACHINE): None for row in csv.DictReader(stream)}
     return [dict(zip(MACHINE, values, strict=True)) for values in combinations]
 
 
-def describe_environment(packages, lock):
+def describe_environment(packages: Path, lock: Path) -> dict[str, Any]:
     """Return an environment's interpreter, number of packages, and files with their hashes."""
     with packages.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -160,6 +153,6 @@ def describe_environment(packages, lock):
     }
 
 
-def hash_file(path):
+def hash_file(path: Path) -> str:
     """Return a file's SHA-256, as hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

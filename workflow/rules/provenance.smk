@@ -1,7 +1,8 @@
 """Provenance: what the finished run stood on and what it took.
 
 In:  everything that `rule all` asks for, results/benchmarks/**.tsv
-Out: results/provenance/{run.json,resources.csv}, results/run.crate.zip, results/provenance/crate.txt
+Out: results/provenance/{run.json,resources.csv,jobs.json}, results/run.crate.zip,
+     results/provenance/crate.txt
 """
 
 import snakemake
@@ -18,10 +19,18 @@ TABLES_AND_FIGURES = [
     rules.render_figures.input,
     rules.collect_study.output if "study" in config else [],
 ]
+RECORDS = [
+    rules.collect_tables.input.records,
+    rules.compare_controls.input.controlled,
+    (
+        [*rules.collect_study.input.chunks, *rules.collect_study.input.compared]
+        if "study" in config
+        else []
+    ),
+]
 OWN_RULES = workflow.modifier.rules  # other than those of a workflow that has this one as a module
 # Those so far: what comes after looks at them.
 MEASURED = [one.name for one in workflow.rules if one in OWN_RULES]
-PROVENANCE = expand(f"{RESULTS}/provenance/{{file}}", file=["run.json", "resources.csv"])
 
 
 rule write_provenance:
@@ -34,8 +43,9 @@ rule write_provenance:
         runs=f"{RESULTS}/tables/runs.csv",
         results=TABLES_AND_FIGURES,
     output:
-        run=PROVENANCE[0],
-        resources=PROVENANCE[1],
+        run=f"{RESULTS}/provenance/run.json",
+        resources=f"{RESULTS}/provenance/resources.csv",
+        jobs=f"{RESULTS}/provenance/jobs.json",
     log:
         f"{RESULTS}/logs/write_provenance.log",
     benchmark:
@@ -48,7 +58,7 @@ rule write_provenance:
         mem_mb=grow(300),
         runtime=grow(5),
     params:
-        benchmarks=partial(list_benchmarks, workflow, MEASURED),  # when all jobs are known
+        jobs=partial(list_jobs, workflow, MEASURED),  # called when all jobs are known
         snakemake=snakemake.__version__,
     message:
         "Writing what the run stood on and what it took"
@@ -56,9 +66,8 @@ rule write_provenance:
         "python -s {input.program:q} publish.write_provenance"
         " --config {input.config:q} --runs {input.runs:q}"
         " --packages {input.packages:q} --locks {input.locks:q}"
-        " --benchmarks <(printf %s {params.benchmarks:q})"
-        " --snakemake {params.snakemake} --run {output.run:q} --resources {output.resources:q}"
-        " > {log:q} 2>&1"
+        " --jobs <(printf %s {params.jobs:q}) --snakemake {params.snakemake}"
+        " --output {output:q} > {log:q} 2>&1"
 
 
 rule write_crate:
@@ -67,6 +76,8 @@ rule write_crate:
         code=code_of("publish.write_crate"),
         citation=of_workflow("CITATION.cff"),
         run=rules.write_provenance.output.run,
+        jobs=rules.write_provenance.output.jobs,
+        records=RECORDS,  # and what else the jobs hand on to one another
         inputs=[
             sources(sorted(ENVIRONMENT_FILES.values())),
             EXPERIMENT,
@@ -97,7 +108,7 @@ rule write_crate:
         "Packing the run as an RO-Crate"
     shell:
         "python -s {input.program:q} publish.write_crate"
-        " --run {input.run:q} --inputs {input.inputs:q}"
+        " --run {input.run:q} --jobs {input.jobs:q} --inputs {input.inputs:q}"
         " --results {input.results:q} --workflow {input.workflow:q} --citation {input.citation:q}"
         " --output {output:q} > {log:q} 2>&1"
 
@@ -121,7 +132,7 @@ rule validate_crate:
         mem_mb=grow(1000),
         runtime=grow(5),
     message:
-        "Validating the RO-Crate against the profile Workflow Run Crate"
+        "Validating the RO-Crate against the profile Provenance Run Crate"
     shell:
         "python -s {input.program:q} publish.validate_crate"
         " {input.crate:q} --output {output:q} > {log:q} 2>&1"
