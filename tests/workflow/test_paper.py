@@ -137,18 +137,50 @@ def test_each_number_says_the_cell_of_a_table_that_it_is_from(note):
             assert is_rounded(row["value"], row["text"]), row
 
 
-@pytest.mark.slow
-def test_numbers_are_links_to_lines_of_tables(note):
-    links = [
+def links_of(note):
+    """The addresses that a note leads to."""
+    return {
         annotation.get_object()["/A"]["/URI"]
         for page in PdfReader(note).pages
         for annotation in page.get("/Annots", [])
         if "/A" in annotation.get_object() and "/URI" in annotation.get_object()["/A"]
-    ]
+    }
+
+
+@pytest.mark.slow
+def test_numbers_are_links_to_lines_of_tables(note):
     rows = {f"../tables/{row['table']}.csv#L{row['row']}" for row in numbers_of(note)}
-    to_tables = {link for link in links if link.startswith("../")}
-    assert len(to_tables) > 30
-    assert to_tables <= rows
+    to_lines = {link for link in links_of(note) if "#L" in link}
+    assert len(to_lines) > 30
+    assert to_lines <= rows
+
+
+@pytest.mark.slow
+def test_figures_are_links_to_their_script_and_tables(note):
+    links = {link for link in links_of(note) if link.startswith("../") and "#" not in link}
+    assert {"../tables/releases.csv", "../../workflow/plot/releases.py"} <= links
+    assert {"../tables/study_cells.csv", "../../workflow/page/seeds.py"} <= links
+    assert [link for link in links if not (note.parent / link).is_file()] == []
+
+
+@pytest.mark.slow
+def test_each_cause_has_its_size(note):
+    """The parts of every cause that verdicts.csv names stand in the note, each from its cell."""
+    with (ROOT / "results/tables/verdicts.csv").open(newline="", encoding="utf-8") as stream:
+        expected = {
+            (row[f"{cause}_part"], f"{cause}_part")
+            for row in csv.DictReader(stream)
+            for cause in ("computation", "draws", "evaluation")
+            if cause in row["causes"]
+        }
+    assert len(expected) > 6
+    assert expected <= {(row["value"], row["column"]) for row in numbers_of(note)}
+
+
+@pytest.mark.slow
+def test_a_link_leaves_no_gap(note):
+    """What numbers.csv notes of a number takes no room in the text."""
+    assert "( " not in text_of(note)
 
 
 def is_rounded(value, text):

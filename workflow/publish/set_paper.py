@@ -3,36 +3,34 @@
 import argparse
 import csv
 import json
+import os
 from pathlib import Path
 
 import typst
 
 from publish.summary import tell_origin
 
+ROOT = Path(__file__).resolve().parents[2]  # the repository, to which figures lead
 
-def main():
+
+def main() -> None:
     """Read the command line and write the PDF."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--source", type=Path, required=True, help="the note's main file")
     parser.add_argument("--results", type=Path, required=True, help="folder of tables and figures")
     parser.add_argument("--inputs", nargs="*", default=[], help="NAME=VALUE for the note")
-    parser.add_argument("--logs", nargs="*", default=[], help="TABLE=LOG of the job that makes it")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
-    given = dict(pair.split("=", 1) for pair in options.inputs)
-    logs = dict(pair.split("=", 1) for pair in options.logs)
-    # The logs are no files of the repository: where one is missing, no run here has made the table.
-    given["made"] = ",".join(table for table, log in logs.items() if Path(log).is_file())
-    given["committed"] = ",".join(table for table, log in logs.items() if not Path(log).is_file())
     options.output.parent.mkdir(parents=True, exist_ok=True)
     compiler = typst.Compiler(
         str(options.source),
         root="/",  # sources and results need not be in one folder
         ignore_system_fonts=True,  # those of the package only
-        sys_inputs=given
+        sys_inputs=dict(pair.split("=", 1) for pair in options.inputs)
         | {
             "results": str(options.results.absolute()).lstrip("/"),
             "origin": tell_origin(options.results),
+            "repository": os.path.relpath(ROOT, options.output.parent),
         },
     )
     compiler.compile(output=str(options.output))

@@ -5,7 +5,7 @@ Out: results/paper/note.pdf, the same bytes on every run; results/paper/numbers.
      column and value behind each number of the note
 """
 
-# The tables of the note, each with the rule whose log is there if a run here has made the table.
+# The tables of the note, each with the rule that makes it.
 TABLES_OF_NOTE = {
     "claims": "judge_claims",
     **dict.fromkeys(
@@ -14,10 +14,8 @@ TABLES_OF_NOTE = {
     "releases": "compare_releases",
 }
 FIGURES_OF_NOTE = ["weight_sums", "initial_kernels", "releases"]
-NOTE_INPUTS = []
 if "study" in config:
     TABLES_OF_NOTE["effects"] = "collect_study"
-    NOTE_INPUTS.append("study=yes")
 if "seeds" in config["figures"]:
     FIGURES_OF_NOTE.append("seeds")
 
@@ -27,7 +25,10 @@ rule set_paper:
         program=PROGRAM,
         code=code_of("publish.set_paper"),
         source=of_workflow("paper/note.typ"),
-        parts=workflow_files("paper/tables.typ", "paper/study.typ", "CITATION.cff"),
+        parts=workflow_files(
+            *("paper/tables.typ", "paper/study.typ"),
+            *("CITATION.cff", "workflow/schemas/figures.yaml"),
+        ),
         config=MERGED_CONFIG,
         tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES_OF_NOTE),
         figures=expand(f"{RESULTS}/figures/{{figure}}.svg", figure=FIGURES_OF_NOTE),
@@ -47,11 +48,13 @@ rule set_paper:
         runtime=grow(5),
     params:
         results=subpath(input.config, ancestor=2),
-        inputs=NOTE_INPUTS,
-        logs=[f"{table}={RESULTS}/logs/{rule}.log" for table, rule in TABLES_OF_NOTE.items()],
+        study="yes" if "study" in config else "no",
+        made=",".join(table for table, rule in TABLES_OF_NOTE.items() if made_here(HERE, rule)),
+        all=",".join(TABLES_OF_NOTE),
     message:
         "Setting the reproduction note"
     shell:
         "python -s {input.program:q} publish.set_paper"
         " --source {input.source:q} --results {params.results:q}"
-        " --inputs {params.inputs:q} --logs {params.logs:q} --output {output.note:q} > {log:q} 2>&1"
+        " --inputs study={params.study} made={params.made} tables={params.all}"
+        " --output {output.note:q} > {log:q} 2>&1"
