@@ -16,7 +16,7 @@ from publish.locks import read_requirements
 UNREACHED = ("ConnectionError", "ConnectTimeout", "ReadTimeout", "ServiceError", "ProxyError")
 
 
-def main():
+def main() -> None:
     """Look up, or show."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--locks", type=Path, nargs="+", help="look these up")
@@ -31,7 +31,7 @@ def main():
     options.output.write_text(json.dumps(answers, indent=1) + "\n", encoding="utf-8")
 
 
-def look_up(lock):
+def look_up(lock: Path) -> list[dict] | None:
     """Return pip-audit's answer on a lock, or None where the index of vulnerabilities is away.
 
     The index is asked for by name, since a mirror of packages answers without knowing any.
@@ -50,7 +50,7 @@ def look_up(lock):
     sys.exit(f"pip-audit failed on {lock}:\n{done.stderr}")
 
 
-def describe(answers):
+def describe(answers: dict[str, list[dict] | None]) -> tuple[int, list[str]]:
     """Return the exit status, and lines that say what is known of the packages of each lock."""
     packages = {
         lock: [] if found is None else [one for one in found if "skip_reason" not in one]

@@ -9,12 +9,15 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import dagviz
 import networkx
 from judge.tables import COLUMNS, DESCRIBED  # workflow/ is in $PYTHONPATH
-from mkdocs.structure.files import File
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 from plan.cells import parse_cell
 from plan.documents import read_schema, read_yaml
 
@@ -25,14 +28,14 @@ GRAPH = re.compile(r"^    (\w+) --> (\w+)$", re.MULTILINE)  # an arrow of docs/a
 OUTSIDE = re.compile(r"\]\(((?:\.\./)+)([^)#]+)")  # a link that may leave docs/
 
 
-def on_config(config):
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Show the version beside the name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     config.site_name += f" {project['version']}"
     return config
 
 
-def on_files(files, config):
+def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages, and every file of the repository that a page links to."""
     for path, content in {
         "reference/configuration.md": configuration_page(),
@@ -55,11 +58,11 @@ def on_files(files, config):
     return files
 
 
-def on_page_markdown(markdown, page, config, files):
+def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Lead links to files of the repository to their copies in the site."""
     depth = len(PurePosixPath(page.file.src_uri).parents) - 1
 
-    def lead(match):
+    def lead(match: re.Match) -> str:
         ups, target = match.groups()
         inside = len(ups) // 3 <= depth or not (ROOT / target).is_file()
         return match[0] if inside else f"]({'../' * depth}repository/{target}"
@@ -96,7 +99,7 @@ def claims_page() -> str:
     return write_page.render(template, title, table, meanings, sections=sections)
 
 
-def configuration_page():
+def configuration_page() -> str:
     """Return the reference of config.yaml, from its schema."""
     schema = read_schema("config.schema.yaml")
     lines = [
@@ -114,7 +117,7 @@ def configuration_page():
     return "\n".join(lines)
 
 
-def describe_keys(entry, schema, path, required):
+def describe_keys(entry: dict, schema: dict, path: str, required: bool) -> Iterator[str]:
     """Yield the table rows of a key and of all keys below it."""
     entry = resolve(entry, schema)
     name = f"**`{path}`**" if required else f"`{path}`"
@@ -132,7 +135,7 @@ def describe_keys(entry, schema, path, required):
             yield f"| `{path}.NAME` | {kind_of(more, schema)} | {meaning} |"
 
 
-def resolve(entry, schema):
+def resolve(entry: dict, schema: dict) -> dict:
     """Return an entry with its $ref replaced by what it refers to."""
     if "$ref" not in entry:
         return entry
@@ -140,16 +143,15 @@ def resolve(entry, schema):
     return referred | {key: value for key, value in entry.items() if key != "$ref"}
 
 
-def kind_of(entry, schema):
+def kind_of(entry: dict, schema: dict) -> str:
     """Return in words which values an entry admits."""
     entry = resolve(entry, schema)
     if "enum" in entry:
         return " or ".join(f"`{value}`" for value in entry["enum"])
     if "anyOf" in entry:
         return " or ".join(kind_of(one, schema) for one in entry["anyOf"])
-    kind = {"array": "list", "object": "mapping", "string": "text"}.get(
-        entry.get("type"), entry.get("type", "any value")
-    )
+    kind = entry.get("type", "any value")
+    kind = {"array": "list", "object": "mapping", "string": "text"}.get(kind, kind)
     if kind == "list" and "items" in entry:
         kind = f"list of {kind_of(entry['items'], schema)}"
     limits = [
@@ -165,22 +167,22 @@ def kind_of(entry, schema):
     return ", ".join([kind, *limits])
 
 
-def default_of(entry):
+def default_of(entry: dict) -> str:
     """Return in words what a key has that is left out; nothing for a mapping of further keys."""
     return f"; default `{json.dumps(entry['default'])}`" if entry.get("default") else ""
 
 
-def sentence(text):
+def sentence(text: str) -> str:
     """Return a description as a sentence."""
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
-def escape(text):
+def escape(text: str) -> str:
     """Return text that does not end a table's cell."""
     return text.replace("|", "\\|")
 
 
-def tables_page():
+def tables_page() -> str:
     """Return the reference of the tables, from the file that lists their columns."""
     kinds = read_schema("tables.yaml")["kinds"]
     lines = [
@@ -211,7 +213,7 @@ def tables_page():
     return "\n".join(lines)
 
 
-def rules_page(rules):
+def rules_page(rules: dict[str, dict[str, str]]) -> str:
     """Return the reference of the rules: `rules` is {rule file: {rule: its message}}."""
     lines = [
         "# Rules",

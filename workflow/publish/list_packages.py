@@ -9,13 +9,14 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Dict, Iterator, List, Tuple
 
 from publish.locks import read_pins
 
 COLUMNS = ["manager", "name", "version", "build", "sha256"]
 
 
-def conda_packages(prefix):
+def conda_packages(prefix: Path) -> Iterator[Dict[str, str]]:
     """Yield a row per conda package, from the prefix's own records."""
     for path in sorted((prefix / "conda-meta").glob("*.json")):
         package = json.loads(path.read_text(encoding="utf-8"))
@@ -36,7 +37,7 @@ def conda_packages(prefix):
         }
 
 
-def installed_wheels(prefix):
+def installed_wheels(prefix: Path) -> Iterator[Tuple[str, str]]:
     """Yield (name, version) per distribution in the prefix's site-packages."""
     library = prefix / "lib" / "python{}.{}".format(*sys.version_info[:2])
     for path in sorted((library / "site-packages").glob("*.dist-info/METADATA")):
@@ -45,18 +46,18 @@ def installed_wheels(prefix):
         yield fields["Name"], fields["Version"]
 
 
-def pinned_hashes(environment_file):
+def pinned_hashes(environment_file: Path) -> Dict[Tuple[str, str], str]:
     """Return {(normalized name, version): hashes joined by a blank} of the file's pip section."""
     pins = read_pins(environment_file)
     return {(normalize(pin.name), pin.version): " ".join(pin.hashes) for pin in pins}
 
 
-def normalize(name):
+def normalize(name: str) -> str:
     """Return a distribution's name as the package index compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def list_packages(prefix, environment_file):
+def list_packages(prefix: Path, environment_file: Path) -> List[Dict[str, str]]:
     """Return the rows of the list, conda packages first, each group sorted by name.
 
     A wheel may be pinned with several hashes, one per platform; all are given.
@@ -78,7 +79,7 @@ def list_packages(prefix, environment_file):
     return conda + sorted(wheels, key=lambda row: row["name"])
 
 
-def main():
+def main() -> None:
     """Write the list of the environment that runs this script."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--environment-file", type=Path, required=True)

@@ -1,8 +1,11 @@
-"""Locks, envs/*.yaml and envs/driver.txt: their pins. Python 3.7, standard library.
+"""Locks, envs/*.yaml and envs/driver.txt: their pins; as a command, as requirements.
+
+Python 3.7, standard library.
 
 A pin is a line, which driver.txt continues: [- ]NAME==VERSION [; MARKER] --hash=sha256:...
 """
 
+import sys
 from pathlib import Path
 from typing import List, NamedTuple, Tuple
 
@@ -44,3 +47,8 @@ def read_requirements(path: Path) -> List[str]:
             "{}: expected pins, each with its hashes; found {} pins.".format(path, len(pins))
         )
     return [pin.line for pin in pins]
+
+
+def main() -> None:
+    """Print the pins of a lock as a requirements file."""
+    print("\n".join(read_requirements(Path(sys.argv[1]))))

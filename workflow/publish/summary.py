@@ -15,6 +15,10 @@ VERDICT_COLOURS = {
     "refuted": "35",  # magenta
     "not tested yet": "2",  # faint
 }
+JUDGED_HERE = "These verdicts were computed here."
+JUDGED_ELSEWHERE = (
+    "These verdicts came with the repository; this workflow has not computed them here."
+)
 
 
 def takes_colour(stream: TextIO) -> bool:
@@ -32,25 +36,33 @@ def summarize(results: str, colour: bool = False) -> str:
     claims, verdicts = (Path(results, "tables", f"{name}.csv") for name in ("claims", "verdicts"))
     if claims.is_file():
         parts.append(format_claims(read_rows(claims), colour=colour))
-        parts.append(f"Reasons and measured values: {claims}\n{whose(results)}")
+        whose = JUDGED_HERE if made_here(results, "judge_claims") else JUDGED_ELSEWHERE
+        parts.append(f"Reasons and measured values: {claims}\n{whose}")
     elif verdicts.is_file():
         parts += [format_verdict(row) for row in read_rows(verdicts)]
         parts.append(f"The whole table: {verdicts}")
-    figures = {True: [], False: []}
+    figures: dict[bool, list[str]] = {True: [], False: []}
     for figure in sorted(Path(results, "figures").glob("*.png")):
-        made = Path(results, "logs/render_figure", figure.stem).with_suffix(".log").is_file()
-        figures[made].append(f"  {figure}")
+        figures[made_here(results, f"render_figure/{figure.stem}")].append(f"  {figure}")
     for made, heading in ((True, "Figures:"), (False, "Figures that came with the repository:")):
         if figures[made]:
             parts.append("\n".join([heading, *figures[made]]))
     return "\n\n".join(parts)
 
 
-def whose(results: str) -> str:
-    """Return in a sentence whether the claims were judged here, or come with the repository."""
-    if Path(results, "logs/judge_claims.log").is_file():
-        return "These verdicts were computed here."
-    return "These verdicts came with the repository; this workflow has not computed them here."
+def made_here(results: str, job: str) -> bool:
+    """Tell whether a run here has made what a job makes: then its log is there.
+
+    Results can come with the repository, logs cannot.
+    """
+    return Path(results, "logs", f"{job}.log").is_file()
+
+
+def whose_table(results: str, job: str) -> str:
+    """Return in a sentence that a table came with the repository; nothing of one made here."""
+    if made_here(results, job):
+        return ""
+    return "The table came with the repository; no run here has made it."
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -131,7 +131,7 @@ def render_claim(
     """Return the section of a claim, whose anchor is its identifier."""
     (verdict,) = rows_with(tables["claims"], {"claim": claim["id"]})
     rows = rows_of(claim, config, tables)
-    results, figure = config["results"], claim.get("figure")
+    results, figure = config["results"], claim.get("figure", "")
     records = records_of(claim, config) or [f"{results}/{'controls' if rows else 'study'}/"]
     labels = {name: config["comparisons"][name]["label"] for name in comparisons_of(claim, config)}
     entries = {

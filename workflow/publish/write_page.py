@@ -72,9 +72,10 @@ def render(
         f'<button type="button">{html.escape(name.replace("_", " "))}</button></th>'
         for name in table
     )
+    leads = table["claim"] if sections else [""] * len(table)
     rows = "\n".join(
-        f"<tr>{''.join(render_cell(name, row[name], sections and row) for name in table)}</tr>"
-        for row in table.to_dict("records")
+        f"<tr>{''.join(render_cell(name, row[name], claim) for name in table)}</tr>"
+        for row, claim in zip(table.to_dict("records"), leads, strict=True)
     )
     return string.Template(template).substitute(
         title=html.escape(title),
@@ -96,10 +97,10 @@ def shorten(text: str) -> str:
     return " ".join(words)
 
 
-def render_cell(column: str, value: str, row: dict[str, str] | None = None) -> str:
+def render_cell(column: str, value: str, claim: str = "") -> str:
     """Return one cell; the style sheet colours verdicts by data-value.
 
-    With the row of a claim, its verdict is a link to the claim's section.
+    In the row of a claim, the verdict is a link to the claim's section.
     """
     marks = f'data-column="{html.escape(column.replace("_", " "))}"'
     if column == "verdict":
@@ -108,8 +109,8 @@ def render_cell(column: str, value: str, row: dict[str, str] | None = None) -> s
     if short != value:
         marks += f' title="{html.escape(value)}"'
     shown = html.escape(short)
-    if row and column == "verdict":
-        shown = f'<a href="#claim-{html.escape(row["claim"])}">{shown}</a>'
+    if claim and column == "verdict":
+        shown = f'<a href="#claim-{html.escape(claim)}">{shown}</a>'
     return f"<td {marks}>{shown}</td>"
 
 

@@ -31,7 +31,7 @@ from plan.controls import (
 from plan.dependencies import code_of, settings
 from plan.documents import read_schema, read_yaml
 from plan.reduce import find_claim, reduce_config
-from publish.report import list_benchmarks, list_rules
+from publish.report import list_jobs, list_rules
 from plan.runs import (
     RUN_FILE,
     grow,
@@ -43,7 +43,7 @@ from plan.runs import (
     smoke_files,
     training_jobs,
 )
-from publish.summary import summarize, takes_colour
+from publish.summary import made_here, summarize, takes_colour, whose_table
 
 # What a configuration names is beside it, in the working directory or in the workflow, in this order.
 BESIDE = [Path(file).resolve().parent for file in reversed(workflow.configfiles)]
@@ -74,6 +74,7 @@ CLAIMS_FILE = source(config["claims"]) if "claims" in config else []
 # As a module, this workflow may get another prefix for its paths and names for its rules.
 modified = workflow.modifier.modify_path
 renamed = workflow.modifier.modify_rulename
+HERE = modified(RESULTS)  # where a run looks for what earlier runs have made
 MERGED_CONFIG = f"{RESULTS}/provenance/config.yaml"
 ENVIRONMENTS = config["environments"]
 PACKAGE_LIST = f"{RESULTS}/provenance/packages/{{environment}}.csv"

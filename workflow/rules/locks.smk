@@ -13,7 +13,7 @@ BILL = f"{RESULTS}/provenance/bills/{{environment}}.json"
 rule write_bill:
     input:
         program=PROGRAM,
-        code=code_of("publish.write_bill"),
+        code=code_of("publish.locks"),
         lock=lookup(dpath="{environment}", within=LOCKS),
     output:
         BILL,
@@ -31,8 +31,9 @@ rule write_bill:
     message:
         "Writing the bill of materials of {wildcards.environment}"
     shell:
-        "python -s {input.program:q} publish.write_bill"
-        " --lock {input.lock:q} --output {output:q} > {log:q} 2>&1"
+        "(python -s {input.program:q} publish.locks {input.lock:q}"
+        " | python -s -m cyclonedx_py requirements --output-reproducible --validate"
+        " --output-file {output:q} -) > {log:q} 2>&1"
 
 
 rule write_bills:

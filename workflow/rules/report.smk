@@ -4,24 +4,23 @@ In:  results/tables/*.csv, claims.yaml, docs/claims-to-commands.csv, results/fig
 Out: results/report/{claims,verdicts,environments}.html
 """
 
-AS_COMMITTED = "The table came with the repository; no run here has made it."
+
 PAGES = {
     "verdicts": {
         "title": "Why two results differ",
         "option": "--table",
         "files": f"{RESULTS}/tables/verdicts.csv",
-        "made": f"{RESULTS}/logs/compare_controls.log",
+        "whose": whose_table(HERE, "compare_controls"),
     },
     "environments": {
         "title": "What the environments are pinned to",
         "option": "--locks",
         "files": sources(sorted(set(ALL_ENVIRONMENT_FILES.values()))),
-        "made": None,  # no run makes these files
+        "whose": "",  # no run makes these files
     },
 }
 INTRODUCTION = of_workflow("workflow/report/description.rst")
 FIRST_PAGE = f"{RESULTS}/report/first_page.rst"  # the introduction and the verdicts
-CLAIMS_JUDGED = f"{RESULTS}/logs/judge_claims.log"
 # A claim names rows of these.
 TABLES_OF_CLAIMS = ["claims", "runs", "layers", "controls", "verdicts"]
 if "crossed" in control_tables(config):
@@ -29,10 +28,7 @@ if "crossed" in control_tables(config):
 
 
 # What the report opens with.
-report:
-    str(Path(modified(FIRST_PAGE)).resolve())
-    if exists(modified(FIRST_PAGE))
-    else "../report/description.rst"
+report: os.path.abspath(modified(FIRST_PAGE) if exists(modified(FIRST_PAGE)) else INTRODUCTION)
 
 
 rule write_page:
@@ -64,15 +60,7 @@ rule write_page:
     params:
         title=lookup(dpath="{page}/title", within=PAGES),
         option=lookup(dpath="{page}/option", within=PAGES),
-        # Right after cloning, the tables are those of the repository: `made` is not there.
-        whose=branch(
-            lambda wildcards: (
-                not PAGES[wildcards.page]["made"]
-                or exists(modified(PAGES[wildcards.page]["made"]))
-            ),
-            then="",
-            otherwise=AS_COMMITTED,
-        ),
+        whose=lookup(dpath="{page}/whose", within=PAGES),
     message:
         "Writing the page of {wildcards.page}"
     shell:
@@ -97,10 +85,7 @@ rule write_claims:
                 figure
                 for figure in FIGURES
                 if "png" in FORMATS
-                and (
-                    figure in config["figures"]
-                    or exists(modified(f"{RESULTS}/figures/{figure}.png"))
-                )
+                and (figure in config["figures"] or exists(f"{HERE}/figures/{figure}.png"))
             ],
         ),
         introduction=INTRODUCTION,
@@ -133,7 +118,7 @@ rule write_claims:
             "variants_per_job",
             "comparisons",
         ),
-        whose=branch(exists(modified(CLAIMS_JUDGED)), then="", otherwise=AS_COMMITTED),
+        whose=whose_table(HERE, "judge_claims"),
     message:
         "Writing the page of the claims"
     shell:
