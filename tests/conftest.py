@@ -3,12 +3,16 @@
 import copy
 import fcntl
 import os
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
+from browser import Browser, install
+from debian import Unavailable, install_packages
 from plan.configuration import check_config
 from plan.documents import read_yaml
-from repository import ROOT, run_driver
+from repository import ROOT, run_driver, skip_or_fail
 from waiting import HANGS
 
 
@@ -81,3 +85,48 @@ def in_environment(framework_pythons):
         )
 
     return in_environment
+
+
+@pytest.fixture(scope="session")
+def node_modules(made_once):
+    """The folder with what tests/node/package-lock.json lists; npm installs each by its hash."""
+
+    def install_modules(path):
+        folder = shutil.copytree(ROOT / "tests/node", path.with_name("node"), dirs_exist_ok=True)
+        if not shutil.which("npm"):
+            install_packages("npm")
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HANGS)
+        if done.returncode:
+            raise Unavailable(f"npm: {done.stderr[-500:]}")
+        path.write_text(str(folder / "node_modules"))
+
+    try:
+        return Path(made_once("node_modules.txt", install_modules).read_text())
+    except Unavailable as reason:
+        skip_or_fail(str(reason))
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Chromium, installed if need be. Skips where it cannot be; in continuous integration fails."""
+    try:
+        install()
+    except Unavailable as reason:
+        skip_or_fail(f"no browser: {reason}")
+
+
+@pytest.fixture
+def findings(chromium, node_modules, tmp_path):
+    """Return a function: what axe-core finds serious on a page, at three widths of a window."""
+
+    def look(path):
+        with Browser(tmp_path / "profile") as browser:
+            found = []
+            for width in (400, 800, 1300):
+                browser.resize(width, 900)
+                browser.open(path)
+                found += browser.findings(node_modules / "axe-core/axe.min.js")
+            return found
+
+    return look

@@ -38,10 +38,11 @@ def ask_snakemake(folder, *targets):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run_make(target, folder):
+def run_make(target, folder, *settings):
     """Run a target of the Makefile in a copy, with the driver and environments of this one."""
+    driver = f'driver=. "{ROOT}/.driver/bin/activate" &&'
     return subprocess.run(
-        ["make", "--assume-old=setup", target, f'driver=. "{ROOT}/.driver/bin/activate" &&'],
+        ["make", "--assume-old=setup", target, driver, *settings],
         cwd=folder,
         env=os.environ | {"SNAKEMAKE_CONDA_PREFIX": str(ROOT / ".snakemake/conda")},
         stdin=subprocess.DEVNULL,

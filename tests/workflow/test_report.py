@@ -3,24 +3,14 @@
 import re
 
 import pytest
-from browser import Browser, install
-from debian import Unavailable
-from repository import ROOT, copy_repository, copy_results, run_make, skip_or_fail
+from browser import Browser
+from repository import ROOT, copy_repository, copy_results, run_make
 
 pytestmark = pytest.mark.slow
 
 MENU = "//nav//*[normalize-space()='{}']"
 ROW = "//nav//tr[td[normalize-space()='{}']]"
 LARGEST = 5_000_000  # bytes; reports are sent by mail and kept in archives
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """Chromium, installed if need be. Skips where it cannot be; in continuous integration fails."""
-    try:
-        install()
-    except Unavailable as reason:
-        skip_or_fail(f"no browser: {reason}")
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +126,33 @@ def test_numbers_sort_as_numbers(page):
     assert len(numbers) > 40
     assert numbers == sorted(numbers)
     page.leave_frame()
+
+
+# What axe-core finds serious in the menu and the frame that Snakemake 9.27 puts around every page.
+OF_SNAKEMAKE = {"image-alt", "label-title-only", "link-name", "summary-name", "frame-title"}
+
+
+@pytest.mark.parametrize(
+    ("menu", "row"),
+    [(None, None), ("Claims", "claims"), ("Tables", "verdicts"), ("Tables", "environments")],
+)
+@pytest.mark.parametrize("width", [400, 1300])
+def test_nothing_that_we_write_is_hard_to_reach(page, node_modules, menu, row, width):
+    """No serious finding of axe-core in the introduction, nor on a page within the report."""
+    axe = node_modules / "axe-core/axe.min.js"
+    page.resize(1300, 900)
+    page.find("//*[@id='rulegraph']//*[name()='canvas' or name()='svg']")
+    if menu:
+        page.click(MENU.format(menu))
+        view(page, row)
+        page.find("//iframe")
+    page.resize(width, 900)
+    assert {rule for rule, _ in page.findings(axe)} <= OF_SNAKEMAKE
+    if menu:
+        page.enter_frame("//iframe")
+        page.find("//h1")
+        assert page.findings(axe) == []
+        page.leave_frame()
 
 
 def test_run_times_are_drawn(page):

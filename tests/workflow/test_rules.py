@@ -83,7 +83,10 @@ def test_file_opens_with_what_goes_in_and_out(path):
 
 @pytest.mark.parametrize(
     "command",
-    ["snakemake --lint", "snakefmt --check .", "ruff check", "ruff format --check", "mypy"],
+    [
+        *("snakemake --lint", "snakefmt --check .", "ruff check", "ruff format --check"),
+        *("mypy", "codespell"),
+    ],
 )
 def test_lint(command):
     done = run_driver(*command.split())

@@ -125,6 +125,17 @@ class Browser:
         """Write what the window shows as PNG."""
         Path(path).write_bytes(base64.b64decode(self.call("GET", "/screenshot")))
 
+    def findings(self, axe):
+        """Return what axe-core finds serious or critical in the page or frame: (rule, element)."""
+        self.run(Path(axe).read_text(encoding="utf-8"))
+        found = self.run(
+            "return axe.run(document, {resultTypes: ['violations'], iframes: false})"
+            ".then(found => found.violations"
+            ".filter(({impact}) => ['serious', 'critical'].includes(impact))"
+            ".flatMap(({id, nodes}) => nodes.map(({html}) => [id, html])))"
+        )
+        return [(rule, html[:200]) for rule, html in found]
+
     def errors(self):
         """Return the errors on the console since the last call."""
         log = self.call("POST", "/se/log", {"type": "browser"})
