@@ -4,7 +4,6 @@ In:  results/tables/*.csv, claims.yaml, docs/claims-to-commands.csv, results/fig
 Out: results/report/{claims,verdicts,environments}.html
 """
 
-
 PAGES = {
     "verdicts": {
         "title": "Why two results differ",
