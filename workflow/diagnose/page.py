@@ -56,7 +56,7 @@ def table(head: list[str], rows: Iterable[Iterable]) -> str:
     lines = ["".join(f"<th>{html.escape(word)}</th>" for word in head)]
     lines += ["".join(map(cell, row)) for row in rows]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f'<div class="wide"><table>{body}</table></div>'
+    return f'<div class="wide" tabindex="0"><table>{body}</table></div>'
 
 
 def inline(figure: Any, words: str) -> str:
