@@ -9,7 +9,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 import dagviz
@@ -25,6 +25,7 @@ from publish import write_claims, write_page
 
 ROOT = Path(__file__).resolve().parents[2]
 GRAPH = re.compile(r"^    (\w+) --> (\w+)$", re.MULTILINE)  # an arrow of docs/architecture.md
+LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 OUTSIDE = re.compile(r"\]\(((?:\.\./)+)([^)#]+)")  # a link that may leave docs/
 
 
@@ -111,35 +112,33 @@ def configuration_page() -> str:
         "",
     ]
     for key, entry in schema["properties"].items():
-        lines += [f"## {key}", "", sentence(entry.get("description", "")), ""]
-        rows = list(describe_keys(entry, schema, key, key in schema["required"]))
-        lines += ["| key | value | meaning |", "|---|---|---|", *rows, ""]
+        meaning = entry["description"]
+        lines += [f"## {key}", "", f"{meaning[0].upper()}{meaning[1:]}.", ""]
+        rows = describe_keys(entry, schema, key, key in schema["required"])
+        lines += markdown_table(["key", "value", "meaning"], rows)
     return "\n".join(lines)
 
 
-def describe_keys(entry: dict, schema: dict, path: str, required: bool) -> Iterator[str]:
+def describe_keys(entry: dict, schema: dict, path: str, required: bool) -> Iterator[list[str]]:
     """Yield the table rows of a key and of all keys below it."""
     entry = resolve(entry, schema)
     name = f"**`{path}`**" if required else f"`{path}`"
-    meaning = entry.get("description", "")
-    yield f"| {name} | {kind_of(entry, schema)}{default_of(entry)} | {escape(meaning)} |"
+    default = f"; default `{json.dumps(entry['default'])}`" if entry.get("default") else ""
+    yield [name, kind_of(entry, schema) + default, entry.get("description", "")]
     for key, below in entry.get("properties", {}).items():
         yield from describe_keys(below, schema, f"{path}.{key}", key in entry.get("required", []))
     more = entry.get("additionalProperties")
     if isinstance(more, dict) and more:
         more = resolve(more, schema)
-        if more.get("type") == "object" and more.get("properties"):
+        if more.get("properties"):
             yield from describe_keys(more, schema, f"{path}.NAME", False)
         else:
-            meaning = escape(more.get("description", ""))
-            yield f"| `{path}.NAME` | {kind_of(more, schema)} | {meaning} |"
+            yield [f"`{path}.NAME`", kind_of(more, schema), more.get("description", "")]
 
 
 def resolve(entry: dict, schema: dict) -> dict:
     """Return an entry with its $ref replaced by what it refers to."""
-    if "$ref" not in entry:
-        return entry
-    referred = schema["$defs"][entry["$ref"].rsplit("/", 1)[1]]
+    referred = schema["$defs"][entry["$ref"].rsplit("/", 1)[1]] if "$ref" in entry else {}
     return referred | {key: value for key, value in entry.items() if key != "$ref"}
 
 
@@ -154,32 +153,15 @@ def kind_of(entry: dict, schema: dict) -> str:
     kind = {"array": "list", "object": "mapping", "string": "text"}.get(kind, kind)
     if kind == "list" and "items" in entry:
         kind = f"list of {kind_of(entry['items'], schema)}"
-    limits = [
-        f"{sign} {entry[limit]}"
-        for limit, sign in (
-            ("minimum", "≥"),
-            ("exclusiveMinimum", ">"),
-            ("maximum", "≤"),
-            ("exclusiveMaximum", "<"),
-        )
-        if limit in entry
-    ]
+    limits = [f"{sign} {entry[limit]}" for limit, sign in LIMITS.items() if limit in entry]
     return ", ".join([kind, *limits])
 
 
-def default_of(entry: dict) -> str:
-    """Return in words what a key has that is left out; nothing for a mapping of further keys."""
-    return f"; default `{json.dumps(entry['default'])}`" if entry.get("default") else ""
-
-
-def sentence(text: str) -> str:
-    """Return a description as a sentence."""
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
-
-
-def escape(text: str) -> str:
-    """Return text that does not end a table's cell."""
-    return text.replace("|", "\\|")
+def markdown_table(heads: list[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    """Return the lines of a table; what is in a cell does not end it."""
+    cells = [heads, ["---"] * len(heads)]
+    cells += [[text.replace("|", "\\|") for text in row] for row in rows]
+    return [*(f"| {' | '.join(row)} |" for row in cells), ""]
 
 
 def tables_page() -> str:
@@ -196,20 +178,17 @@ def tables_page() -> str:
         "",
         "`make check` judges each column by its kind.",
         "",
-        "| kind | what it is; when it may differ |",
-        "|---|---|",
-        *(f"| {kind} | {escape(meaning)} |" for kind, meaning in kinds.items()),
-        "",
+        *markdown_table(["kind", "what it is; when it may differ"], kinds.items()),
     ]
     for table, columns in DESCRIBED.items():
         link = f"results/tables/{table}.csv"
         title = f"[{table}.csv](../../{link})" if (ROOT / link).is_file() else f"{table}.csv"
+        rows = [
+            [f"`{name}`", *(entry.get(key, "") for key in ("type", "unit", "kind", "meaning"))]
+            for name, entry in columns.items()
+        ]
         lines += [f"## {table}", "", title, ""]
-        lines += ["| column | type | unit | kind | meaning |", "|---|---|---|---|---|"]
-        for name, entry in columns.items():
-            cells = [entry["type"], entry.get("unit", ""), entry["kind"], escape(entry["meaning"])]
-            lines.append(f"| `{name}` | {' | '.join(cells)} |")
-        lines.append("")
+        lines += markdown_table(["column", "type", "unit", "kind", "meaning"], rows)
     return "\n".join(lines)
 
 
@@ -224,9 +203,8 @@ def rules_page(rules: dict[str, dict[str, str]]) -> str:
         "",
     ]
     for path, messages in rules.items():
-        text = (ROOT / path).read_text(encoding="utf-8")
-        purpose = text.split('"""')[1].strip()
-        lines += [f"## {PurePosixPath(path).name}", "", "```text", purpose, "```", ""]
-        lines += ["| rule | message |", "|---|---|"]
-        lines += [f"| `{name}` | {escape(message)} |" for name, message in messages.items()] + [""]
+        _, purpose, *_ = (ROOT / path).read_text(encoding="utf-8").split('"""')
+        lines += [f"## {PurePosixPath(path).name}", "", "```text", purpose.strip(), "```", ""]
+        rows = [[f"`{name}`", message] for name, message in messages.items()]
+        lines += markdown_table(["rule", "message"], rows)
     return "\n".join(lines)
