@@ -5,7 +5,6 @@ One HTML file without any other file or server: the report embeds it, so all lin
 
 import argparse
 import base64
-import csv
 import html
 import io
 import json
@@ -19,8 +18,7 @@ from plan.cells import PARTS, TRAINED
 from plan.documents import read_yaml
 from plan.runs import RUN_FILE, jobs_of_seed, training_jobs
 
-from publish import write_page
-from publish.summary import tell_origin
+from publish import summary, write_page
 
 PREDICTED = [f"predicted_by_{cause}" for cause in ("computation", "draws", "evaluation")]
 # What is shown of a row; a table that is not here has no row that a claim names.
@@ -41,8 +39,7 @@ Rows = list[Row]
 
 def read_rows(path: Path) -> Rows:
     """Return the rows of a CSV file, each with the line that it stands on."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        return [{**row, LINE: str(line)} for line, row in enumerate(csv.DictReader(stream), 2)]
+    return [{**row, LINE: str(line)} for line, row in enumerate(summary.read_rows(path), 2)]
 
 
 def rows_with(rows: Rows, wanted: dict) -> Rows:
@@ -257,6 +254,6 @@ def main() -> None:
     options.output.write_text(page, encoding="utf-8")
     verdicts = list_verdicts(tables["claims"], str(options.output))
     introduction = options.introduction.read_text(encoding="utf-8")
-    verdicts += f"\n<p>{html.escape(tell_origin(config['results']))}</p>"
+    verdicts += f"\n<p>{html.escape(summary.tell_origin(config['results']))}</p>"
     raw = "\n\n.. raw:: html\n\n" + textwrap.indent(verdicts, "   ") + "\n"
     options.first_page.write_text(introduction + raw, encoding="utf-8")

@@ -135,9 +135,8 @@ def describe_machine() -> dict[str, Any]:
 
 def list_machines(runs: Path) -> list[dict[str, str]]:
     """Return what trained: environment, interpreter and processor, each combination once."""
-    with runs.open(encoding="utf-8", newline="") as stream:
-        combinations = {tuple(row[key] for key in MACHINE): None for row in csv.DictReader(stream)}
-    return [dict(zip(MACHINE, values, strict=True)) for values in combinations]
+    table = pandas.read_csv(runs, dtype=str, keep_default_na=False)
+    return table[MACHINE].drop_duplicates().to_dict("records")
 
 
 def describe_environment(packages: Path, lock: Path) -> dict[str, Any]:

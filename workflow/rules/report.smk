@@ -22,8 +22,7 @@ INTRODUCTION = of_workflow("workflow/report/description.rst")
 FIRST_PAGE = f"{RESULTS}/report/first_page.rst"  # the introduction and the verdicts
 # A claim names rows of these.
 TABLES_OF_CLAIMS = ["claims", "runs", "layers", "controls", "verdicts"]
-if "crossed" in control_tables(config):
-    TABLES_OF_CLAIMS.append("crossed")
+TABLES_OF_CLAIMS += ["crossed"] if "crossed" in control_tables(config) else []
 
 
 # What the report opens with.
