@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from plan.documents import read_yaml
-from rocrate.model import ComputationalWorkflow, ContextEntity, Entity
+from rocrate.model import ContextEntity, Entity
 from rocrate.rocrate import ROCrate
 
 ROOT = Path(__file__).resolve().parents[2]  # the workflow's repository
@@ -25,6 +25,7 @@ LICENCES = "https://spdx.org/licenses/"
 MEDIA_TYPES = {".yaml": "application/yaml", ".py": "text/x-python", ".smk": "text/plain"}
 MEDIA_TYPES |= {".csv": "text/csv", ".md": "text/markdown", ".cff": "application/yaml"}
 MEDIA_TYPES |= {".jsonl": "application/jsonl"}
+DESCRIPTION = "On {cpu_model} ({cpu_instructions}), {system}."
 COMPLETED = {"actionStatus": "http://schema.org/CompletedActionStatus"}
 
 
@@ -43,18 +44,20 @@ def main() -> None:
     citation = read_yaml(options.citation)
     crate = start_crate(citation)
     workflow = add_workflow(crate, options.workflow, citation, run)
-    action = add_action(
-        crate,
-        "#run",
+    action = crate.add_action(
         workflow,
+        "#run",
         [*add_files(crate, options.inputs), *add_settings(crate, run)],
         add_files(crate, options.results),
-        name=f"Run of {citation['title']}",
-        description="On {cpu_model} ({cpu_instructions}), {system}.".format_map(run["machine"]),
-        startTime=run["started"],
-        endTime=run["ended"],
-        agent=crate.root_dataset["author"],
+        {
+            "name": f"Run of {citation['title']}",
+            "description": DESCRIPTION.format_map(run["machine"]),
+            "startTime": run["started"],
+            "endTime": run["ended"],
+            **COMPLETED,
+        },
     )
+    action["agent"] = crate.root_dataset["author"]
     crate.root_dataset["mentions"] = [action]
     add_jobs(crate, workflow, action, jobs)
     crate.write_zip(options.output)
@@ -120,27 +123,18 @@ def add_workflow(crate: ROCrate, files: list[str], citation: dict, run: dict) ->
     """Add the Snakefile as the crate's workflow, and what it is made of."""
     main, *parts = files
     git = run["git"] or {"commit": "unknown", "dirty": False}
-    site = {"@id": "https://snakemake.github.io"}
-    workflow = ComputationalWorkflow(
-        crate,
+    workflow = crate.add_workflow(
         main,
         name_in_crate(main),
+        main=True,
+        lang="snakemake",
+        lang_version=run["snakemake"],
         properties={
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
             "name": citation["title"],
             "version": git["commit"] + (" with changes" if git["dirty"] else ""),
             "sha256": describe(Path(main))["sha256"],
         },
-    )
-    crate.mainEntity = crate.add(workflow)
-    workflow["programmingLanguage"] = add(
-        crate,
-        "https://w3id.org/workflowhub/workflow-ro-crate#snakemake",
-        "ComputerLanguage",
-        name="Snakemake",
-        identifier=site,
-        url=site,
-        version=run["snakemake"],
     )
     workflow["license"] = crate.license
     add_files(crate, parts)
@@ -159,15 +153,6 @@ def add_settings(crate: ROCrate, run: dict[str, Any]) -> list[Entity]:
     ]
 
 
-def add_action(
-    crate: ROCrate, identifier: str, instrument: Entity, read: list, made: list, **properties: Any
-) -> Entity:
-    """Add what was executed: by which instrument, from what, with which result."""
-    action = add(crate, identifier, "CreateAction", **COMPLETED, **properties)
-    action["instrument"], action["object"], action["result"] = instrument, read, made
-    return action
-
-
 def add_jobs(crate: ROCrate, workflow: Entity, run: Entity, jobs: list[dict[str, Any]]) -> None:
     """Add an action for each job, and the step that it carried out: a rule in an environment."""
     tools: dict[Entity, Entity] = {}  # {what was run: its step of the workflow}
@@ -180,23 +165,20 @@ def add_jobs(crate: ROCrate, workflow: Entity, run: Entity, jobs: list[dict[str,
             tool["softwareVersion"] = workflow["version"]
             tools[tool] = add(crate, f"{tool.id}-step", "HowToStep", name=name)
             tools[tool]["workExample"] = tool
-        action = add_action(
-            crate,
-            f"#job-{number}",
+        name = " ".join([job["rule"], *job["wildcards"].values()])
+        action = crate.add_action(
             tool,
+            f"#job-{number}",
             add_files(crate, job["input"]),
             add_files(crate, job["output"]),
-            name=" ".join([job["rule"], *job["wildcards"].values()]),
-            startTime=job["started"],
-            endTime=job["ended"],
+            {"name": name, "startTime": job["started"], "endTime": job["ended"], **COMPLETED},
         )
-        control = add(crate, f"#step-{number}", "ControlAction", **COMPLETED)
-        control["instrument"], control["object"] = tools[tool], action
-        controls.append(control)
+        step = {"@type": "ControlAction", "name": name, **COMPLETED}
+        controls.append(crate.add_action(tools[tool], f"#step-{number}", action, None, step))
         crate.root_dataset.append_to("mentions", action)
     workflow["hasPart"] = [*tools]  # the profile wants tools only there
     workflow["step"] = [*tools.values()]
     engine = add(crate, "#engine", "SoftwareApplication", name="Snakemake")
     engine["softwareVersion"] = workflow["programmingLanguage"]["version"]
-    organized = add(crate, "#organized", "OrganizeAction", name="Snakemake", **COMPLETED)
-    organized["instrument"], organized["object"], organized["result"] = engine, controls, run
+    organized = {"@type": "OrganizeAction", "name": "Snakemake", **COMPLETED}
+    crate.add_action(engine, "#organized", controls, run, organized)
