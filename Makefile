@@ -26,13 +26,13 @@ driver := . .driver/bin/activate &&
 cores ?= $(shell nproc)
 # What a target below adds to this line is what a user may type.
 snakemake = exec snakemake --use-conda --cores $(cores)
-# For what is made of results that are there: it says what is made, and why a job failed.
+# This line is for what is made of results that are there. It says what is made, and why a job failed.
 briefly = @$(driver) exec snakemake --quiet host progress reason --use-conda --cores $(cores)
 
 .PHONY: reproduce smoke claim sweep study diagnose figures check report paper docs crate sbom audit \
 	commands test benchmark setup lock clean-envs help
 
-# Forced is only the end, which prints the claims, with nothing else to do, too.
+# Only the last step is forced. It prints the claims, also when there is nothing else to do.
 reproduce: setup
 	@$(driver) $(snakemake) --forcerun all
 

@@ -10,12 +10,12 @@ class Cell(TypedDict):
     api: str
     variant: str
     protocol: str
-    seed: NotRequired[int]  # the first of the configuration's where a cell has none
+    seed: NotRequired[int]  # a cell without a seed has the configuration's first
     rows: NotRequired[str]
 
 
 PARTS = tuple(Cell.__annotations__)  # in the order of the line
-TRAINED = PARTS[:4]  # the same for every seed, and whichever rows are looked at
+TRAINED = PARTS[:4]  # these parts are the same for all seeds and rows
 
 
 def parse_cell(line: str) -> Cell:

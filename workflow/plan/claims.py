@@ -11,10 +11,10 @@ Claim = dict[str, Any]  # an entry of claims.yaml
 class Test(NamedTuple):
     """A way to decide a claim, as schemas/claims.yaml describes it."""
 
-    module: str  # whose function of the test's name decides
-    needs: list[str]  # keys of the claim
-    cells: int  # at least
-    reads: list[str]  # tables
+    module: str  # its function of the test's name decides
+    needs: list[str]  # keys that the claim has to have
+    cells: int  # how many the claim names at least
+    reads: list[str]  # tables that the function reads
 
 
 TESTS = {name: Test(**entry) for name, entry in read_schema("claims.yaml").items()}

@@ -26,7 +26,7 @@ def match_whole(_: object, pattern: str, text: object, __: object) -> Iterator[V
         yield ValidationError(f"{text!r} does not match {pattern!r}")
 
 
-# A number is finite, and 2.0 is no integer, here: frameworks take neither for a number of epochs.
+# Here a number is finite, and 2.0 is no integer: no framework takes these for a number of epochs.
 Validator = validators.extend(
     Draft202012Validator,
     {"pattern": match_whole},
@@ -72,7 +72,7 @@ def check_schema(document: object, schema: dict, source: str) -> None:
     """
     errors = sorted(Validator(schema).iter_errors(document), key=lambda error: error.json_path)
     if errors:
-        # jsonschema reports each missing key by itself, `describe_error` all of an object's.
+        # jsonschema reports each missing key, `describe_error` all missing keys of an object at once.
         lines = dict.fromkeys(describe_error(error, source) for error in errors)
         raise ConfigurationError("\n".join(lines))
 

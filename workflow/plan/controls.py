@@ -22,8 +22,8 @@ from plan.runs import (
 
 CONTROL_FILE = "controls/{process}/{environment}/{api}.jsonl"  # below the results
 PORTABLE = "portable_matrix_kernel"
-SHARED = "shared"  # the process of all changes that do not need one of their own
-# Made when `control_runs` or `figures` has an entry of that name.
+SHARED = "shared"  # all changes that need no process of their own share this process
+# These tables are made when `control_runs` or `figures` has an entry of that name.
 TABLES_ON_REQUEST = (
     "identity_layers",
     "crossed",

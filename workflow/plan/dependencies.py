@@ -23,7 +23,7 @@ def code_of(*modules: str) -> list[str]:
     for module in modules:
         finder.import_hook(module)
     found = [module.__file__ for module in finder.modules.values()]  # type: ignore[attr-defined]
-    files = [Path(file) for file in found if file]  # Python's own have none
+    files = [Path(file) for file in found if file]  # modules within Python itself have no file
     data = [WORKFLOW / "schemas" / f"{file.stem}.yaml" for file in files]
     paths = {str(file) for file in [*files, *data] if file.is_file()}
     return sources(map(simplify_path, sorted(paths)))

@@ -12,7 +12,7 @@ from snakemake.io import local, sourcecache_entry
 from snakemake.utils import simplify_path, update_config
 
 ROOT = Path(__file__).resolve().parents[2]  # the repository
-# Where a configuration names files; "*" is any key.
+# Where a configuration names files. The sign "*" is any key.
 FILES = (
     "claims",
     "experiment/module",

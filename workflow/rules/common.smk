@@ -63,9 +63,9 @@ except ConfigurationError as error:
     raise WorkflowError(str(error)) from None
 
 
-# With defaults; from here on `config` has its cells in their parts.
+# From here on `config` has all defaults, and its cells in their parts.
 WRITTEN_CONFIG, config = config, planned
-# Starts a module: its name comes next on the command line.
+# This program starts a module, whose name comes next on the command line.
 PROGRAM = of_workflow("workflow/__main__.py")
 RESULTS = config["results"]  # the folder that everything is written to
 EXPERIMENT = source(config["experiment"]["module"])
@@ -87,7 +87,7 @@ RELEASES = config.get("sweep", {}).get("releases", {})
 ALL_ENVIRONMENT_FILES = {name: entry["file"] for name, entry in RELEASES.items()}
 ALL_ENVIRONMENT_FILES |= ENVIRONMENT_FILES
 ALL_ENVIRONMENT_FILES = {name: source(file) for name, file in ALL_ENVIRONMENT_FILES.items()}
-# Snakemake takes a relative one from the folder of the rule file.
+# Snakemake takes a relative path from the folder of the rule file.
 CONDA_FILES = {name: os.path.abspath(file) for name, file in ALL_ENVIRONMENT_FILES.items()}
 FIGURES_ENVIRONMENT = CONDA_FILES["figures"]
 

@@ -11,7 +11,7 @@ for flag in ENVIRONMENTS_FOLDER.glob("*.env_setup_done"):
         flag.unlink(missing_ok=True)
 
 
-# No benchmark: it runs within Snakemake, whose own seconds would be measured.
+# This rule has no benchmark: it runs within Snakemake, whose own seconds would be measured.
 rule write_config:
     input:
         of_workflow("workflow/templates/config.yaml"),

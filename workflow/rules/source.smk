@@ -21,7 +21,7 @@ if hasattr(SOURCE, "ref"):
             [*git, "clone", "--quiet", "--no-checkout", ".", clone.absolute()], check=True
         )
         subprocess.run(["git", "-C", clone, "checkout", "--quiet", commit], check=True)
-        clone.rename(SOURCE.parents[1])  # whole or not at all
+        clone.rename(SOURCE.parents[1])  # the clone is there as a whole or not at all
 sys.path.insert(0, os.path.realpath(f"{SOURCE}/.."))
 
 from plan.places import ROOT, amend, find_files, of_workflow, source, sources, workflow_files
