@@ -72,7 +72,7 @@ def check_schema(document: object, schema: dict, source: str) -> None:
     """
     errors = sorted(Validator(schema).iter_errors(document), key=lambda error: error.json_path)
     if errors:
-        # jsonschema reports each missing key; `describe_error` names all those of an object at once.
+        # jsonschema reports each missing key; `describe_error` names all those of an object.
         lines = dict.fromkeys(describe_error(error, source) for error in errors)
         raise ConfigurationError("\n".join(lines))
 
