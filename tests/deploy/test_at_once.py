@@ -3,12 +3,14 @@
 The job trains nothing, in no environment: it waits, and ends with its run as any job does.
 """
 
+import os
 import signal
 import subprocess
 
 import psutil
 import pytest
 from repository import ACTIVATE, ROOT
+from train import end_with_run
 from waiting import HANGS, wait_until
 
 TOY = ROOT / "tests/cluster/toy.smk"
@@ -105,3 +107,20 @@ def test_job_that_starts_after_its_run_has_ended(start, tmp_path, monkeypatch):
     assert done.returncode == 1
     assert "belongs to a run of Snakemake that has ended" in done.stdout + done.stderr
     assert not (tmp_path / "chunk1.txt").exists()
+
+
+@pytest.mark.parametrize("touched", [True, False])
+def test_lock_that_another_machine_does_not_see(monkeypatch, tmp_path, touched):
+    """A job there can take it: whether the run lives is what its touching says, at once."""
+    lock = tmp_path / ".run-elsewhere-1.lock"
+    lock.touch()
+    slept = []
+
+    def sleep(_):
+        slept.append(None)
+        if touched and len(slept) == 3:
+            os.utime(lock, (1, 1))
+
+    monkeypatch.setattr(end_with_run.time, "sleep", sleep)
+    assert end_with_run.has_ended(str(lock)) is not touched
+    assert len(slept) == (3 if touched else 3 * end_with_run.TOUCHED)

@@ -12,6 +12,9 @@ if workflow.is_main_process and not workflow.output_settings.dryrun:
         ENVIRONMENTS_FOLDER if MADE_BY_CONDA else None,
         map(Path, ALL_ENVIRONMENT_FILES.values()),
     )
+    # As a module, this workflow has no onstart: others may make environments from now on.
+    for lock in HELD[1:] if workflow.modifier.is_module else []:
+        lock.release()
 if workflow.is_main_process:
     for sentence in whole.set_aside(only_tell=workflow.output_settings.dryrun):
         print(sentence, file=sys.stderr)

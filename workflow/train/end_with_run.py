@@ -38,14 +38,22 @@ def wait_and_end(lock):
 def has_ended(lock, wait=False):
     """Tell whether the run with this lock has ended; with `wait`, wait for that where one can."""
     try:
-        with open(lock) as stream:
-            fcntl.flock(stream, fcntl.LOCK_SH if wait else fcntl.LOCK_SH | fcntl.LOCK_NB)
-            if "-{}-".format(socket.gethostname()) in os.path.basename(lock):
-                return True
-            touched = os.fstat(stream.fileno()).st_mtime
-        time.sleep(3 * TOUCHED)
-        return os.stat(lock).st_mtime == touched
+        touched = time_of(lock, fcntl.LOCK_SH if wait else fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if "-{}-".format(socket.gethostname()) in os.path.basename(lock):
+            return True
+        for _ in range(3 * TOUCHED):
+            time.sleep(1)
+            if time_of(lock) != touched:
+                return False
+        return True
     except FileNotFoundError:
         return True
     except OSError:  # the run holds the lock
         return False
+
+
+def time_of(file, lock=fcntl.LOCK_UN):
+    """Return when a file was changed; it is opened for that, since NFS then asks its server."""
+    with open(file) as stream:
+        fcntl.flock(stream, lock)
+        return os.fstat(stream.fileno()).st_mtime
