@@ -16,7 +16,7 @@ from plan.configuration import (
     restore_numbers,
 )
 from plan.controls import control_jobs
-from plan.documents import read_yaml, write_yaml
+from plan.documents import read_mapping, read_yaml, write_yaml
 from plan.runs import plan_runs, run_files, training_jobs
 from planted import plan_of_controls
 from repository import ROOT
@@ -269,6 +269,14 @@ def test_claims_that_are_no_yaml(tmp_path, config, content):
     path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=f"^{path}: found no YAML in UTF-8, expected"):
         load_claims(path, config)
+
+
+@pytest.mark.parametrize(("text", "found"), [("", "nothing"), ("- a", "a list"), ("3", "a int")])
+def test_configuration_without_keys(tmp_path, text, found):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"^{path}: top level: found {found}, expected keys"):
+        read_mapping(path)
 
 
 def test_published_number_has_to_be_quoted(claims_mistakes):

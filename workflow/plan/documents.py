@@ -22,6 +22,15 @@ def read_yaml(path: str | Path) -> Any:
         raise ValueError(f"{path}: found no YAML in UTF-8, expected that ({said})") from None
 
 
+def read_mapping(path: str | Path) -> dict:
+    """Return what is in a YAML file with keys at its top. Raises ValueError, naming the file."""
+    document = read_yaml(path)
+    if not isinstance(document, dict):
+        found = "nothing" if document is None else f"a {type(document).__name__}"
+        raise ValueError(f"{path}: top level: found {found}, expected keys with their values")
+    return document
+
+
 def write_yaml(document: object, path: str | Path) -> None:
     """Write a document as YAML, keys in their order; a file with the same content is left alone."""
     path = Path(path)

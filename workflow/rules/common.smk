@@ -29,7 +29,7 @@ from plan.controls import (
     published_files,
 )
 from plan.dependencies import code_of, settings
-from plan.documents import read_schema, read_yaml
+from plan.documents import read_mapping, read_schema
 from plan.reduce import find_claim, reduce_config
 from publish.report import list_jobs, list_rules
 from plan.runs import (
@@ -49,17 +49,18 @@ from publish.summary import made_here, summarize, takes_colour, whose_table
 BESIDE = [Path(file).resolve().parent for file in reversed(workflow.configfiles)]
 find_files(config, [*(folder for folder in BESIDE if folder != ROOT), ".", ROOT])
 # With an experiment of its own a configuration stands alone; any other one amends config.yaml.
-if "module" not in config.get("experiment", {}):
-    workflow.configfiles.append(of_workflow("config.yaml"))
-    amend(config, read_yaml(workflow.configfiles[-1]))
-restore_numbers(config)
+experiment = config.get("experiment")
 try:
+    if not isinstance(experiment, dict) or "module" not in experiment:
+        workflow.configfiles.append(of_workflow("config.yaml"))
+        amend(config, read_mapping(workflow.configfiles[-1]))
+    restore_numbers(config)
     planned = check_config(config, Path.cwd())
     CLAIMS = load_claims(config["claims"], config) if "claims" in config else []
     if "claim" in config:
         CLAIMS = [find_claim(config, CLAIMS)]
         planned = reduce_config(planned, *CLAIMS)
-except ConfigurationError as error:
+except (ConfigurationError, ValueError) as error:
     raise WorkflowError(str(error)) from None
 
 
