@@ -309,6 +309,15 @@ def test_no_package_index(set_up, clone, pyenv):
     assert "PIP_INDEX_URL" in sentence
 
 
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("nowhere")])
+def test_driver_that_is_no_folder(set_up, clone, pyenv, make):
+    """It is out of the way when the driver environment is made, here without an index."""
+    make(clone / ".driver")
+    sentence = told(set_up(clone, PATH=f"{DRIVER / 'bin'}:/usr/bin:/bin", **pyenv), clone)
+    assert "no Python package index answered" in sentence
+    assert not (clone / ".driver").is_symlink()
+
+
 def test_channel_that_is_cut_is_made_again(set_up, with_channel, pyenv):
     """A packed Python, and the list of what is packed."""
     folder = with_channel / ".driver/channel/conda-forge/linux-64"

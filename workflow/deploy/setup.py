@@ -218,6 +218,8 @@ def make_driver() -> None:
 
 def remove_driver() -> None:
     """Remove the virtual environment and all that set-up has noted, but not the local channel."""
+    if not DRIVER.is_dir():  # a file, or a link that leads nowhere
+        DRIVER.unlink(missing_ok=True)
     for path in DRIVER.glob("*"):
         if path != CHANNEL:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
@@ -302,7 +304,12 @@ def write_activation(conda: Path | None, local: bool) -> None:
     """Write what `source .driver/bin/activate` adds; a user's own commands come before ours."""
     lines = ["# Sourced by bin/activate; written by the set-up of the workflow."]
     # Container images often set this variable: Snakemake would be compiled anew at every start.
-    lines.append("unset PYTHONDONTWRITEBYTECODE")
+    # Modules on PYTHONPATH are of another Python.
+    lines.append("unset PYTHONDONTWRITEBYTECODE PYTHONPATH")
+    # Snakemake and uv end in a traceback where they cannot have a folder for their caches.
+    lines.append('cache="${XDG_CACHE_HOME:-${HOME:-$VIRTUAL_ENV}/.cache}"')
+    lines.append('{ mkdir -p "$cache" && [ -w "$cache" ]; } 2> /dev/null ||')
+    lines.append('    export XDG_CACHE_HOME="$VIRTUAL_ENV/cache"')
     if conda:
         settings = STRICT | PIP_MAY_INSTALL
         lines += [f"export {name}={value}" for name, value in settings.items()]

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Set-up, first step: find a Python that can do the rest (setup.py), or say what to install.
 # A shell script, because there is no Python file that every Python can read.
-unset PYTHONDONTWRITEBYTECODE
+unset PYTHONDONTWRITEBYTECODE PYTHONHOME
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 ask='
 import sys
