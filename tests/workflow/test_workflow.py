@@ -256,6 +256,7 @@ MISTAKES = [
     (["seeds=3"], "seeds: found 3, expected an array (graph-level seeds, one run each"),
     (["seedz=[3]"], "top level: found unknown seedz, expected only experiment, "),
     (["claims=nowhere.yaml"], "claims: found nowhere.yaml, which is no file"),
+    (["experiment=3"], "experiment: found 3, expected an object"),
 ]
 
 
