@@ -9,6 +9,7 @@ import subprocess
 
 import psutil
 import pytest
+from deploy import at_once
 from repository import ACTIVATE, ROOT
 from train import end_with_run
 from waiting import HANGS, wait_until
@@ -124,3 +125,17 @@ def test_lock_that_another_machine_does_not_see(monkeypatch, tmp_path, touched):
     monkeypatch.setattr(end_with_run.time, "sleep", sleep)
     assert end_with_run.has_ended(str(lock)) is not touched
     assert len(slept) == (3 if touched else 3 * end_with_run.TOUCHED)
+
+
+def test_killed_run_with_the_number_of_this_one(monkeypatch, tmp_path, capsys):
+    """In containers each run may have the same number."""
+    monkeypatch.setattr(at_once, "STATE", tmp_path)
+    monkeypatch.setattr(at_once, "locks", [])
+    (tmp_path / at_once.own_name(at_once.RUNS)).touch()
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks/0.output.lock").touch()
+    (lock,) = at_once.prepare(None, [])
+    assert "A run was killed here" in capsys.readouterr().err
+    assert list((tmp_path / "locks").iterdir()) == []
+    assert at_once.prepare(None, []) == []  # once more, as a module
+    lock.release()

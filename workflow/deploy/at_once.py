@@ -22,6 +22,7 @@ from deploy.locking import MAKING, USING, Lock, find_holders, own_name
 RUNS = ".run-"
 STATE = Path(".snakemake")
 ended = False  # whether a signal has ended this run
+locks: list[Lock] = []  # of this process: of its run, and of the making of environments
 
 
 def prepare(environments: Path | None, files: Iterable[Path]) -> list[Lock]:
@@ -31,7 +32,7 @@ def prepare(environments: Path | None, files: Iterable[Path]) -> list[Lock]:
     Until this process ends, no environment is removed from the folder; if one of `files` has not
     been made, no other run makes any until `begin`. Without conda, `environments` is None.
     """
-    if (STATE / own_name(RUNS)).exists():  # as a module, the workflow may be there twice
+    if locks:  # as a module, the workflow may be there twice
         return []
     mine = f"{RUNS}{socket.gethostname()}-"  # whether a run on another machine lives is its matter
     known = list(STATE.glob(f"{mine}*"))
@@ -47,7 +48,7 @@ def prepare(environments: Path | None, files: Iterable[Path]) -> list[Lock]:
         print("A run was killed here: what it had locked is unlocked.", file=sys.stderr)
         for lock in (STATE / "locks").glob("*.lock"):
             lock.unlink(missing_ok=True)
-    locks = [Lock(STATE / own_name(RUNS), purpose)]
+    locks.append(Lock(STATE / own_name(RUNS), purpose))
     if environments and (not environments.exists() or os.access(environments, os.W_OK)):
         making = Lock(environments / MAKING, f"makes environments for {Path.cwd()}")
         find_holders(environments / f"{USING}*")  # removes what killed runs have left
