@@ -142,6 +142,6 @@ def test_shell_gets_each_text_as_one_word_or_none(told, tmp_path):
     jobs = list_jobs(folder)
     words = [word for job in jobs for word in shlex.split(job["shell"] or "")]
     assert {f"{named}.py", f"{named}.yaml"} <= {*words}
-    whole = (named, HOSTILE, json.dumps(HOSTILE)[1:-1])
+    whole = (named, HOSTILE, *(json.dumps(text)[1:-1] for text in (named, HOSTILE)))
     assert [word for word in words if "touch" in word and not any(w in word for w in whole)] == []
     assert not (folder / "ran").exists()
