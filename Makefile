@@ -4,7 +4,8 @@
 # make sweep       the same cells in further releases, from 1.13 to the current one
 # make study       what makes BN help: thousands of seeds, settings, activations (docs/study.md)
 # make diagnose    FIRST=a.py SECOND=b.py IN=environment, or SCRIPT=a.py IN="one other": why two
-#                  results differ, and how much each cause contributes (docs/diagnose.md)
+#                  results differ, and how much each cause contributes (docs/diagnose.md);
+#                  RELEASES=1: which release in between changed it
 # make figures     every figure again from the tables, nothing trained; NAME=one of them
 # make check       what differs from the committed tables, and whether that is within the spread
 # make report      results/ as one HTML file that needs no network: results/report.html
