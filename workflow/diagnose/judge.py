@@ -560,8 +560,8 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
         parts.append(f"Nothing is computed differently in the {both} steps that both make.")
     elif verdict["rows"][-1]["cause"] == "rounding" and rest and not verdict["elsewhere"]:
         parts.append(
-            f"What remains, {rest:+.2g}, is rounding: one unit in the last place of the initial "
-            f"weights moves this number by {verdict['yardstick']:.2g}."
+            f"What remains, {rest:+.2g}, is rounding, which by itself moves this number by "
+            f"{verdict['yardstick']:.2g}."
         )
     return " ".join(parts)
 
