@@ -272,3 +272,20 @@ def test_bisection_passes_over_a_release_in_which_the_script_fails():
     assert (state["low"], state["high"], state["next"]) == (0, 2, None)
     assert "(b in between cannot be told)" in pairs.tell_releases(state, ["a", "b", "c"])
     assert ladder.narrow({0: a_run(), 2: a_run()}, "auto")["next"] is None
+
+
+def test_place_says_what_is_equal_before_it_and_only_then():
+    differing = {"array": "dense/kernel", "largest_difference": 1.0, "ulp": 2.0, "relative": 1e-7}
+    differing["beyond"] = 1.0
+    equal = differing | {"array": "dense", "largest_difference": 0.0, "beyond": 0.0}
+    arrays = [equal | {"part": "loss"}, differing | {"part": "gradient"}]
+    place = {"step": [0, 3], "arrays": arrays, "not_looked": None}
+    pair = (a_run(), a_run())
+    said = judge.describe_place(place, pair)
+    assert "in step 3, first in the gradient of dense/kernel, where the loss is equal: 2 un" in said
+    arrays[1:] = [differing | {"part": "update"}]
+    assert "where" not in judge.describe_place(place, pair)
+    arrays[0] |= {"largest_difference": 1.0}
+    arrays[1] |= {"beyond": 99.0}
+    said = judge.describe_place(place, pair)
+    assert "More than rounding differs first in the update of dense/kernel: 2 units" in said

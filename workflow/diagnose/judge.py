@@ -664,7 +664,8 @@ def describe_place(place: dict, records: tuple[Record, Record]) -> str:
     text = f"From an equal start, the runs part in step {step}{of_model}"
     if not differing:
         return f"{text}, in arrays that they do not share."
-    text += f", first {describe_row(differing[0])}."
+    parts = [row["part"] for row in place["arrays"]]
+    text += f", first {describe_row(differing[0], {*parts[: parts.index(differing[0]['part'])]})}."
     beyond = [row for row in differing if row["beyond"] > BEYOND]
     if beyond and beyond[0] is not differing[0]:
         text += f" More than rounding differs first {describe_row(beyond[0])}."
@@ -673,15 +674,21 @@ def describe_place(place: dict, records: tuple[Record, Record]) -> str:
     return text
 
 
-def describe_row(row: dict) -> str:
-    """Return a phrase on an array that differs within a step."""
+def describe_row(row: dict, equal: set[str] | None = None) -> str:
+    """Return a phrase on an array that differs within a step; `equal` are parts that do not."""
+    before = {
+        "loss": ("output", ", where all layers put out the same"),
+        "gradient": ("loss", ", where the loss is equal"),
+        "update": ("gradient", ", where all gradients are equal"),
+    }.get(row["part"], ("", ""))
     where = {
         "output": "in the output of the layer {}",
-        "loss": "in the loss, where all layers put out the same",
-        "gradient": "in the gradient of {}, where the loss is equal",
+        "loss": "in the loss",
+        "gradient": "in the gradient of {}",
         "update": "in the update of {}",
         "moving statistics": "in the moving statistics, {}",
     }[row["part"]].format(row["array"])
+    where += before[1] if before[0] in (equal or ()) else ""
     return (
         f"{where}: {row['ulp']:.3g} units in the last place, relative {row['relative']:.2g}, "
         f"{row['beyond']:.2g} times what rounding does in this step"
