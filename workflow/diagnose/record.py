@@ -1088,6 +1088,7 @@ class Recorder:
 
                     given = model._standardize_user_data(x, y, sample_weight=weights)[:3]
                     words = {"sample_weights": given[2], "training": True}
+                    words["output_loss_metrics"] = model._output_loss_metrics
                     loss = training_eager._model_loss(model, *given[:2], **words)[1]
         finally:
             base.__call__ = original
