@@ -161,13 +161,10 @@ def run_cases(diagnose, cases):
 
 
 @pytest.mark.slow
-def test_page_is_diagnosed_and_recorded_runs_have_the_bits_of_bare_scripts(
-    diagnose, pythons_of, findings
-):
+def test_page_is_diagnosed_and_recorded_runs_have_the_bits_of_bare_scripts(diagnose, pythons_of):
     folder = run_cases(diagnose, CHEAP)
     pythons = pythons_of([OLD, NEW])
     for name, case in CHEAP.items():
-        assert findings(folder / identifier(name) / "diagnosis.html") == []  # none is hard to reach
         for side in ("first", "second"):
             run = folder / identifier(name) / f"runs/{side}/as_is-1.json"
             record = json.loads(run.read_text())

@@ -4,10 +4,8 @@ import json
 import sys
 
 import pytest
-from browser import Browser, install
-from debian import Unavailable
+from browser import Browser
 from diagnose import page
-from repository import skip_or_fail
 
 pytestmark = pytest.mark.slow
 ROW = {"largest_difference": 1e-3, "ulp": 1.15e7, "relative": 0.926, "beyond": 5.2e5}
@@ -61,11 +59,7 @@ def diagnosis(tmp_path_factory):
 
 
 @pytest.mark.parametrize("width", [400, 800, 1300])
-def test_page_can_be_read(diagnosis, tmp_path, width):
-    try:
-        install()
-    except Unavailable as reason:
-        skip_or_fail(f"no browser: {reason}")
+def test_page_can_be_read(diagnosis, chromium, tmp_path, width):
     with Browser(tmp_path / "profile") as browser:
         browser.resize(width, 900)
         browser.open(diagnosis)
@@ -88,3 +82,8 @@ def test_page_can_be_read(diagnosis, tmp_path, width):
         assert smallest >= 14
         assert browser.errors() == []
         assert {address.partition(":")[0] for address in browser.requested()} <= {"file", "data"}
+
+
+def test_nothing_on_the_page_is_hard_to_reach(diagnosis, findings):
+    """axe-core has no serious finding: contrast, names, scrolling by keyboard."""
+    assert findings(diagnosis) == []
