@@ -1,0 +1,82 @@
+"""An ordinary script and one change of it that somebody may make: what is said is true."""
+
+import json
+
+import pytest
+
+SCRIPT = """import random
+import numpy
+import tensorflow
+from tensorflow.keras import callbacks, initializers, layers, models, optimizers, regularizers
+
+random.seed(2)
+numpy.random.seed(1)
+(getattr(tensorflow, "set_random_seed", None) or tensorflow.random.set_seed)(3)
+x = numpy.random.normal(size=(240, 10))
+y = (x[:, 0] + x[:, 1] ** 2 > 0.8).astype("int")
+rows, labels, held_out = x[:160], y[:160], (x[160:], y[160:])
+model = models.Sequential()
+model.add(layers.Dense(16, activation="relu", input_shape=(10,)))
+# here
+model.add(layers.Dense(1, activation="sigmoid"))
+model.compile(optimizer=optimizers.SGD(0.1), loss="binary_crossentropy")
+model.fit(rows, labels, batch_size=32, epochs=4, shuffle=False, verbose=0)
+print(model.evaluate(*held_out, verbose=0))
+"""
+OLD, NEW = "tf1.14-keras2.2.4", "tf2.0-keras2.3.1"
+FIT = "model.fit(rows, labels, batch_size=32, epochs=4, shuffle=False, verbose=0)"
+LOOP = """for start in 4 * list(range(0, 160, 32)):
+    model.train_on_batch(rows[start : start + 32], labels[start : start + 32])"""
+GENERATOR = """def batches():
+    for start in 4 * list(range(0, 160, 32)):
+        yield rows[start : start + 32], labels[start : start + 32]
+model.fit_generator(batches(), steps_per_epoch=5, epochs=4, verbose=0)"""
+BEST = ("epochs=4,", "epochs=9, validation_data=(rows[:9], labels[:9]), callbacks=[callbacks."
+        "EarlyStopping(monitor='loss', min_delta=9.0, patience=3)],")  # fmt: skip
+NORM = ("# here", "model.add(layers.BatchNormalization())")
+# name: (environment, changes of both scripts, change of the second, causes, in the sentence)
+CHANGES = {
+    "class_weight": ("tf2.6", [], ("epochs=4", "epochs=4, class_weight={0: 1.0, 1: 4.0}"),
+                     ["data"], "(class_weight)"),
+    "sample_weight": (OLD, [], ("epochs=4", "epochs=4, sample_weight=1.0 + labels"),
+                      ["data"], "(sample_weight"),
+    "bias": ("tf2.11", [], (", input_shape", ", bias_initializer='ones', input_shape"),
+             ["initial draws"], "Dense.bias_initializer: Zeros() → Ones()"),
+    "penalty": ("tf2.6", [], (", input_shape", ", kernel_regularizer=regularizers.l2(0.01), "
+                              "input_shape"),
+                ["evaluation", "computation"], "Dense.kernel_regularizer"),
+    "momentum": ("tf2.6", [NORM], ("Normalization()", "Normalization(momentum=0.9)"),
+                 ["computation"], "BatchNormalization.momentum: 0.99 → 0.9"),
+    "dropout": (NEW, [], ("# here", "model.add(layers.Dropout(0.3))"),
+                ["draws during training"], "Dropout is made in the second script only"),
+    "shuffle": ("tf2.6", [], ("shuffle=False, ", ""), ["draws during training"], "100 % of"),
+    "restored": ("tf2.11", [BEST], ("patience=3", "patience=3, restore_best_weights=True"),
+                 ["evaluation"], "with weights restored from step"),
+    "rate": (OLD, [], ("epochs=4", "epochs=4, callbacks=[callbacks.ReduceLROnPlateau('loss', "
+                       "patience=1, min_delta=1.0)]"),
+             ["computation"], "ReduceLROnPlateau"),
+    "generator": (OLD, [], (FIT, GENERATOR), [], "all 20 steps agree to the bit"),
+    "loop": ("tf2.6", [], (FIT, LOOP), [], "all 20 steps agree to the bit"),
+    "batches": ("tf2.6", [], ("held_out, ", "held_out, batch_size=7, "), [], ""),
+    "names": (OLD, [], ("(1, ", "(1, name='output', "), [], "No difference"),
+    "comment": ("tf-current-keras3", [], ("# here", "# nothing to see"), [], "No difference"),
+}  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", CHANGES)
+def test_change_is_named_as_what_it_is(diagnose, tmp_path, name):
+    environment, common, change, causes, text = CHANGES[name]
+    script = SCRIPT
+    pair = {"in": environment}
+    for side, changes in (("first", common), ("second", [change])):
+        for old, new in changes:
+            assert old in script
+            script = script.replace(old, new, 1)
+        path = tmp_path / f"{side}.py"
+        path.write_text(script)
+        pair[side] = str(path)
+    folder, _ = diagnose({name: pair})
+    verdict = json.loads((folder / name / "verdict.json").read_text())
+    assert verdict["causes"] == causes, verdict["sentence"]
+    assert text in verdict["sentence"]
