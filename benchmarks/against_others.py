@@ -147,7 +147,7 @@ def main():
     CORES, environments, taken = options.cores, list_environments(), {}
     with tempfile.TemporaryDirectory(prefix="benchmark-") as place:
         subprocess.run([sys.executable, "-m", "venv", f"{place}/dvc"], check=True)
-        subprocess.run([f"{place}/dvc/bin/pip", "install", "--quiet", DVC], check=True)
+        subprocess.run([f"{place}/dvc/bin/pip", "install", "-qq", DVC], check=True)
         DVC_COMMAND = f"{place}/dvc/bin/dvc"
         for tool in TOOLS:
             clone = Path(place, tool.replace(" ", "-"))
