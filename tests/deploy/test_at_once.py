@@ -77,6 +77,8 @@ def test_run_that_is_ended(training, start, tmp_path, number):
     psutil.wait_procs(jobs, timeout=HANGS)
     assert not any(job.is_running() for job in jobs)
     assert not (tmp_path / "chunk1.txt").exists()
+    goes_on = "To go on, the same again:\n  snakemake " in (tmp_path / "first.log").read_text()
+    assert goes_on == (number != signal.SIGKILL)
 
     assert start("second.log").wait(timeout=HANGS) == 0, (tmp_path / "second.log").read_text()
     assert (tmp_path / "history.txt").read_text().count("finish") == 2

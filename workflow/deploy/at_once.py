@@ -85,10 +85,15 @@ def end(_number: int, _frame: FrameType | None) -> None:
 
 
 def how_to_go_on(arguments: list[str]) -> str:
-    """Return what is said at the end of a run that has not done everything."""
-    told = "This run was told to end, and its jobs have ended. " if ended else ""
+    """Return what is said at the end of a run that has not done everything.
+
+    Where a job has failed, Snakemake has said which; the same again would fail again.
+    """
+    if not ended:
+        return "What is done is kept: once the cause is mended, the next run goes on from there."
     command = shlex.join(["snakemake", *arguments])
-    return f"{told}What is done is kept. To go on, the same again:\n  {command}"
+    told = "This run was told to end, and its jobs have ended. What is done is kept."
+    return f"{told} To go on, the same again:\n  {command}"
 
 
 def touch(path: Path) -> None:
