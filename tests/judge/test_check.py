@@ -12,6 +12,7 @@ from judge.check import (
     Difference,
     compare,
     describe,
+    drop_untested,
     judge,
     keras_environments,
     kernel_limits,
@@ -23,6 +24,7 @@ from judge.check import (
     repeat_limits,
     share_limits,
 )
+from judge.claims import NOT_TESTED
 from judge.tables import DESCRIBED, NEAR, read_table, write_table
 from repository import ROOT
 
@@ -415,6 +417,25 @@ def test_the_exit_status_says_how_far(run, column, value, status, said):
     assert (found, last) == (status, f"1 of 2 tables differ from HEAD: {said}")
     assert heading.startswith("table ")
     assert line.split()[:3] == ["runs", column, "1"]
+
+
+def test_claims_that_only_the_study_tests_are_named_and_not_compared():
+    """As after `make reproduce`, where the commit has the claims of `make study`, too."""
+    committed = {"claims": read_table(TABLES["claims"]), "runs": read_table(TABLES["runs"])}
+    fresh = dict(committed, claims=committed["claims"].copy())
+    of_study = fresh["claims"]["claim"] == "small_batches_are_bad"
+    fresh["claims"].loc[of_study, ["measured", "verdict", "reason"]] = [
+        "",
+        NOT_TESTED,
+        "make study",
+    ]
+    assert {one.column for one in compare(committed, fresh)} == set(told)
+    assert drop_untested(committed, fresh) == ["small_batches_are_bad"]
+    assert compare(committed, fresh) == []
+    fresh["claims"].loc[0, "verdict"] = "refuted"
+    (found,) = compare(committed, fresh)
+    assert (found.column, found.within) == ("verdict", False)
+    assert drop_untested({}, fresh) == []
 
 
 def test_other_tables_and_another_commit_can_be_named(run):
