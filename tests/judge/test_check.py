@@ -424,11 +424,8 @@ def test_claims_that_only_the_study_tests_are_named_and_not_compared():
     committed = {"claims": read_table(TABLES["claims"]), "runs": read_table(TABLES["runs"])}
     fresh = dict(committed, claims=committed["claims"].copy())
     of_study = fresh["claims"]["claim"] == "small_batches_are_bad"
-    fresh["claims"].loc[of_study, ["measured", "verdict", "reason"]] = [
-        "",
-        NOT_TESTED,
-        "make study",
-    ]
+    told = ["measured", "verdict", "reason"]
+    fresh["claims"].loc[of_study, told] = ["", NOT_TESTED, "make study"]
     assert {one.column for one in compare(committed, fresh)} == set(told)
     assert drop_untested(committed, fresh) == ["small_batches_are_bad"]
     assert compare(committed, fresh) == []
