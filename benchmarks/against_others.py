@@ -59,8 +59,9 @@ def write_scripts(folder, environments, config):
         job["script"] = Path("scripts", place.replace("/", "-") + ".sh")
         (folder / "scripts").mkdir(exist_ok=True)
         folders = {str(Path(path).parent) for path in (*job["output"], *job["log"])}
-        path = f"{environments[job['conda']]}/bin:$PATH"
-        text = f"mkdir -p {shlex.join(folders)}\nexport PATH={path}\n{job['shell']}\n"
+        programs = shlex.quote(f"{environments[job['conda']]}/bin")
+        path = f'export PATH={programs}:"$PATH"'
+        text = f"mkdir -p {shlex.join(folders)}\n{path}\n{job['shell']}\n"
         (folder / job["script"]).write_text(text)
     return jobs
 
