@@ -106,8 +106,11 @@ def dvc(folder, jobs, case):
 def workflow(folder, jobs, case):
     """This workflow: the same jobs."""
     forced = " --forcerun render_figure" if case == "figures" else ""
-    command = f"snakemake --use-conda --conda-prefix {ROOT}/.snakemake/conda --cores {CORES}"
-    return f". {ROOT}/.driver/bin/activate && {command} --quiet{forced} -- {' '.join(FIGURES)}"
+    activate, prefix = (
+        shlex.quote(f"{ROOT}/{path}") for path in (".driver/bin/activate", ".snakemake/conda")
+    )
+    command = f"snakemake --use-conda --conda-prefix {prefix} --cores {CORES}"
+    return f". {activate} && {command} --quiet{forced} -- {' '.join(FIGURES)}"
 
 
 TOOLS = {"shell loop": loop, "GNU make": make, "DVC": dvc, "this workflow": workflow}

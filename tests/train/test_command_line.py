@@ -31,6 +31,7 @@ def mistaken(start, plan, train_arguments, committed_config, tmp_path_factory):
     folder = tmp_path_factory.mktemp("mistakes")
     (folder / "empty.py").write_text("SLOTS = ()\n")
     (folder / "file").touch()
+    (folder / "endless.py").write_text("while True:\n    pass\n")
     protocol = committed_config["protocols"]["question"] | {"optimizer": "Best"}
     right = plan(NEW, ["plain"], protocols=["question"])
     run = right["runs"][0]
@@ -45,18 +46,20 @@ def mistaken(start, plan, train_arguments, committed_config, tmp_path_factory):
         "donor": right
         | {"runs": [run | {"initial_weights": {"file": "nowhere.jsonl", "variant": "bn"}}]},
         "API": right | {"api": "pytorch"},
+        "endless experiment": right | {"time_limit": 0.02},
     }
     options = {
         "experiment": ("--experiment", folder / "empty.py"),
+        "endless experiment": ("--experiment", folder / "endless.py"),
         "absent experiment": ("--experiment", folder / "nowhere.py"),
         "absent plan": ("--plan", folder / "nowhere.json"),
         "unwritable folder": ("--output", folder / "file/runs/runs.jsonl"),
     }
     started = {}
-    for what in (*plans, *options):
+    for what in {**plans, **options}:
         output = folder / f"{what}.jsonl"
         arguments = train_arguments(plans.get(what, right), output)
-        if what in options:
+        if what in options:  # with what the plan says, where there is one of that name
             option, value = options[what]
             arguments[arguments.index(option) + 1] = value
         started[what] = (start(NEW, *arguments), output)
@@ -73,6 +76,7 @@ MESSAGES = {
     "variant": "variant.plan.json: runs: found variant 'plane', expected one of variants",
     "donor": "nowhere.jsonl",
     "API": "API.plan.json: api: found 'pytorch', expected tf.keras or keras",
+    "endless experiment": "endless.py: no end after 0.02 minutes, which is the limit",
     "experiment": "an experiment also has to define make_data, build_model, PROCEDURES",
     "absent experiment": "nowhere.py",
     "absent plan": "nowhere.json",

@@ -81,7 +81,8 @@ def make_plan(config: dict, runs: list[dict], seeds: list[int], **process: objec
         "seeds": seeds,
         "runs": runs,
     }
-    return json.dumps({**process, **plan})
+    limit = {name: experiment[name] for name in ("time_limit",) if name in experiment}
+    return json.dumps({**process, **plan, **limit})
 
 
 def cross(change: str, variants: Iterable[str], protocols: Iterable[str]) -> list[dict]:

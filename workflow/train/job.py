@@ -22,9 +22,13 @@ whole or not at all.
 """
 
 import argparse
+import faulthandler
 import functools
 import itertools
 import json
+import os
+import sys
+import threading
 
 from train import framework, run
 
@@ -36,6 +40,7 @@ OPTIONS = {  # key of a plan: (its default, its meaning or what it may be)
     "threads": (0, "0: the framework's own choice"),
     "eager": ("default", ("default", "switched")),
     "matrix_kernel": ("processor", ("processor", "portable")),
+    "time_limit": (None, "minutes after which the job ends, without an output; None: no limit"),
 }
 APIS = ("tf.keras", "keras")
 
@@ -127,6 +132,22 @@ def start_framework(plan):
     return tensorflow, keras, run.describe_machine(tensorflow, keras, plan["threads"])
 
 
+def end_after(minutes, experiment):
+    """End this process if it has not ended by then; say so, and where each thread is."""
+
+    def end():
+        faulthandler.dump_traceback()
+        message = "train.job: {}: no end after {:g} minutes, which is the limit"
+        message += " (config: experiment/time_limit); nothing is written"
+        sys.stderr.write(message.format(experiment, minutes) + "\n")
+        sys.stderr.flush()
+        os._exit(1)
+
+    timer = threading.Timer(60 * minutes, end)
+    timer.daemon = True
+    timer.start()
+
+
 def train_all(experiment, plan):
     """Train every run, each as if in a process of its own, and yield its record."""
     tensorflow, keras, machine = start_framework(plan)
@@ -139,6 +160,8 @@ def train_all(experiment, plan):
 def main():
     """Train the plan; what is wrong with it is told before the framework is started."""
     options = parse_arguments()
+    if options.plan["time_limit"]:
+        end_after(options.plan["time_limit"], options.experiment)
     for cell in cells(options.plan):
         find_donor(cell)
     experiment = run.load_experiment(options.experiment, options.plan["data"])
