@@ -227,6 +227,14 @@ def test_published_numbers_in_the_readme_are_those_of_the_claims(claim, digits):
     assert said[CLAIMED[claim]["verdict"]] in text
 
 
+def test_parts_of_a_difference_in_the_readme_are_those_of_the_verdict():
+    verdicts = read_table(ROOT / "results/tables/verdicts.csv").set_index("comparison")
+    verdict = verdicts.loc["batch_normalization_1_14"]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for column in ("difference", "draws_part", "computation_part"):
+        assert f"{verdict[column]:+.3f}".replace("-", "−") in text
+
+
 def test_the_workflow_catalog_takes_this_repository():
     """What its generator asks of a repository before it looks further."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8").lower()
