@@ -7,9 +7,10 @@ name, and Snakemake makes it again.
 
 import json
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
-from train.files import SUMS, describe
+from train.files import SUMS, describe, hash_file
 
 
 def set_aside(only_tell: bool) -> list[str]:
@@ -20,18 +21,18 @@ def set_aside(only_tell: bool) -> list[str]:
     told = []
     for file, size, time, digest in sorted(read_sums()):
         path = Path(file)
-        if not path.is_file() or describe(file)[:2] == [size, time]:
+        if not path.is_file() or describe(file) == [size, time]:
             continue
-        found = describe(file, digest=True)
-        if found[2] == digest or is_committed(file):
+        found, found_size = hash_file(file), path.stat().st_size
+        if found == digest or is_committed(file):
             continue
-        what = f"{found[0]:,} bytes, expected {size:,}"
-        if found[0] == size:
-            what = f"the SHA-256 {found[2][:8]}, expected {digest[:8]}"
+        what = f"{found_size:,} bytes, expected {size:,}"
+        if found_size == size:
+            what = f"the SHA-256 {found[:8]}, expected {digest[:8]}"
         told.append(f"{file} is not as it was written: found {what}.")
         if not only_tell:
-            path.replace(f"{file}.broken") if found[0] else path.unlink()
-            where = f"now {path.name}.broken" if found[0] else "removed"
+            path.replace(f"{file}.broken") if found_size else path.unlink()
+            where = f"now {path.name}.broken" if found_size else "removed"
             told[-1] += f" It is {where}, and made again where it is needed."
     return told
 
@@ -40,11 +41,9 @@ def read_sums() -> list[tuple[str, int, int, str]]:
     """Return (file, bytes, time in ns, SHA-256) of each file that is known."""
     sums = []
     for path in Path(SUMS).glob("*.json"):
-        try:
+        with suppress(OSError, ValueError, TypeError):  # itself cut: its file is not known
             file, size, time, digest = json.loads(path.read_text(encoding="utf-8"))
             sums.append((str(file), int(size), int(time), str(digest)))
-        except (OSError, ValueError, TypeError):
-            path.unlink(missing_ok=True)  # itself cut: its file is not known
     return sums
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import hashlib
 import json
 import os
 import platform
@@ -13,7 +12,10 @@ from typing import Any
 
 import pandas
 from plan.documents import read_yaml
+from train.files import hash_file
 from train.run import cpu_instructions, cpu_model, from_cpuinfo
+
+from publish.summary import read_rows
 
 ROOT = Path(__file__).resolve().parents[2]  # the workflow's repository
 GROUP = ["rule", "environment", "part"]
@@ -141,8 +143,7 @@ def list_machines(runs: Path) -> list[dict[str, str]]:
 
 def describe_environment(packages: Path, lock: Path) -> dict[str, Any]:
     """Return an environment's interpreter, number of packages, and files with their hashes."""
-    with packages.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = read_rows(packages)
     versions = {(row["manager"], row["name"]): row["version"] for row in rows}
     return {
         "python": versions.get(("conda", "python")),
@@ -150,8 +151,3 @@ def describe_environment(packages: Path, lock: Path) -> dict[str, Any]:
         "list": {"file": str(packages), "sha256": hash_file(packages)},
         "lock": {"file": str(lock), "sha256": hash_file(lock)},
     }
-
-
-def hash_file(path: Path) -> str:
-    """Return a file's SHA-256, as hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -12,9 +12,8 @@ import zlib
 
 import numpy
 
-SUMS = (
-    ".snakemake/sums"  # a file for each file that was written here: its name, size, time, SHA-256
-)
+# Holds a file for each file that was written here: its name, size, time and SHA-256.
+SUMS = ".snakemake/sums"
 
 
 @contextlib.contextmanager
@@ -48,21 +47,23 @@ def note(written, path):
         name = hashlib.sha256(path.encode()).hexdigest()[:32]
         partial = os.path.join(SUMS, "{}.{}.part".format(name, os.getpid()))
         with open(partial, "w") as stream:
-            json.dump([path, *describe(written, digest=True)], stream)
+            json.dump([path, *describe(written), hash_file(written)], stream)
         os.replace(partial, os.path.join(SUMS, name + ".json"))
 
 
-def describe(path, digest=False):
-    """Return [size in bytes, time of change in ns], and with `digest` the SHA-256 of a file."""
+def describe(path):
+    """Return [size in bytes, time of change in ns] of a file."""
     status = os.stat(path)
-    found = [status.st_size, status.st_mtime_ns]
-    if digest:
-        sha256 = hashlib.sha256()
-        with open(path, "rb") as stream:
-            for block in iter(lambda: stream.read(1 << 20), b""):
-                sha256.update(block)
-        found.append(sha256.hexdigest())
-    return found
+    return [status.st_size, status.st_mtime_ns]
+
+
+def hash_file(path):
+    """Return a file's SHA-256, as hexadecimal digits; the file is never in memory as a whole."""
+    sha256 = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            sha256.update(block)
+    return sha256.hexdigest()
 
 
 @contextlib.contextmanager
