@@ -11,6 +11,7 @@ import difflib
 import json
 import math
 import re
+from operator import itemgetter
 from pathlib import Path
 
 import numpy
@@ -112,16 +113,12 @@ def shared_hashes(record: Record, reference: Record) -> list:
     if len(trained[0]) != len(trained[1]):
         return trajectory(record)
     for mine, theirs in zip(*trained, strict=True):
-        places = [place for place, _ in sorted(match(mine["layers"], theirs["layers"]), key=second)]
+        pairs = sorted(match(mine["layers"], theirs["layers"]), key=itemgetter(1))
+        places = [place for place, _ in pairs]
         if len(places) < min(len(mine["weights"]), len(theirs["weights"])):
             return trajectory(record)
         found.append([[step[place] for place in places] for step in mine["hashes"]])
     return found
-
-
-def second(pair: tuple) -> int:
-    """Return the second of two."""
-    return pair[1]
 
 
 def first_step(one: Record, other: Record) -> tuple[int, int] | None:

@@ -12,6 +12,8 @@ from typing import Any
 PUBLISHED = "published"  # the change of a run in which nothing is changed
 # What a job writes, below the folder of the results.
 RUN_FILE = "runs/{environment}/{api}/{job}.jsonl"
+# What a job is told of the section `experiment`, as far as the configuration says it.
+TOLD = ("data", "data_seed", "python_seed", "time_limit")
 
 
 def training_jobs(config: dict) -> dict[str, tuple[list[str], list[int]]]:
@@ -73,16 +75,13 @@ def make_plan(config: dict, runs: list[dict], seeds: list[int], **process: objec
     variants = {**config["variants"], **config["control_runs"]["variants"]}
     experiment = config["experiment"]
     plan = {
-        "data": experiment["data"],
-        "data_seed": experiment["data_seed"],
-        "python_seed": experiment["python_seed"],
+        **{name: experiment[name] for name in TOLD if name in experiment},
         "variants": {run["variant"]: variants[run["variant"]]["layers"] for run in runs},
         "protocols": {run["protocol"]: config["protocols"][run["protocol"]] for run in runs},
         "seeds": seeds,
         "runs": runs,
     }
-    limit = {name: experiment[name] for name in ("time_limit",) if name in experiment}
-    return json.dumps({**process, **plan, **limit})
+    return json.dumps({**process, **plan})
 
 
 def cross(change: str, variants: Iterable[str], protocols: Iterable[str]) -> list[dict]:
