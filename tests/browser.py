@@ -125,9 +125,22 @@ class Browser:
         """Write what the window shows as PNG."""
         Path(path).write_bytes(base64.b64decode(self.call("GET", "/screenshot")))
 
+    def settle(self):
+        """Wait until nothing moves or fades: a colour that is on its way is not the page's."""
+        self.run(
+            "const settle = async () => {"
+            " for (let still = 0; still < 2; still = moving().length ? 0 : still + 1) {"
+            "  await Promise.allSettled(moving().map(({finished}) => finished));"
+            "  await new Promise(requestAnimationFrame);"
+            " }};"
+            "const moving = () => document.getAnimations();"
+            "return settle()"
+        )
+
     def findings(self, axe):
         """Return what axe-core finds serious or critical in the page or frame: (rule, element)."""
         self.run(Path(axe).read_text(encoding="utf-8"))
+        self.settle()
         found = self.run(
             "return axe.run(document, {resultTypes: ['violations'], iframes: false})"
             ".then(found => found.violations"

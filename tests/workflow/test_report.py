@@ -147,7 +147,7 @@ def test_nothing_that_we_write_is_hard_to_reach(page, node_modules, menu, row):
         page.find("//iframe")
     for width in (1300, 400):
         page.resize(width, 900)
-        assert {rule for rule, _ in page.findings(axe)} <= OF_SNAKEMAKE
+        assert [found for found in page.findings(axe) if found[0] not in OF_SNAKEMAKE] == []
         if menu:
             page.enter_frame("//iframe")
             page.find("//h1")
