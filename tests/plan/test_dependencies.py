@@ -2,9 +2,12 @@
 
 import copy
 import json
+from modulefinder import ModuleFinder
+from pathlib import Path
 
 from plan import dependencies
-from plan.dependencies import code_of, settings
+from plan.dependencies import WORKFLOW, code_of, settings
+from repository import ROOT
 
 
 def test_settings_are_parts_in_their_places(planned):
@@ -45,3 +48,13 @@ def test_code_that_is_imported_by_what_is_imported(monkeypatch, tmp_path):
         "workflow/schemas/deeper.yaml",
         "workflow/sibling.py",
     ]
+
+
+def test_modulefinder_of_python_finds_the_same():
+    programs = [file for file in WORKFLOW.glob("*/*.py") if "\ndef main(" in file.read_text()]
+    for module in (f"{file.parent.name}.{file.stem}" for file in programs):
+        finder = ModuleFinder(path=[str(WORKFLOW)])
+        finder.import_hook(module)
+        files = {Path(found.__file__) for found in finder.modules.values() if found.__file__}
+        found = {ROOT / file for file in code_of(module) if file.endswith(".py")}
+        assert found == {file for file in files if WORKFLOW in file.parents}
