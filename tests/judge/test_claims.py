@@ -21,8 +21,7 @@ from judge.claims import (
 )
 from judge.tables import COLUMNS, make_table, read_table
 from page import study_claims
-from plan.claims import TESTS
-from plan.documents import read_yaml
+from plan.claims import TESTS, read_claims
 from planted import make_record
 from publish import summary
 from repository import ROOT
@@ -508,7 +507,7 @@ def test_no_repeat_stands_for_others_that_end_elsewhere(test, place):
 
 
 def test_table_of_the_committed_claims():
-    listed = read_yaml(ROOT / "claims.yaml")["claims"]
+    listed = read_claims(ROOT / "claims.yaml")
     table = judge_all(listed, EMPTY)
     assert list(table) == list(COLUMNS["claims"])
     assert list(table["claim"]) == [claim["id"] for claim in listed]
@@ -516,7 +515,7 @@ def test_table_of_the_committed_claims():
 
 
 def test_a_claim_whose_table_is_not_made_says_what_makes_it():
-    listed = read_yaml(ROOT / "claims.yaml")["claims"]
+    listed = read_claims(ROOT / "claims.yaml")
     studied = [claim for claim in listed if TESTS[claim["test"]].module == "page.study_claims"]
     rows = judge_all(studied, {})
     assert len(rows) == len(studied) > 0
@@ -525,6 +524,6 @@ def test_a_claim_whose_table_is_not_made_says_what_makes_it():
 
 def test_every_claim_stands_wherever_claims_are_listed():
     """One table, with the same claims in the same order, in the list of commands too."""
-    wanted = [claim["id"] for claim in read_yaml(ROOT / "claims.yaml")["claims"]]
+    wanted = [claim["id"] for claim in read_claims(ROOT / "claims.yaml")]
     for path in ("results/tables/claims.csv", "docs/claims-to-commands.csv"):
         assert list(read_table(ROOT / path)["claim"]) == wanted

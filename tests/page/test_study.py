@@ -11,13 +11,12 @@ from judge.tables import COLUMNS
 from page.chunks import read_chunks
 from page.plans import chunk_files, study_parts, study_trainings
 from page.study import CELL, evaluated_rows, expand_part, noted_epochs
-from plan.claims import TESTS
-from plan.documents import read_yaml
+from plan.claims import TESTS, read_claims
 from repository import ROOT
 
 CLAIMS = {
     claim["id"]: claim
-    for claim in read_yaml(ROOT / "claims.yaml")["claims"]
+    for claim in read_claims(ROOT / "claims.yaml")
     if "sensitivity_effects" in TESTS[claim["test"]].reads
 }
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from page.plans import plan_chunk, plan_sample
+from plan.cells import name_cell
 from plan.configuration import (
     ConfigurationError,
     check_config,
@@ -219,7 +220,7 @@ CELL = {
 }  # fmt: skip
 CLAIM = {
     "id": "a", "statement": "s", "place": "p", "test": "published_number", "published": "0.8",
-    "cells": [CELL],
+    "cells": [name_cell(CELL)],
 }  # fmt: skip
 
 
@@ -250,10 +251,17 @@ def test_claim_named_twice(claims_mistakes):
     ],
 )
 def test_claim_about_an_unknown_cell(claims_mistakes, key, known):
-    claim = CLAIM | {"cells": [CELL | {key: "other"}]}
+    claim = CLAIM | {"cells": [name_cell(CELL | {key: "other"})]}
     (line,) = claims_mistakes(claim)
     kind = "an environment" if key == "environment" else f"a {key}"
     assert line.startswith(f"a/cells/{key}: found other, expected {kind}: {known}")
+
+
+@pytest.mark.parametrize("line", ["a/keras/b/c", "a/keras/b/c/9:10", "a/b/c/d/3", "a/keras/b/c/3/"])
+def test_cell_that_is_no_line_of_its_parts(claims_mistakes, line):
+    (said,) = claims_mistakes(CLAIM | {"cells": [line]})
+    assert said.startswith(f'claims/0/cells/0: found "{line}", expected text that matches ^')
+    assert said.endswith("tf2.0-keras2.3.1/tf.keras/bn/answer/3/90:100)")
 
 
 def test_claim_about_an_unknown_comparison(claims_mistakes):
@@ -305,7 +313,7 @@ def test_unknown_test(claims_mistakes):
     ],
 )
 def test_claim_lacks_what_its_test_needs(claims_mistakes, test, missing):
-    claim = CLAIM | {"layer": "activation", "test": test, "cells": [CELL, CELL]}
+    claim = CLAIM | {"layer": "activation", "test": test, "cells": CLAIM["cells"] * 2}
     del claim[missing]
     assert claims_mistakes(claim) == [f"claims/0: found nothing, expected the key {missing}"]
 

@@ -6,11 +6,12 @@ import json
 import re
 
 import pytest
+from plan.claims import read_claims
 from plan.documents import read_yaml
 from publish import write_claims
 from repository import ROOT
 
-CLAIMS = read_yaml(ROOT / "claims.yaml")["claims"]
+CLAIMS = read_claims(ROOT / "claims.yaml")
 TABLES = {
     name: write_claims.read_rows(ROOT / f"results/tables/{name}.csv")
     for name in ("claims", "runs", "layers", "controls", "verdicts", "crossed")

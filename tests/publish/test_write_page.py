@@ -5,7 +5,7 @@ import re
 
 import pandas
 import pytest
-from plan.documents import read_yaml
+from plan.claims import read_claims
 from publish import write_page
 from repository import ROOT
 
@@ -68,7 +68,7 @@ def test_page_of_claims_has_every_claim_and_its_statement():
     """The page that is made from the committed table has what claims.yaml has, in its order."""
     table = write_page.read_csv(ROOT / "results/tables/claims.csv")
     page = html.unescape(write_page.render(TEMPLATE, "Claims", table, {}))
-    claims = read_yaml(ROOT / "claims.yaml")["claims"]
+    claims = read_claims(ROOT / "claims.yaml")
     for column, key in (("claim", "id"), ("statement", "statement")):
         cells = re.findall(rf'<td data-column="{column}"[^>]*>(.*?)</td>', page, re.DOTALL)
         assert cells == [claim[key] for claim in claims]

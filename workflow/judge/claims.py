@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy
 import pandas
 from plan.cells import Cell, name_cell
-from plan.claims import TESTS, Claim
-from plan.documents import read_yaml
+from plan.claims import TESTS, Claim, read_claims
 from plan.runs import PUBLISHED
 
 from judge.compare import UNDECIDED
@@ -360,7 +359,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="claims.csv")
     parser.add_argument("--only", nargs="*", help="identifiers of claims (default: all)")
     options = parser.parse_args()
-    listed = read_yaml(options.claims)["claims"]
+    listed = read_claims(options.claims)
     if options.only:
         listed = [claim for claim in listed if claim["id"] in options.only]
     tables = {path.stem: read_table(path) for path in options.tables}

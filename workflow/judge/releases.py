@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas
-from plan.claims import Claim
-from plan.documents import read_yaml
+from plan.claims import Claim, read_claims
 from plan.runs import release_modes
 
 from judge.claims import judge_number
@@ -182,9 +181,7 @@ def main() -> None:
     parser.add_argument("--randomness", type=Path, required=True, help="output: randomness.csv")
     options = parser.parse_args()
     config = json.loads(options.config.read_text(encoding="utf-8"))
-    claims = []
-    if options.claims:
-        claims = read_yaml(options.claims)["claims"]
+    claims = read_claims(options.claims) if options.claims else []
     records = Records(options.records)
     probes = [probe for path in options.probes for _, probe in read_lines(path)]
     write_table(tabulate_releases(config, records, claims), options.releases)

@@ -1,11 +1,13 @@
 """The tests that decide claims: what each needs of a claim, and which tables it reads."""
 
 import copy
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from plan.documents import read_schema
+from plan.cells import parse_cell
+from plan.documents import read_schema, read_yaml
 
-Claim = dict[str, Any]  # an entry of claims.yaml
+Claim = dict[str, Any]  # an entry of claims.yaml, its cells in their parts
 
 
 class Test(NamedTuple):
@@ -18,6 +20,14 @@ class Test(NamedTuple):
 
 
 TESTS = {name: Test(**entry) for name, entry in read_schema("claims.yaml").items()}
+
+
+def read_claims(path: str | Path) -> list[Claim]:
+    """Return the claims in a file that has been checked."""
+    return [
+        claim | ({"cells": [*map(parse_cell, claim["cells"])]} if "cells" in claim else {})
+        for claim in read_yaml(path)["claims"]
+    ]
 
 
 def tables_of(claims: list[Claim]) -> set[str]:

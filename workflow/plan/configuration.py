@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
 from plan.cells import parse_cell
-from plan.claims import Claim, claims_schema
+from plan.claims import Claim, claims_schema, read_claims
 from plan.controls import variants_of
 from plan.documents import WORKFLOW, read_schema, read_yaml
 from plan.module import read_interface
@@ -356,7 +356,7 @@ def load_claims(path: str | Path, config: dict) -> list[Claim]:
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     check_schema(document, claims_schema(), str(path))
-    claims = document["claims"]
+    claims = read_claims(path)
     identifiers = [claim["id"] for claim in claims]
     repeated = sorted({name for name in identifiers if identifiers.count(name) > 1})
     report((("id", f"{name} twice", "once") for name in repeated), path)

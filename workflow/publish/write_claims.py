@@ -15,7 +15,7 @@ from pathlib import Path
 
 from judge.tables import COLUMNS
 from plan.cells import PARTS, TRAINED
-from plan.documents import read_yaml
+from plan.claims import read_claims
 from plan.runs import RUN_FILE, jobs_of_seed, training_jobs
 
 from publish import summary, write_page
@@ -236,7 +236,7 @@ def main() -> None:
     tables = {path.stem: read_rows(path) for path in options.tables}
     config = json.loads(options.config.read_text(encoding="utf-8"))
     sections = render_sections(
-        read_yaml(options.claims)["claims"],
+        read_claims(options.claims),
         config,
         tables,
         read_rows(options.commands),
