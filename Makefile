@@ -11,14 +11,13 @@
 # make report      results/ as one HTML file that needs no network: results/report.html
 # make paper       the reproduction note as PDF: results/paper/note.pdf
 # make docs        the documentation site: results/site/index.html
-# make crate       the finished run as one archive, an RO-Crate, validated: results/run.crate.zip
+# make crate       the finished run as one archive, an RO-Crate: results/run.crate.zip
 # make sbom        bills of materials of all locks, CycloneDX: results/provenance/bills/
 # make audit       what is known against the driver's and the figures' packages; fails if anything
 #                  is, and where no index of vulnerabilities can be reached
 # make test        every test
 # make benchmark   the same commands by a shell loop, GNU make, DVC and this workflow
 # make setup       driver environment in .driver/, and a conda command (says which)
-# make commands    every `make claim`, then docs/claims-to-commands.csv with the minutes of each
 # make lock        hashes of envs/*.in again; NAME=one of them, UPGRADE=1 for newer versions
 # make clean-envs  remove the environments of the rules; NAME=one of them, PREFIX=--conda-prefix
 # make help        this list
@@ -31,7 +30,7 @@ snakemake = exec snakemake --use-conda --cores $(cores)
 briefly = @$(driver) exec snakemake --quiet host progress reason --use-conda --cores $(cores)
 
 .PHONY: reproduce smoke claim sweep study diagnose figures check report paper docs crate sbom audit \
-	commands test benchmark setup lock clean-envs help
+	test benchmark setup lock clean-envs help
 
 # Only the last step is forced. It prints the claims, also when there is nothing else to do.
 reproduce: setup
@@ -82,8 +81,7 @@ docs: setup
 	@echo "The documentation starts at results/site/index.html."
 
 crate: setup
-	$(briefly) validate_crate
-	@grep -o 'RO-Crate is a valid .*-[0-9.]*' results/provenance/crate.txt
+	$(briefly) write_crate
 	@echo "The archive is results/run.crate.zip."
 
 sbom: setup
@@ -91,7 +89,7 @@ sbom: setup
 	@echo "The bills of materials are in results/provenance/bills."
 
 audit: setup
-	$(briefly) --forcerun audit_locks -- audit
+	$(briefly) audit
 
 test: setup
 	@$(driver) python -m pytest --numprocesses 2 --dist loadfile --durations 10
@@ -101,12 +99,6 @@ benchmark: setup
 
 setup:
 	@sh workflow/deploy/setup.sh
-
-commands: setup
-	@$(driver) for claim in $$(python -s workflow publish.list_commands --trained-alone); do \
-		$(MAKE) --no-print-directory claim "NAME=$$claim" || exit; \
-	done
-	@$(driver) python -s workflow publish.list_commands
 
 lock: setup
 	@$(driver) python -s workflow deploy.lock $(NAME) $(if $(UPGRADE),--upgrade)

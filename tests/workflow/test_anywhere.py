@@ -140,7 +140,7 @@ def test_two_instances_as_modules(framework_pythons, clone, mine):
     assert {rule.partition("_")[0] for rule in resources["rule"]} == {"second"}
     # A configuration without an experiment amends the page's, which names files of the workflow.
     (mine / "claims.yaml").write_text("claims: of something else\n")
-    targets = ["page_report", "page_study", "page_set_paper", "page_validate_crate"]
+    targets = ["page_report", "page_study", "page_set_paper", "page_write_crate"]
     planned = snakemake("--dry-run", "-p", *targets, "page_build_documentation", cwd=mine)
     assert "Training variants1-seed11 in tf1.14-keras2.2.4 with keras" in planned
     assert "page/results/tables/sensitivity_effects.csv --output page/results" in planned

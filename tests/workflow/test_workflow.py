@@ -102,7 +102,7 @@ def test_smoke_judges_its_claims_from_the_runs_that_are_there(finished):
 
 
 def test_what_looks_at_a_run_changes_nothing_of_its_provenance(finished):
-    for target in ("report", "validate_crate", "build_documentation"):
+    for target in ("report", "write_crate", "build_documentation"):
         assert "Writing what the run stood on and what it took" not in finished.planned(target)
 
 

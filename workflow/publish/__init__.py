@@ -1,1 +1,1 @@
-"""What a reader gets: report, note, provenance, archive, documentation and terminal."""
+"""What a reader gets: report, note, provenance, archive and terminal."""

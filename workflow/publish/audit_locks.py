@@ -1,7 +1,6 @@
 """Look up what is known against the packages of locks, or say that it cannot be looked up here.
 
-With --show it prints what a look-up has found. Exit status: 0 nothing is known, 1 something is, 3
-it could not be looked up.
+Exit status: 0 nothing is known, 1 something is, 3 it could not be looked up.
 """
 
 import argparse
@@ -17,18 +16,12 @@ UNREACHED = ("ConnectionError", "ConnectTimeout", "ReadTimeout", "ServiceError",
 
 
 def main() -> None:
-    """Look up, or show."""
+    """Print what is known, and exit with the status that says it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--locks", type=Path, nargs="+", help="look these up")
-    parser.add_argument("--output", type=Path, help="write what was found")
-    parser.add_argument("--show", type=Path, help="print what was found, once it is written")
-    options = parser.parse_args()
-    if options.show:
-        status, lines = describe(json.loads(options.show.read_text(encoding="utf-8")))
-        print("\n".join(lines))
-        sys.exit(status)
-    answers = {str(lock): look_up(lock) for lock in options.locks}
-    options.output.write_text(json.dumps(answers, indent=1) + "\n", encoding="utf-8")
+    parser.add_argument("locks", type=Path, nargs="+")
+    status, lines = describe({str(lock): look_up(lock) for lock in parser.parse_args().locks})
+    print("\n".join(lines))
+    sys.exit(status)
 
 
 def look_up(lock: Path) -> list[dict] | None:

@@ -9,9 +9,10 @@ rule build_documentation:
     input:
         settings=of_workflow("mkdocs.yml"),
         pages=workflow_files(
-            "docs/**/*.*", "pyproject.toml", "CHANGELOG.md", "config.yaml", "claims.yaml"
+            *("docs/*.*", "docs/assets/*", "pyproject.toml"),
+            *("CHANGELOG.md", "config.yaml", "claims.yaml"),
         ),
-        code=code_of("publish.documentation"),
+        code=code_of("publish.write_claims"),
         schema=of_workflow("workflow/schemas/config.schema.yaml"),
     output:
         f"{RESULTS}/site/index.html",

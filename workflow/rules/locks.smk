@@ -1,8 +1,8 @@
 """Locks: a bill of materials of each, and what is known against those that always run.
 
 In:  envs/driver.txt, envs/*.yaml; for the audit, an index of vulnerabilities
-Out: results/provenance/bills/{environment}.json (CycloneDX), results/provenance/audit.json; the rule
-     audit shows the latter, and fails where anything is known or nothing could be looked up
+Out: results/provenance/bills/{environment}.json (CycloneDX); the rule audit shows what is known, and
+     fails where anything is known or nothing could be looked up
 """
 
 AUDIT_ENVIRONMENT = "../../envs/audit.yaml"
@@ -43,17 +43,15 @@ rule write_bills:
         "All bills of materials are in results/provenance/bills"
 
 
-rule audit_locks:
+rule audit:
     input:
         program=PROGRAM,
         code=code_of("publish.audit_locks"),
         locks=[LOCKS["driver"], LOCKS["figures"]],
-    output:
-        f"{RESULTS}/provenance/audit.json",
     log:
-        f"{RESULTS}/logs/audit_locks.log",
+        f"{RESULTS}/logs/audit.log",
     benchmark:
-        f"{RESULTS}/benchmarks/audit_locks.tsv"
+        f"{RESULTS}/benchmarks/audit.tsv"
     localrule: True
     conda:
         AUDIT_ENVIRONMENT
@@ -64,29 +62,5 @@ rule audit_locks:
     message:
         "Looking up what is known against the driver's and the figures' packages"
     shell:
-        "python -s {input.program:q} publish.audit_locks"
-        " --locks {input.locks:q} --output {output:q} > {log:q} 2>&1"
-
-
-rule audit:
-    input:
-        program=PROGRAM,
-        code=code_of("publish.audit_locks"),
-        audit=rules.audit_locks.output,
-    log:
-        f"{RESULTS}/logs/audit.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/audit.tsv"
-    localrule: True
-    conda:
-        AUDIT_ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=grow(200),
-        runtime=grow(5),
-    message:
-        "Showing what is known against these packages"
-    shell:
         # Snakemake itself shows the log of a job that failed.
-        "python -s {input.program:q} publish.audit_locks --show {input.audit:q} > {log:q} 2>&1"
-        " && cat {log:q}"
+        "python -s {input.program:q} publish.audit_locks {input.locks:q} > {log:q} 2>&1 && cat {log:q}"

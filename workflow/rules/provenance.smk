@@ -1,13 +1,10 @@
 """Provenance: what the finished run stood on and what it took.
 
 In:  everything that `rule all` asks for, results/benchmarks/**.tsv
-Out: results/provenance/{run.json,resources.csv,jobs.json}, results/run.crate.zip,
-     results/provenance/crate.txt
+Out: results/provenance/{run.json,resources.csv,jobs.json}, results/run.crate.zip
 """
 
 import snakemake
-
-CRATE_ENVIRONMENT = "../../envs/crate.yaml"
 
 PARTS = ["*.py", "*/*.py", "rules/*.smk", "schemas/*.yaml", "defaults/*.yaml", "templates/*.yaml"]
 WORKFLOW_FILES = workflow_files(*(f"workflow/{part}" for part in PARTS))
@@ -99,7 +96,7 @@ rule write_crate:
         f"{RESULTS}/benchmarks/write_crate.tsv"
     localrule: True
     conda:
-        CRATE_ENVIRONMENT
+        "../../envs/crate.yaml"
     threads: 1
     resources:
         mem_mb=grow(300),
@@ -111,28 +108,3 @@ rule write_crate:
         " --run {input.run:q} --jobs {input.jobs:q} --inputs {input.inputs:q}"
         " --results {input.results:q} --workflow {input.workflow:q} --citation {input.citation:q}"
         " --output {output:q} > {log:q} 2>&1"
-
-
-rule validate_crate:
-    input:
-        program=PROGRAM,
-        code=code_of("publish.validate_crate"),
-        crate=rules.write_crate.output,
-    output:
-        f"{RESULTS}/provenance/crate.txt",
-    log:
-        f"{RESULTS}/logs/validate_crate.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/validate_crate.tsv"
-    localrule: True
-    conda:
-        CRATE_ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=grow(1000),
-        runtime=grow(5),
-    message:
-        "Validating the RO-Crate against the profile Provenance Run Crate"
-    shell:
-        "python -s {input.program:q} publish.validate_crate"
-        " {input.crate:q} --output {output:q} > {log:q} 2>&1"

@@ -3,30 +3,30 @@
 import csv
 import re
 
+import claims_to_commands
 import pytest
+from plan.claims import read_claims
 from plan.configuration import ConfigurationError, check_config
-from plan.documents import read_yaml
 from plan.reduce import find_claim, reduce_config
-from publish import list_commands
 from repository import ROOT, run_driver
 
-CLAIMS = {claim["id"]: claim for claim in read_yaml(ROOT / "claims.yaml")["claims"]}
-ALONE = [name for name, claim in CLAIMS.items() if not list_commands.needs_study(claim)]
+CLAIMS = {claim["id"]: claim for claim in read_claims(ROOT / "claims.yaml")}
+ALONE = [name for name, claim in CLAIMS.items() if not claims_to_commands.needs_study(claim)]
 
 
 def test_list_is_that_of_the_claims():
     with (ROOT / "docs/claims-to-commands.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert list(rows[0]) == list_commands.COLUMNS
+    assert list(rows[0]) == claims_to_commands.COLUMNS
     expected = [
-        list_commands.list_row(claim, ROOT.__class__("results")) for claim in CLAIMS.values()
+        claims_to_commands.list_row(claim, ROOT.__class__("results")) for claim in CLAIMS.values()
     ]
     # The minutes are measured, so not to be known here; all else is.
-    kept = [name for name in list_commands.COLUMNS if name != "minutes"]
-    listed = [dict(zip(list_commands.COLUMNS, row, strict=True)) for row in expected]
+    kept = [name for name in claims_to_commands.COLUMNS if name != "minutes"]
+    listed = [dict(zip(claims_to_commands.COLUMNS, row, strict=True)) for row in expected]
     assert [{name: row[name] for name in kept} for row in rows] == [
         {name: row[name] for name in kept} for row in listed
-    ], "run: make commands"
+    ], "run: python tests/claims_to_commands.py"
     assert all(float(row["minutes"]) > 0 for row in rows)
 
 
@@ -35,7 +35,7 @@ def test_minutes_are_those_of_all_jobs(tmp_path):
     folder.mkdir(parents=True)
     for name in ("one", "two"):
         (folder / f"{name}.tsv").write_text("s\th:m:s\n30.0\t0:00:30\n")
-    row = list_commands.list_row({"id": "x", "test": "lower_loss"}, tmp_path)
+    row = claims_to_commands.list_row({"id": "x", "test": "lower_loss"}, tmp_path)
     assert row[1:3] == ["make claim NAME=x", "1.0"]
 
 

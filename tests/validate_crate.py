@@ -1,7 +1,8 @@
 """Validate an RO-Crate against the profile Provenance Run Crate; no network is used.
 
 The validator brings the profile. The one address that it still looks up, the JSON-LD context of
-RO-Crate 1.1, is answered from a cache that holds the copy that the rocrate library brings.
+RO-Crate 1.1, is answered from a cache that holds the copy that the rocrate library brings. Needs
+the environment of envs/crate.yaml.
 """
 
 import argparse
@@ -25,10 +26,9 @@ PROFILE = "provenance-run-crate-0.5"
 
 
 def main() -> None:
-    """Check the hashes, then validate; keep what the validator says, exit with its status."""
+    """Check the hashes, then validate; exit with the validator's status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("crate", type=Path, help="folder or .zip")
-    parser.add_argument("--output", type=Path, help="write what the validator says, if it is valid")
     options = parser.parse_args()
     count = check_hashes(options.crate)
     with tempfile.TemporaryDirectory() as folder:
@@ -38,19 +38,8 @@ def main() -> None:
         command += ["--disable-color", "validate", str(options.crate), "--offline"]
         command += ["--cache-path", str(cache), "--skip-availability-check", "--no-paging"]
         command += ["--profile-identifier", PROFILE, "--verbose"]
-        done = subprocess.run(
-            command,
-            env=os.environ | {"COLUMNS": "100"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-    lines = [*done.stdout.splitlines(), f"All {count} files are there, each with its SHA-256."]
-    said = "".join(f"{line.rstrip()}\n" for line in lines)
-    print(said)
-    if done.returncode == 0 and options.output:
-        options.output.write_text(said, encoding="utf-8")
-    sys.exit(done.returncode)
+        print(f"All {count} files are there, each with its SHA-256.", flush=True)
+        sys.exit(subprocess.run(command, env=os.environ | {"COLUMNS": "100"}).returncode)
 
 
 def check_hashes(path: Path) -> int:
@@ -78,3 +67,7 @@ def remember(cache: Path, address: str, content: bytes) -> None:
     )
     with CachedSession(str(cache)) as session:
         session.cache.save_response(response)
+
+
+if __name__ == "__main__":
+    main()

@@ -19,11 +19,11 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from plan.cells import parse_cell
+from plan.claims import read_claims
 from plan.documents import read_schema, read_yaml
-
 from publish import write_claims, write_page
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 GRAPH = re.compile(r"^    (\w+) --> (\w+)$", re.MULTILINE)  # an arrow of docs/architecture.md
 LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 OUTSIDE = re.compile(r"\]\(((?:\.\./)+)([^)#]+)")  # a link that may leave docs/
@@ -88,7 +88,7 @@ def claims_page() -> str:
         pair |= {side: parse_cell(pair[side]) for side in ("first", "second")}
     claims = ROOT / "results/tables/claims.csv"
     sections = write_claims.render_sections(
-        read_yaml(ROOT / config["claims"])["claims"],
+        read_claims(ROOT / config["claims"]),
         config,
         {path.stem: write_claims.read_rows(path) for path in claims.parent.glob("*.csv")},
         write_claims.read_rows(ROOT / "docs/claims-to-commands.csv"),
