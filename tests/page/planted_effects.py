@@ -119,15 +119,13 @@ def main():
     cells = effects.cells_of(table[list(COLUMNS["study"])])
     # What starts from the kernels of a variant has these; what draws its own has others.
     kernels = {}
-    for key in cells:
-        cell = dict(zip(effects.RUN, key, strict=True))
-        drawn = cell["variant"] if cell["start"] == "own" else cell["start"]
+    for cell in cells:
+        drawn = cell.variant if cell.start == "own" else cell.start
         place = ("part", "environment", *(name for name in CELL if name != "steps"))
-        kernels[tuple(cell[name] for name in place)] = dict.fromkeys(SEEDS.tolist(), drawn)
+        kernels[tuple(getattr(cell, name) for name in place)] = dict.fromkeys(SEEDS.tolist(), drawn)
     bootstrap = {"resamples": 500, "confidence": 0.95, "family_confidence": 0.95, "seed": 1}
     statistics = effects.Statistics(bootstrap, 3, kernels)
-    first = dict(zip(effects.RUN, next(iter(cells)), strict=True))
-    key = tuple(first[name] for name in effects.COMPARED_KEY)
+    key = effects.compared_key(next(iter(cells)))
     made = {
         "cells": effects.summarize_cells(cells, {key: (2, 0.25)}, 3),
         "effects": effects.measure_effects(cells, statistics),

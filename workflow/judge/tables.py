@@ -140,7 +140,7 @@ def kernel_hashes(record: dict) -> dict[str, str]:
 ROWS = {"runs": run_rows, "epochs": epoch_rows, "steps": step_rows, "layers": layer_rows}
 
 
-def make_frame(name: str, rows: Iterable[Row]) -> pandas.DataFrame:
+def make_frame(name: str, rows: Iterable[Row | tuple]) -> pandas.DataFrame:
     """Return rows as the table `name`: its columns in their order; an integer may be absent."""
     table = pandas.DataFrame(list(rows), columns=list(COLUMNS[name]))
     integers = [column for column, entry in DESCRIBED[name].items() if entry["type"] == "integer"]

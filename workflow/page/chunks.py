@@ -11,16 +11,11 @@ import pandas
 from judge.tables import COLUMNS
 from train.files import open_arrays
 
-from page.study import CELL, noted_epochs
+from page.study import CELL, FEATURES, noted_epochs
 
 LOSSES = ("training_loss", "answer_rows_loss", "held_out_loss")  # as evaluated_rows has them
-RUN = [
-    "part",
-    "question",
-    "environment",
-    *CELL,
-    "epoch",
-]  # what a row of the table is about, but for its seed
+# What a row of the table is about, but for its seed.
+PLACE = ("part", "question", "environment", *CELL, "epoch")
 
 
 def read_chunks(paths: list[str], parts: dict, name: str) -> pandas.DataFrame:
@@ -96,8 +91,7 @@ def read_compared(paths: list[str]) -> dict[tuple, tuple[int, float]]:
     return {key: (runs[key], largest[key]) for key in runs}
 
 
-def draw_rows(cell: dict) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Return the training and the held-out rows that a cell was given, before any rounding."""
-    rng = numpy.random.RandomState(cell["data_seed"])
-    data = rng.normal(0, 1, (cell["training_rows"] + cell["held_out_rows"], 12))
-    return data[: cell["training_rows"]], data[cell["training_rows"] :]
+def draw_rows(seed: int, training: int, held_out: int) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Return the training and the held-out rows of a data seed, before any rounding."""
+    data = numpy.random.RandomState(seed).normal(0, 1, (training + held_out, FEATURES))
+    return data[:training], data[training:]

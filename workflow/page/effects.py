@@ -6,7 +6,9 @@ bootstrap of the mean, with a seed from config.yaml.
 
 import argparse
 import json
+from collections import namedtuple
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +18,28 @@ from judge.tables import NEAR, SAME_STEPS, Row, make_frame, write_table
 from scipy import stats
 
 from page import chunks
-from page.chunks import LOSSES, RUN, draw_rows
+from page.chunks import LOSSES, PLACE, draw_rows
+from page.study import UNITS
 
 WITH_BN = {"plain": "bn", "activations": "bn_activations", "activation": "activation_bn"}
-RANK = 8  # units of the hidden layer
-# What tells cells apart in `read_kernels`, and what a training's length follows from.
-KERNEL_KEY = [name for name in RUN if name not in ("question", "steps", "epoch")]
-COMPARED_KEY = [name for name in RUN if name not in ("question", "epoch")]  # in `read_compared`
-LENGTH = ("batch_size", "steps", "epochs", "epoch")
-# What two cells of a contrast may differ in, and what they may not.
-SHARED = [name for name in RUN if name not in ("variant", "start", "bn_momentum")]
+ROWS = {loss: loss.removesuffix("_loss") for loss in LOSSES}
 
-Key = tuple  # the values of RUN
-Cells = dict[Key, pandas.DataFrame]  # losses indexed by seed
+make_cell = namedtuple("make_cell", PLACE)  # type: ignore[misc]
+Cell = Any  # what `make_cell` makes: a cell of the study, after one of its epochs
+Cells = dict[Cell, pandas.DataFrame]  # losses indexed by seed, a column for each of ROWS
 Kernels = dict[tuple, dict[int, bytes]]
+
+
+def all_but(*names: str) -> Callable[[Cell], tuple]:
+    """Return a function that gives the parts of a cell, without these."""
+    return attrgetter(*(name for name in PLACE if name not in names))
+
+
+kernel_key = all_but("question", "steps", "epoch")  # as in `read_kernels`
+compared_key = all_but("question", "epoch")  # as in `read_compared`
+but_for_bn = all_but("variant", "start", "bn_momentum")
+but_for_batches = all_but("batch_size", "steps", "epochs", "epoch")  # and what follows from it
+data_of = attrgetter("data_seed", "training_rows", "held_out_rows")
 
 
 class Statistics:
@@ -159,19 +169,21 @@ def share_near(distances: Any, limit: float) -> float:
 
 
 def cells_of(table: pandas.DataFrame) -> Cells:
-    """Return {the values of RUN: losses indexed by seed} in table order, duplicates once."""
-    grouped = table.groupby(RUN, sort=False, observed=True)
-    return {key: rows.drop_duplicates("seed").set_index("seed") for key, rows in grouped}
+    """Return {cell: losses indexed by seed} in table order, duplicates once."""
+    grouped = table.rename(columns=ROWS).groupby(list(PLACE), sort=False, observed=True)
+    return {
+        make_cell(*key): rows.drop_duplicates("seed").set_index("seed") for key, rows in grouped
+    }
 
 
 def summarize_cells(cells: Cells, compared: dict, published_seed: int) -> pandas.DataFrame:
     """Return one row per cell, noted epoch and kind of rows: its distribution over the seeds."""
     rows = []
-    for key, losses in cells.items():
-        trained = [value for name, value in zip(RUN, key, strict=True) if name in COMPARED_KEY]
-        runs, largest = compared.get(tuple(trained), (0, None))
-        runs = runs if is_last(key) else 0
-        for kind in LOSSES:
+    for cell, losses in cells.items():
+        runs, largest = compared.get(compared_key(cell), (0, None))
+        if cell.epoch != cell.epochs:  # stock Keras was compared after the last one
+            runs = 0
+        for kind in ROWS.values():
             values = losses[kind]
             published = values.get(published_seed)
             percentile = near = None
@@ -180,8 +192,8 @@ def summarize_cells(cells: Cells, compared: dict, published_seed: int) -> pandas
                 near = share_near(values - published, NEAR)
             rows.append(
                 {
-                    **dict(zip(RUN, key, strict=True)),
-                    "rows": kind.removesuffix("_loss"),
+                    **cell._asdict(),
+                    "rows": kind,
                     "seeds": len(values),
                     "mean": values.mean(),
                     "standard_deviation": values.std(ddof=1),
@@ -195,26 +207,19 @@ def summarize_cells(cells: Cells, compared: dict, published_seed: int) -> pandas
     return make_frame("study_cells", rows)
 
 
-def is_last(key: Key) -> bool:
-    """Tell whether a run is noted after its last epoch, where stock Keras was compared."""
-    return key[RUN.index("epochs")] == key[RUN.index("epoch")]
-
-
 def percentiles(cells: Cells, kernels: Kernels) -> pandas.DataFrame:
     """Return one row per whole percentile of each cell's losses and each contrast's differences."""
     rows: list[Row] = []
-    for loss in LOSSES:
-        kind_of_rows = loss.removesuffix("_loss")
-        for key, losses in cells.items():
-            described = {**dict(zip(RUN, key, strict=True)), "kind": "loss"}
-            rows += percentile_rows({**described, "rows": kind_of_rows}, losses[loss])
+    for of_rows in ROWS.values():
+        for cell, losses in cells.items():
+            described = {**cell._asdict(), "kind": "loss", "rows": of_rows}
+            rows += percentile_rows(described, losses[of_rows])
         for kind, start, first, second in contrasts(cells, kernels):
             if kind == "chance":
                 continue
-            described = {**dict(zip(RUN, second, strict=True)), "kind": kind, "start": start}
+            described = {**second._asdict(), "kind": kind, "start": start, "rows": of_rows}
             described["first"] = name_side(first, second, kind, 0)
-            differences = cells[second][loss] - cells[first][loss]
-            rows += percentile_rows({**described, "rows": kind_of_rows}, differences)
+            rows += percentile_rows(described, cells[second][of_rows] - cells[first][of_rows])
     return make_frame("percentiles", rows)
 
 
@@ -224,102 +229,89 @@ def percentile_rows(described: Row, values: pandas.Series) -> Iterator[Row]:
         yield {**described, "percentile": percentile, "value": value}
 
 
-def contrasts(cells: Cells, kernels: Kernels) -> Iterator[tuple[str, str, Key, Key]]:
-    """Yield (kind, start, key of the first cell, key of the second) of every contrast.
+def contrasts(cells: Cells, kernels: Kernels) -> Iterator[tuple[str, str, Cell, Cell]]:
+    """Yield (kind, start, the first cell, the second) of every contrast.
 
     bn: without and with BN, from their own draws (start own) or from equal initial weights, as
     the hashes of `kernels` say (start equal);
     extra_activation: V1 and V2; chance: a cell without BN and itself, with the next seed;
     batch_size_32_*: batches of 32 rows and another size; linear_linear: that and another pair.
     """
-    named = [(dict(zip(RUN, key, strict=True)), key) for key in cells]
-    places: dict[tuple, Key] = {}
-    for cell, key in named:
-        shared = tuple(cell[name] for name in SHARED)
-        places.setdefault((*shared, cell["variant"], cell["start"]), key)
-    for cell, key in named:
-        shared = tuple(cell[name] for name in SHARED)
-        for without, with_bn in WITH_BN.items():
-            if cell["variant"] == with_bn:
-                for start, first in bn_counterparts(places, shared, without, cell):
-                    if start == "own" or equal_kernels(kernels, first, key):
-                        yield "bn", start, first, key
-        plain = places.get((*shared, "plain", cell["start"]))
-        if cell["variant"] == "activation" and plain:
-            yield "extra_activation", cell["start"], plain, key
-        if cell["variant"] in WITH_BN:
-            yield "chance", cell["start"], key, key
-        if cell["question"] == "batch_size" and cell["batch_size"] != 32:
-            yield from batch_counterparts(named, cell, key)
-        linear = dict.fromkeys(("hidden", "output"), "linear")
-        first = tuple({**cell, **linear}[name] for name in RUN)
-        if cell["question"] == "activations" and first != key and first in cells:
-            yield "linear_linear", cell["start"], first, key
+    places: dict[tuple, Cell] = {}
+    for cell in cells:
+        places.setdefault((*but_for_bn(cell), cell.variant, cell.start), cell)
+    for cell in cells:
+        for start, first in bn_counterparts(places, cell):
+            if start == "own" or equal_kernels(kernels, first, cell):
+                yield "bn", start, first, cell
+        plain = places.get((*but_for_bn(cell), "plain", cell.start))
+        if cell.variant == "activation" and plain:
+            yield "extra_activation", cell.start, plain, cell
+        if cell.variant in WITH_BN:
+            yield "chance", cell.start, cell, cell
+        if cell.question == "batch_size" and cell.batch_size != 32:
+            yield from batch_counterparts(cells, cell)
+        linear = cell._replace(hidden="linear", output="linear")
+        if cell.question == "activations" and linear != cell and linear in cells:
+            yield "linear_linear", cell.start, linear, cell
 
 
-def bn_counterparts(
-    places: dict[tuple, Key], shared: tuple, without: str, cell: Row
-) -> Iterator[tuple[str, Key]]:
-    """Yield (start, key) of the cells without BN that one with BN is compared with.
+def bn_counterparts(places: dict[tuple, Cell], cell: Cell) -> Iterator[tuple[str, Cell]]:
+    """Yield (start, the cell without BN) for what a cell with BN is compared with.
 
     Linear activations compute nothing: from the kernels of `plain`, `plain` stands for them all.
     """
-    own = places.get((*shared, without, cell["start"]))
-    if cell["start"] == "own" and own:
-        yield "own", own
-    if cell["start"] != "own":
-        plain = places.get((*shared, "plain", cell["start"]))
-        plain = plain or places.get((*shared, "plain", "own"))
-        if plain:
-            yield "equal", plain
+    for without, with_bn in WITH_BN.items():
+        if cell.variant == with_bn and cell.start == "own":
+            own = places.get((*but_for_bn(cell), without, "own"))
+            if own:
+                yield "own", own
+        elif cell.variant == with_bn:
+            plain = places.get((*but_for_bn(cell), "plain", cell.start))
+            plain = plain or places.get((*but_for_bn(cell), "plain", "own"))
+            if plain:
+                yield "equal", plain
 
 
-def equal_kernels(kernels: Kernels, first: Key, second: Key) -> bool:
+def equal_kernels(kernels: Kernels, first: Cell, second: Cell) -> bool:
     """Tell whether two cells started from the same kernels, seed by seed, by their hashes."""
-    found = [
-        kernels[tuple(value for name, value in zip(RUN, key, strict=True) if name in KERNEL_KEY)]
-        for key in (first, second)
-    ]
-    return found[0] == found[1]
+    return kernels[kernel_key(first)] == kernels[kernel_key(second)]
 
 
-def batch_counterparts(
-    named: list[tuple[Row, Key]], cell: Row, key: Key
-) -> Iterator[tuple[str, str, Key, Key]]:
+def batch_counterparts(cells: Cells, cell: Cell) -> Iterator[tuple[str, str, Cell, Cell]]:
     """Yield the contrasts with batches of 32 rows: after as many epochs, and as many steps.
 
     The two agree in every setting but the batch size and what follows from it.
     """
-    for other, first in named:
-        same = [name for name in RUN if name not in LENGTH]
-        if other["batch_size"] == 32 and all(other[name] == cell[name] for name in same):
-            if other["epoch"] == cell["epoch"]:
-                yield "batch_size_32_epochs", cell["start"], first, key
-            if abs(other["steps"] - cell["steps"]) <= SAME_STEPS * other["steps"]:
-                yield "batch_size_32_steps", cell["start"], first, key
+    for first in cells:
+        if first.batch_size == 32 and but_for_batches(first) == but_for_batches(cell):
+            if first.epoch == cell.epoch:
+                yield "batch_size_32_epochs", cell.start, first, cell
+            if abs(first.steps - cell.steps) <= SAME_STEPS * first.steps:
+                yield "batch_size_32_steps", cell.start, first, cell
 
 
 def measure_effects(cells: Cells, statistics: Statistics) -> pandas.DataFrame:
     """Return one row per contrast and kind of rows, with interval; see `contrasts`."""
     rows = []
     for kind, start, first, second in contrasts(cells, statistics.kernels):
-        described = dict(zip(RUN, second, strict=True)) | {"start": start}
-        for loss in LOSSES:
-            a, b = cells[first][loss], cells[second][loss]
+        for of_rows in ROWS.values():
+            a, b = cells[first][of_rows], cells[second][of_rows]
             equal_start = None
             if kind == "chance":
-                published = published_gap(cells, second, loss, statistics.published_seed)
+                published = published_gap(cells, second, of_rows, statistics.published_seed)
                 found = statistics.describe_chance(a, published)
             else:
                 equal_start = equal_kernels(statistics.kernels, first, second)
                 found = statistics.describe(a, b)
             rows.append(
                 {
-                    **described,
+                    **second._asdict(),
+                    "start": start,
                     "kind": kind,
                     "first": name_side(first, second, kind, 0),
                     "second": name_side(first, second, kind, 1),
-                    "rows": loss.removesuffix("_loss"),
+                    "rows": of_rows,
                     "equal_start": equal_start,
                     **found,
                 }
@@ -334,37 +326,34 @@ def measure_pca(cells: Cells, statistics: Statistics) -> list[Row]:
     """Return rows of kind pca: the loss of `plain` minus that of rank-8 PCA on the same rows."""
     lines = yardsticks(cells).set_index(["data_seed", "training_rows", "yardstick", "rows"])["loss"]
     rows = []
-    for key, losses in cells.items():
-        cell = dict(zip(RUN, key, strict=True))
-        if cell["variant"] == "plain" and cell["question"] in ("page", "learning_rate"):
-            for loss in LOSSES:
-                kind = loss.removesuffix("_loss")
-                line = lines[cell["data_seed"], cell["training_rows"], "pca", kind]
-                first = pandas.Series(line, losses.index)
-                named = {"kind": "pca", "first": "rank-8 PCA", "second": "plain", "rows": kind}
-                rows.append({**cell, **named, **statistics.describe(first, losses[loss])})
+    for cell, losses in cells.items():
+        if cell.variant == "plain" and cell.question in ("page", "learning_rate"):
+            for of_rows in ROWS.values():
+                line = lines[cell.data_seed, cell.training_rows, "pca", of_rows]
+                found = statistics.describe(pandas.Series(line, losses.index), losses[of_rows])
+                named = {"kind": "pca", "first": "rank-8 PCA", "second": "plain", "rows": of_rows}
+                rows.append({**cell._asdict(), **named, **found})
     return rows
 
 
-def name_side(first: Key, second: Key, kind: str, side: int) -> str:
+def name_side(first: Cell, second: Cell, kind: str, side: int) -> str:
     """Return what a side of a contrast is, in a word: its variant, batch size, pair or seed."""
-    cell = dict(zip(RUN, (first, second)[side], strict=True))
+    cell = (first, second)[side]
     if kind == "chance":
         return ("a seed", "the next seed")[side]
     if kind.startswith("batch_size"):
-        return f"{cell['variant']}, batches of {cell['batch_size']}"
+        return f"{cell.variant}, batches of {cell.batch_size}"
     if kind == "linear_linear":
-        return f"{cell['variant']}, {cell['hidden']}/{cell['output']}"
-    return cell["variant"]
+        return f"{cell.variant}, {cell.hidden}/{cell.output}"
+    return cell.variant
 
 
-def published_gap(cells: Cells, without: Key, loss: str, seed: int) -> float | None:
+def published_gap(cells: Cells, without: Cell, of_rows: str, seed: int) -> float | None:
     """Return the loss with BN minus that without, both as published, of one seed."""
-    cell = dict(zip(RUN, without, strict=True))
-    with_bn = tuple({**cell, "variant": WITH_BN[cell["variant"]]}[name] for name in RUN)
+    with_bn = without._replace(variant=WITH_BN[without.variant])
     if with_bn not in cells or seed not in cells[with_bn].index:
         return None
-    return cells[with_bn][loss][seed] - cells[without][loss][seed]
+    return cells[with_bn][of_rows][seed] - cells[without][of_rows][seed]
 
 
 def pool_data_seeds(rows: list[Row], statistics: Statistics) -> list[Row]:
@@ -372,7 +361,7 @@ def pool_data_seeds(rows: list[Row], statistics: Statistics) -> list[Row]:
 
     The cells agree in every setting but the seed of the data.
     """
-    same = [name for name in (*RUN, "first", "rows") if name != "data_seed"]
+    same = [name for name in (*PLACE, "first", "rows") if name != "data_seed"]
     groups: dict[tuple, list[Row]] = {}
     for row in rows:
         if row["question"] == "data_seeds" and row["kind"] == "bn":
@@ -397,14 +386,10 @@ def yardsticks(cells: Cells) -> pandas.DataFrame:
     rank-8 PCA (and mean) fitted on the training rows, predicting their mean, predicting zero.
     """
     rows = []
-    named = [dict(zip(RUN, key, strict=True)) for key in cells]
-    data_sets = {
-        (cell["data_seed"], cell["training_rows"], cell["held_out_rows"]): cell for cell in named
-    }
-    for cell in data_sets.values():
-        training, held_out = draw_rows(cell)
+    for data_set in dict.fromkeys(map(data_of, cells)):
+        training, held_out = draw_rows(*data_set)
         mean = training.mean(axis=0)
-        axes = numpy.linalg.svd(training - mean)[2][:RANK]
+        axes = numpy.linalg.svd(training - mean)[2][:UNITS]
         predictions: dict[str, Callable] = {
             "pca": lambda x, mean=mean, axes=axes: mean + (x - mean) @ axes.T @ axes,
             "mean": lambda x, mean=mean: numpy.broadcast_to(mean, x.shape),
@@ -414,9 +399,7 @@ def yardsticks(cells: Cells) -> pandas.DataFrame:
         for yardstick, predict in predictions.items():
             for kind, x in kinds.items():
                 loss = ((x - predict(x)) ** 2).mean()
-                keys = ("data_seed", "training_rows", "held_out_rows")
-                described = {key: cell[key] for key in keys}
-                rows.append({**described, "yardstick": yardstick, "rows": kind, "loss": loss})
+                rows.append((*data_set, yardstick, kind, loss))
     return make_frame("yardsticks", rows)
 
 
