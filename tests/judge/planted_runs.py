@@ -16,8 +16,7 @@ from judge.records import Records
 from plan.configuration import fill_defaults
 from plan.controls import PORTABLE, control_files, control_jobs
 from plan.runs import plan_runs, run_files, training_jobs
-from planted import plan_of_controls
-from train.run import RECORD_FORMAT
+from planted import make_record, plan_of_controls
 
 STEPS = 5
 ROWS = ("0:90", "90:100")
@@ -119,15 +118,15 @@ def train(variant, run, donor=None):
         steps.append(weights)
     total = float(numpy.sum(weights, dtype=float))
     shape = [variant.weights, 1] if variant.column else [variant.weights]
-    return {
-        "format": RECORD_FORMAT,
-        "cell": {"seeds": {"graph": 3}},
+    planted = make_record()
+    return planted | {
         "layers": ["layer"],
         "drawing_layers": ["layer"] if variant.drawn else [],
         "op_level_seeds": {},
-        "machine": {"threads": 1, "cpu_instructions": "avx"},
+        "machine": {**planted["machine"], "threads": 1},
         "initial_weights": {
-            "arrays": [{"layer": "layer", "shape": shape, "values": steps[0].tolist()}]
+            "sha256": "",
+            "arrays": [{"layer": "layer", "shape": shape, "values": steps[0].tolist()}],
         },
         "step_weights_base64": [base64.b64encode(step.tobytes()).decode() for step in steps[1:]],
         "evaluations": {

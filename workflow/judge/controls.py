@@ -6,6 +6,7 @@ drawn from it.
 
 import argparse
 import json
+from itertools import chain, product
 from pathlib import Path
 
 import numpy
@@ -15,6 +16,7 @@ from plan.controls import (
     PORTABLE,
     cell_in,
     control_tables,
+    requested_cells,
     requests,
     runs_of,
     start_of,
@@ -33,7 +35,7 @@ from judge.compare import (
     trajectory,
 )
 from judge.records import Records
-from judge.tables import make_frame, role_of, write_table
+from judge.tables import make_frame, run_rows, write_table
 
 
 def make_tables(config: dict, records: Records) -> dict[str, pandas.DataFrame]:
@@ -51,26 +53,17 @@ def make_tables(config: dict, records: Records) -> dict[str, pandas.DataFrame]:
 
 def tabulate_identity_layers(config: dict, records: Records) -> pandas.DataFrame:
     """Return identity_layers.csv: op-level seeds and loss by number and place of identities."""
-    rows = []
-    for environment, series in requests(config, "identity_layers"):
-        runs = {
-            variant: records.find(PUBLISHED, cell_in(environment, series, variant))
-            for variant in series["variants"]
-        }
-        first = trajectory(next(iter(runs.values())))
-        for variant, record in runs.items():
-            rows += [
-                {
-                    **cell_in(environment, series, variant),
-                    "seed": record["cell"]["seeds"]["graph"],
-                    "added_layers": count_layers(variants_of(config)[variant]["layers"]),
-                    "op_seeds": list_op_seeds(record),
-                    "rows": rows_name,
-                    "val_loss": loss,
-                    "equals_first_variant": first_difference(first, trajectory(record)) is None,
-                }
-                for rows_name, loss in record["evaluations"].items()
-            ]
+    rows, variants = [], variants_of(config)
+    for cells in requested_cells(config, "identity_layers"):
+        runs = [records.find(PUBLISHED, cell) for cell in cells]
+        first = trajectory(runs[0])
+        for record in runs:
+            described = {
+                "added_layers": count_layers(variants[record["cell"]["variant"]]["layers"]),
+                "op_seeds": list_op_seeds(record),
+                "equals_first_variant": first_difference(first, trajectory(record)) is None,
+            }
+            rows += [row | described for row in run_rows(record)]
     return make_frame("identity_layers", rows)
 
 
@@ -95,24 +88,16 @@ def tabulate_crossed(config: dict, records: Records) -> pandas.DataFrame:
             change = start_of(cell_in(environment, crossed, start))
             baseline: dict[str, float] = {}
             for architecture in crossed["architectures"]:
-                cell = cell_in(environment, crossed, architecture)
-                record = records.find(change, cell)
-                for rows_name, loss in record["evaluations"].items():
-                    baseline.setdefault(rows_name, loss)
-                    rows.append(
-                        {
-                            "environment": environment,
-                            "api": crossed["api"],
-                            "protocol": crossed["protocol"],
-                            "seed": record["cell"]["seeds"]["graph"],
-                            "start_of": start,
-                            "start_sha256": sha256_of(trajectory(record)[0]),
-                            "architecture": architecture,
-                            "rows": rows_name,
-                            "val_loss": loss,
-                            "difference": loss - baseline[rows_name],
-                        }
-                    )
+                record = records.find(change, cell_in(environment, crossed, architecture))
+                described = {
+                    "start_of": start,
+                    "start_sha256": sha256_of(trajectory(record)[0]),
+                    "architecture": architecture,
+                }
+                for row in run_rows(record):
+                    loss = row["val_loss"]
+                    difference = loss - baseline.setdefault(row["rows"], loss)
+                    rows.append({**row, **described, "difference": difference})
     return make_frame("crossed", rows)
 
 
@@ -120,41 +105,31 @@ def tabulate_evaluation_swap(config: dict, records: Records) -> pandas.DataFrame
     """Return evaluation_swap.csv: each published pair under every protocol and rows."""
     rows = []
     for environment, swap in requests(config, "evaluation_swap"):
-        for pair in swap["pairs"]:
-            for protocol, settings in config["protocols"].items():
-                entry = {"api": swap["api"], "protocol": protocol}
-                cells = [cell_in(environment, entry, variant) for variant in pair]
-                losses = [records.find(PUBLISHED, cell)["evaluations"] for cell in cells]
-                for rows_name in losses[0]:
-                    first, second = (each[rows_name] for each in losses)
-                    rows.append(
-                        {
-                            "environment": environment,
-                            "api": swap["api"],
-                            "protocol": protocol,
-                            "seed": config["seed"],
-                            "rows": rows_name,
-                            "rows_role": role_of(rows_name, settings["training_rows"]),
-                            "first": pair[0],
-                            "second": pair[1],
-                            "first_loss": first,
-                            "second_loss": second,
-                            "difference": second - first,
-                        }
-                    )
+        for pair, protocol in product(swap["pairs"], config["protocols"]):
+            cells = [cell_in(environment, {**swap, "protocol": protocol}, name) for name in pair]
+            runs = (run_rows(records.find(PUBLISHED, cell)) for cell in cells)
+            for first, second in zip(*runs, strict=True):
+                losses = first["val_loss"], second["val_loss"]
+                rows.append(
+                    {
+                        **first,
+                        "first": pair[0],
+                        "second": pair[1],
+                        "first_loss": losses[0],
+                        "second_loss": losses[1],
+                        "difference": losses[1] - losses[0],
+                    }
+                )
     return make_frame("evaluation_swap", rows)
 
 
 def tabulate_spread(config: dict, records: Records) -> pandas.DataFrame:
     """Return spread.csv: repeats of runs that need not be equal, by number of threads."""
     rows = []
-    for environment, spread in requests(config, "spread"):
-        for change in (PUBLISHED, "default_threads"):
-            for variant in spread["variants"]:
-                cell = cell_in(environment, spread, variant)
-                repeats = range(1, config["repeats"][spread["api"]] + 1)
-                runs = [records.find(change, cell, repeat) for repeat in repeats]
-                rows += spread_rows(cell, runs)
+    for cells in requested_cells(config, "spread"):
+        for change, cell in product((PUBLISHED, "default_threads"), cells):
+            repeats = range(1, config["repeats"][cell["api"]] + 1)
+            rows += spread_rows(cell, [records.find(change, cell, repeat) for repeat in repeats])
     return make_frame("spread", rows)
 
 
@@ -187,25 +162,15 @@ def spread_rows(cell: Cell, records: list[dict]) -> list[dict]:
 def tabulate_processor(config: dict, records: Records) -> pandas.DataFrame:
     """Return processor.csv: what the kernel made for this processor contributes to a result."""
     rows = []
-    for environment, processor in requests(config, "processor"):
-        for variant in processor["variants"]:
-            cell = cell_in(environment, processor, variant)
-            own, portable = (records.find(change, cell) for change in (PUBLISHED, PORTABLE))
-            found = compare_trajectories(trajectory(own), trajectory(portable))
-            for rows_name, loss in own["evaluations"].items():
-                rows.append(
-                    {
-                        **cell,
-                        "seed": own["cell"]["seeds"]["graph"],
-                        "rows": rows_name,
-                        "cpu_instructions": own["machine"]["cpu_instructions"],
-                        "val_loss": loss,
-                        "portable_val_loss": portable["evaluations"][rows_name],
-                        "difference": portable["evaluations"][rows_name] - loss,
-                        "first_difference_step": found["first_difference_step"],
-                        "largest_difference": found["largest_difference"],
-                    }
-                )
+    for cell in chain(*requested_cells(config, "processor")):
+        own, portable = (records.find(change, cell) for change in (PUBLISHED, PORTABLE))
+        found = compare_trajectories(trajectory(own), trajectory(portable))
+        for row, other in zip(run_rows(own), run_rows(portable), strict=True):
+            losses = {
+                "portable_val_loss": other["val_loss"],
+                "difference": other["val_loss"] - row["val_loss"],
+            }
+            rows.append({**row, **losses, **found})
     return make_frame("processor", rows)
 
 

@@ -7,7 +7,7 @@ or "portable_matrix_kernel".
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import product
+from itertools import chain, product
 from typing import Any, NamedTuple
 
 from plan.cells import Cell
@@ -86,19 +86,15 @@ def wanted_runs(config: dict) -> Iterator[tuple[str, Cell]]:
     for _, control, comparison in applicable(config):
         for change, cell in runs_of(config, control, comparison):
             yield change, cell
-    for environment, series in requests(config, "identity_layers"):
-        for variant in series["variants"]:
-            yield PUBLISHED, cell_in(environment, series, variant)
+    for cell in chain(*requested_cells(config, "identity_layers")):
+        yield PUBLISHED, cell
     for environment, crossed in requests(config, "crossed"):
         for start, variant in product(crossed["starts_of"], crossed["architectures"]):
             cell = cell_in(environment, crossed, variant)
             yield start_of({**cell, "variant": start}), cell
-    for environment, spread in requests(config, "spread"):
-        for variant in spread["variants"]:
-            yield "default_threads", cell_in(environment, spread, variant)
-    for environment, processor in requests(config, "processor"):
-        for variant in processor["variants"]:
-            yield PORTABLE, cell_in(environment, processor, variant)
+    for table, change in (("spread", "default_threads"), ("processor", PORTABLE)):
+        for cell in chain(*requested_cells(config, table)):
+            yield change, cell
 
 
 def requests(config: dict, table: str) -> Iterator[tuple[str, dict]]:
@@ -107,6 +103,12 @@ def requests(config: dict, table: str) -> Iterator[tuple[str, dict]]:
     for environment, settings in config["environments"].items():
         if entry and entry["api"] in settings["apis"]:
             yield environment, entry
+
+
+def requested_cells(config: dict, table: str) -> Iterator[list[Cell]]:
+    """Yield the cells that a table shows, those of one environment after the other."""
+    for environment, entry in requests(config, table):
+        yield [cell_in(environment, entry, variant) for variant in entry["variants"]]
 
 
 def cell_in(environment: str, entry: dict, variant: str) -> Cell:
