@@ -27,6 +27,14 @@ COMPARED = {
 }
 
 
+def find_run(
+    config: dict, records: Records, release: str, mode: str, variant: str, protocol: str
+) -> dict:
+    """Return the record of a run of the sweep."""
+    cell = {"environment": release, "api": "tf.keras", "variant": variant, "protocol": protocol}
+    return records.find(mode, {**cell, "seed": config["seed"]})
+
+
 def tabulate_releases(config: dict, records: Records, claims: list[Claim]) -> pandas.DataFrame:
     """Return releases.csv; `claims` is the list in claims.yaml, for the published numbers."""
     runs = (
@@ -37,22 +45,27 @@ def tabulate_releases(config: dict, records: Records, claims: list[Claim]) -> pa
     return compare_releases(runs, config["sweep"]["pair"], claims)
 
 
-def find_run(
-    config: dict, records: Records, release: str, mode: str, variant: str, protocol: str
-) -> dict:
-    """Return the record of a run of the sweep."""
-    cell = {"environment": release, "api": "tf.keras", "variant": variant, "protocol": protocol}
-    return records.find(mode, {**cell, "seed": config["seed"]})
-
-
 def compare_releases(
     runs: Iterable[tuple[str, str, dict]], pair: list[str], claims: list[Claim]
 ) -> pandas.DataFrame:
     """Return releases.csv for (release, mode, record) in table order."""
-    rows = [row for run in runs for row in release_rows(*run, claims)]
-    mark_equal_pairs(rows, pair)
-    mark_changes(rows)
-    return make_frame("releases", rows)
+    table = make_frame("releases", (row for run in runs for row in release_rows(*run, claims)))
+    bits = table["initial_weights_sha256"] + table["trajectory_sha256"]
+    one_of_two = table["variant"].isin(pair)
+    groups = bits[one_of_two].groupby([table[name] for name in ("release", "mode", "protocol")])
+    table["pair_equal"] = groups.transform("nunique") == 1
+    before = table.groupby(["mode", "variant", "protocol", "seed", "rows"]).shift()
+    table["previous_release"] = before["release"]
+    table["difference"] = table["val_loss"] - before["val_loss"]
+    for column, same in COMPARED.items():
+        equal = pandas.Series(map(equal_bits, table[column], before[column]))
+        table[same] = equal.where(before["release"].notna())
+    return table
+
+
+def equal_bits(first: Any, second: Any) -> bool:
+    """Tell whether two hashes, or two losses, are the same: a NaN is the same NaN, 0 is not -0."""
+    return equal_losses(first, second) if isinstance(first, float) else first == second
 
 
 def release_rows(release: str, mode: str, record: dict, claims: list[Claim]) -> Iterator[dict]:
@@ -74,38 +87,6 @@ def number_on_page(claims: list[Claim], row: dict) -> str:
             if all(cell[key] == row[key] for key in keys):
                 return claim["published"]
     return ""
-
-
-def mark_equal_pairs(rows: list[dict], pair: list[str]) -> None:
-    """Set `pair_equal` in the rows of both variants of a pair: is every step bitwise equal?"""
-    found: dict[tuple, set] = {}
-    for row in rows:
-        if row["variant"] in pair:
-            key = (row["release"], row["mode"], row["protocol"])
-            bits = (row["initial_weights_sha256"], row["trajectory_sha256"])
-            found.setdefault(key, set()).add(bits)
-    for row in rows:
-        if row["variant"] in pair:
-            key = (row["release"], row["mode"], row["protocol"])
-            row["pair_equal"] = len(found[key]) == 1
-
-
-def equal(first: Any, second: Any) -> bool:
-    """Tell whether two hashes, or two losses, are the same: a NaN is the same NaN, 0 is not -0."""
-    return equal_losses(first, second) if isinstance(first, float) else first == second
-
-
-def mark_changes(rows: list[dict]) -> None:
-    """Compare each row with that of the previous release in the same mode."""
-    last: dict[tuple, dict] = {}
-    for row in rows:
-        key = tuple(row[name] for name in ("mode", "variant", "protocol", "seed", "rows"))
-        before = last.get(key)
-        if before is not None:
-            row["previous_release"] = before["release"]
-            row["difference"] = row["val_loss"] - before["val_loss"]
-            row.update({same: equal(row[name], before[name]) for name, same in COMPARED.items()})
-        last[key] = row
 
 
 def tabulate_randomness(config: dict, records: Records, probes: list[dict]) -> pandas.DataFrame:
