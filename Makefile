@@ -9,6 +9,7 @@
 # make figures     every figure again from the tables, nothing trained; NAME=one of them
 # make check       what differs from the committed tables, and whether that is within the spread
 # make report      results/ as one HTML file that needs no network: results/report.html
+# make pages       the report's pages alone, in results/report: claims, verdicts, environments
 # make paper       the reproduction note as PDF: results/paper/note.pdf
 # make docs        the documentation site: results/site/index.html
 # make crate       the finished run as one archive, an RO-Crate: results/run.crate.zip
@@ -29,7 +30,7 @@ snakemake = exec snakemake --use-conda --cores $(cores)
 # This line is for what is made of results that are there. It says what is made, and why a job failed.
 briefly = @$(driver) exec snakemake --quiet host progress reason --use-conda --cores $(cores)
 
-.PHONY: reproduce smoke claim sweep study diagnose figures check report paper docs crate sbom audit \
+.PHONY: reproduce smoke claim sweep study diagnose figures check pages report paper docs crate sbom audit \
 	test benchmark setup lock clean-envs help
 
 # Only the last step is forced. It prints the claims, also when there is nothing else to do.
@@ -64,9 +65,12 @@ figures: setup
 check: setup
 	$(briefly) --forcerun check -- check
 
-# These three show the tables and figures that there are; nothing is trained.
-report: setup
+# These show the tables and figures that there are; nothing is trained.
+pages: setup
 	$(briefly) --allowed-rules write_page write_claims write_pages -- write_pages
+
+# Snakemake puts files into a report that are there: the pages come first.
+report: pages
 	$(briefly) report $(if $(wildcard results/figures/releases.svg),sweep) \
 		$(if $(wildcard results/figures/bn_effect.svg),study) \
 		--report results/report.html --report-stylesheet workflow/report/report.css
