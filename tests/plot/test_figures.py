@@ -7,6 +7,7 @@ import pandas
 import pytest
 from judge.claims import judge_all
 from judge.tables import make_table, read_table, write_table
+from plan.claims import read_claims
 from plan.configuration import check_config
 from plan.documents import read_yaml, write_yaml
 from planted import make_control_tables, make_records, make_release_table
@@ -37,7 +38,7 @@ def write_tables(config, folder):
     records = make_records(config)
     tables = {name: make_table(name, records) for name in ("runs", "layers", "steps", "epochs")}
     tables |= make_control_tables(config)
-    claims = read_yaml(ROOT / "claims.yaml")["claims"]
+    claims = read_claims(ROOT / "claims.yaml")
     tables["claims"] = judge_all(claims, tables)
     tables["releases"] = make_release_table(config, claims)
     for name in STUDY_TABLES:  # planting many seeds takes scipy
