@@ -29,7 +29,7 @@ def write_records(folder, records, steps):
     record["step_weights_base64"] = [BULK]
     files = []
     for seed in range(records):
-        record["cell"]["seeds"]["graph"] = seed
+        record["cell"]["seed"] = seed
         path = folder / f"runs/variants1-seed{seed}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record) + "\n")

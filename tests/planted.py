@@ -44,7 +44,9 @@ def make_record(
             "api": api,
             "variant": variant,
             "protocol": protocol,
-            "seeds": {"graph": seed, "numpy": 1, "python": 2},
+            "seed": seed,
+            "data_seed": 1,
+            "python_seed": 2,
             "repeat": repeat,
             "settings": {
                 "epochs": epochs,

@@ -57,7 +57,7 @@ def test_a_second_record_of_a_run_is_told(write):
         ("{}", "no record"),
         ("", "no record"),
         (make_record(format=1), "format 1"),
-        (make_record(format=3), "format 3"),
+        (make_record(format=2), "format 2"),
     ],
 )
 def test_a_line_that_is_no_record_is_told_with_its_place(write, line, found):

@@ -36,7 +36,7 @@ def test_what_was_asked_for(record, protocol, planned):
     assert cell["layers"] == planned["variants"]["activation_bn"]["layers"]
     assert cell["settings"] == planned["protocols"][protocol]
     assert cell["data"] == planned["experiment"]["data"]
-    assert cell["seeds"] == {"graph": 3, "numpy": 1, "python": 2}
+    assert (cell["seed"], cell["data_seed"], cell["python_seed"]) == (3, 1, 2)
     assert cell["repeat"] == 1
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from plan.cells import TRAINED
 from train.files import make_again
 from train.run import RECORD_FORMAT
 
@@ -51,8 +52,7 @@ class Records:
 
         Raises ValueError, naming the cell, where the files have none.
         """
-        names = [cell[name] for name in ("environment", "api", "variant", "protocol")]
-        key = (*names, cell.get("seed", self.seed), repeat, change)
+        key = (*(cell[name] for name in TRAINED), cell.get("seed", self.seed), repeat, change)
         if key not in self.places:
             raise ValueError(f"no record of {', '.join(map(str, key))} in the files given")
         return self.read(key)

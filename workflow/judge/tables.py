@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pandas
+from plan.cells import TRAINED
 from plan.documents import WORKFLOW, read_yaml
 from train.files import make_again, whole_file
 
@@ -52,8 +53,7 @@ MACHINE = ("tensorflow", "keras", "numpy", "python", "cpu_model", "cpu_instructi
 
 def cell_of(record: dict) -> dict[str, Any]:
     """Return what tells a record from all others: its cell, graph-level seed and repeat."""
-    cell = {name: record["cell"][name] for name in ("environment", "api", "variant", "protocol")}
-    return {**cell, "seed": record["cell"]["seeds"]["graph"], "repeat": record["cell"]["repeat"]}
+    return {name: record["cell"][name] for name in (*TRAINED, "seed", "repeat")}
 
 
 def run_rows(record: dict) -> Iterator[Row]:

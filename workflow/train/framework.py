@@ -101,14 +101,14 @@ def forget_losses(keras, model):
         model.reset_metrics()
 
 
-def set_seeds(tensorflow, seeds):
+def set_seeds(tensorflow, seed, data_seed, python_seed):
     """Seed numpy, Python and the framework's graph, in the order of the published scripts."""
-    numpy.random.seed(seeds["numpy"])
-    random.seed(seeds["python"])
+    numpy.random.seed(data_seed)
+    random.seed(python_seed)
     if hasattr(tensorflow, "set_random_seed"):
-        tensorflow.set_random_seed(seeds["graph"])
+        tensorflow.set_random_seed(seed)
     else:
-        tensorflow.random.set_seed(seeds["graph"])
+        tensorflow.random.set_seed(seed)
 
 
 def optimizers_of(keras):

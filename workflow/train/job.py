@@ -93,11 +93,9 @@ def cells(plan):
             "protocol": wanted["protocol"],
             "settings": plan["protocols"][wanted["protocol"]],
             "data": plan["data"],
-            "seeds": {
-                "graph": seed,
-                "numpy": plan["data_seed"],
-                "python": plan["python_seed"],
-            },
+            "seed": seed,
+            "data_seed": plan["data_seed"],
+            "python_seed": plan["python_seed"],
             "repeat": repeat,
             "initial_weights_of": wanted.get("initial_weights"),
             "initializer_seeds": wanted.get("initializer_seeds"),
@@ -109,7 +107,7 @@ def cells(plan):
 def find_donor(cell):
     """Return the record whose initial weights a cell starts from, or None."""
     donor = cell["initial_weights_of"]
-    return donor and read_donor(donor["file"], donor["variant"], cell["seeds"]["graph"])
+    return donor and read_donor(donor["file"], donor["variant"], cell["seed"])
 
 
 @functools.lru_cache(maxsize=None)
@@ -118,7 +116,7 @@ def read_donor(path, variant, seed):
     with open(path, encoding="utf-8") as lines:
         for record in map(json.loads, lines):
             cell = record["cell"]
-            if (cell["variant"], cell["seeds"]["graph"]) == (variant, seed):
+            if (cell["variant"], cell["seed"]) == (variant, seed):
                 return record
     raise ValueError("{}: no run of {} with seed {}".format(path, variant, seed))
 

@@ -7,13 +7,12 @@ Of the two runs in the plan the first is built every time, the second only as "e
 from train import framework, observe, run
 from train.job import cells, parse_arguments, start_framework
 
+SEED_SOURCES = ("graph_seed", "numpy_seed", "python_seed")  # they vary the seeds of run.SEEDS
 # What is varied, each alone, and the framework started afresh before each. The first and the last
 # vary nothing, to show that what lies between leaves no trace.
 SOURCES = (
     "nothing",
-    "graph_seed",
-    "numpy_seed",
-    "python_seed",
+    *SEED_SOURCES,
     "extra_op",
     "extra_draw",
     "extra_layer",
@@ -23,11 +22,9 @@ SOURCES = (
 
 def draw_weights(tensorflow, keras, experiment, cell, threads, source):
     """Build the model of a cell with one source varied; return what was drawn, layer by layer."""
-    seeds = {
-        kind: seed + (source == "{}_seed".format(kind)) for kind, seed in cell["seeds"].items()
-    }
+    seeds = [cell[name] + (source == varied) for name, varied in zip(run.SEEDS, SEED_SOURCES)]
     framework.start_afresh(tensorflow, keras, threads)
-    framework.set_seeds(tensorflow, seeds)
+    framework.set_seeds(tensorflow, *seeds)
     inputs, _ = experiment.make_data(**cell["data"])
     if source == "extra_op":
         tensorflow.constant(0.0)

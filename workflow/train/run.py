@@ -14,7 +14,8 @@ from plan import interface
 from train import framework, observe
 from train.files import whole_file
 
-RECORD_FORMAT = 2
+RECORD_FORMAT = 3
+SEEDS = ("seed", "data_seed", "python_seed")  # of a cell
 
 
 def load_experiment(path, data=None):
@@ -86,8 +87,7 @@ def start(tensorflow, keras, experiment, cell, threads, other_seeds=False):
     Returns (compiled model, inputs, targets, the seeds of its random operations).
     """
     framework.start_afresh(tensorflow, keras, threads)
-    seeds = {name: seed + other_seeds for name, seed in cell["seeds"].items()}
-    framework.set_seeds(tensorflow, seeds)
+    framework.set_seeds(tensorflow, *(cell[name] + other_seeds for name in SEEDS))
     data = experiment.make_data(**cell["data"])
     interface.check_data(experiment.__file__, data)
     interface.check_rows(cell["settings"], len(data[0]))
