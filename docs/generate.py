@@ -14,14 +14,14 @@ from pathlib import Path, PurePosixPath
 
 import dagviz
 import networkx
-from judge.tables import COLUMNS, DESCRIBED  # workflow/ is in $PYTHONPATH
+from judge.tables import DESCRIBED  # workflow/ is in $PYTHONPATH
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from plan.cells import parse_cell
 from plan.claims import read_claims
 from plan.documents import read_schema, read_yaml
-from publish import write_claims, write_page
+from publish import write_claims
 
 ROOT = Path(__file__).resolve().parents[1]
 GRAPH = re.compile(r"^    (\w+) --> (\w+)$", re.MULTILINE)  # an arrow of docs/architecture.md
@@ -87,17 +87,14 @@ def claims_page() -> str:
     for pair in config["comparisons"].values():
         pair |= {side: parse_cell(pair[side]) for side in ("first", "second")}
     claims = ROOT / "results/tables/claims.csv"
-    sections = write_claims.render_sections(
+    return write_claims.render(
+        ROOT / "workflow/report/claims.html",
         read_claims(ROOT / config["claims"]),
         config,
         {path.stem: write_claims.read_rows(path) for path in claims.parent.glob("*.csv")},
         write_claims.read_rows(ROOT / "docs/claims-to-commands.csv"),
         {name: f"repository/results/figures/{name}.svg" for name in read_schema("figures.yaml")},
     )
-    template = (ROOT / "workflow/report/page.html").read_text(encoding="utf-8")
-    title, meanings = "The claims of the page", COLUMNS["claims"]
-    table = write_page.read_csv(claims)
-    return write_page.render(template, title, table, meanings, sections=sections)
 
 
 def configuration_page() -> str:

@@ -8,7 +8,7 @@ import re
 import pytest
 from plan.claims import read_claims
 from plan.documents import read_yaml
-from publish import write_claims
+from publish import write_claims, write_page
 from repository import ROOT
 
 CLAIMS = read_claims(ROOT / "claims.yaml")
@@ -16,13 +16,14 @@ TABLES = {
     name: write_claims.read_rows(ROOT / f"results/tables/{name}.csv")
     for name in ("claims", "runs", "layers", "controls", "verdicts", "crossed")
 }
+TEMPLATE = ROOT / "workflow/report/claims.html"
 FIGURES = dict.fromkeys(read_yaml(ROOT / "workflow/schemas/figures.yaml"), "picture")
 
 
 @pytest.fixture
 def sections(planned):
     commands = write_claims.read_rows(ROOT / "docs/claims-to-commands.csv")
-    return write_claims.render_sections(CLAIMS, planned, TABLES, commands, FIGURES)
+    return write_claims.render(TEMPLATE, CLAIMS, planned, TABLES, commands, FIGURES)
 
 
 def section_of(sections, anchor):
@@ -31,6 +32,7 @@ def section_of(sections, anchor):
 
 def test_every_link_leads_to_a_section(sections):
     targets = set(re.findall(r'href="#([^"]+)"', sections)) - {"top"}
+    assert {"claim-question_loss_with_bn"} <= targets
     assert {"comparison-extra_activation_1_14", "figure-weight_sums"} <= targets
     assert targets <= set(re.findall(r'<section id="([^"]+)"', sections))
 
@@ -62,7 +64,15 @@ def test_a_pair_of_cells_leads_to_the_comparison_of_both_first(planned):
 
 
 def test_first_page_opens_the_page_at_a_claim():
-    listed = write_claims.list_verdicts(TABLES["claims"], "results/report/claims.html")
+    listed = write_page.render(
+        TEMPLATE.with_name("first_page.rst"),
+        claims=TABLES["claims"],
+        counts={"refuted": 1},
+        page="results/report/claims.html",
+        origin="",
+    )
+    assert listed.startswith("Every number and claim of")
+    listed = html.unescape(listed)
     assert listed.count("<li>") == len(CLAIMS)
     assert f"{len(CLAIMS)} claims: " in listed
     assert (

@@ -5,12 +5,9 @@ One HTML file without any other file or server: the report embeds it, so all lin
 
 import argparse
 import base64
-import html
 import io
 import json
-import textwrap
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 from judge.tables import COLUMNS
@@ -100,112 +97,57 @@ def records_of(claim: dict, config: dict) -> list[str]:
     )
 
 
-def render_rows(table: str, rows: Rows) -> str:
-    """Return rows as an HTML table, below a line that names the file."""
-    columns = [LINE, *SHOWN[table]]
-    heads = "".join(
-        f'<th scope="col" title="{html.escape(COLUMNS[table].get(name, "line in the file"))}">'
-        f"{html.escape(name.replace('_', ' '))}</th>"
-        for name in columns
-    )
-    body = "".join(
-        f"<tr>{''.join(write_page.render_cell(name, row.get(name, '')) for name in columns)}</tr>"
-        for row in rows
-    )
-    caption = f"<caption>{table}.csv</caption>"
-    return (
-        f"<table class=rows>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-    )
-
-
-def render_claim(
-    claim: dict,
-    config: dict,
-    tables: dict[str, Rows],
-    command: Row,
-    figures: Iterable[str],
-) -> str:
-    """Return the section of a claim, whose anchor is its identifier."""
-    (verdict,) = rows_with(tables["claims"], {"claim": claim["id"]})
-    rows = rows_of(claim, config, tables)
-    results, figure = config["results"], claim.get("figure", "")
-    records = records_of(claim, config) or [f"{results}/{'controls' if rows else 'study'}/"]
-    labels = {name: config["comparisons"][name]["label"] for name in comparisons_of(claim, config)}
-    entries = {
-        "verdict": f"<b>{html.escape(verdict['verdict'])}</b>: {html.escape(verdict['reason'])}",
-        "place": html.escape(claim["place"]),
-        "command": code(command["command"]) + f", {command['minutes']} minutes" if command else "",
-        "row": f"{code(f'{results}/tables/claims.csv')}, line {verdict[LINE]}",
-        "rests on": "".join(render_rows(table, chosen) for table, chosen in rows.items())
-        or f"{code('sensitivity_effects.csv')}: the rows that the reason counts",
-        "records": "<br>".join(map(code, records)),
-        "controls": ", ".join(link(f"comparison-{name}", label) for name, label in labels.items())
-        or "no comparison is about this claim",
-        "figure": link(f"figure-{figure}", figure.replace("_", " ")) if figure in figures else "",
+def describe_claim(claim: dict, config: dict, tables: dict[str, Rows], commands: Rows) -> dict:
+    """Return a claim with what its section shows: its verdict, rows, records and comparisons."""
+    wanted = {"claim": claim["id"]}
+    (row,) = rows_with(tables["claims"], wanted)
+    rests_on = rows_of(claim, config, tables)
+    folder = f"{config['results']}/{'controls' if rests_on else 'study'}/"
+    return {
+        "figure": "",
+        **claim,
+        "row": row,
+        "command": next(iter(rows_with(commands, wanted)), None),
+        "rests_on": rests_on,
+        "records": records_of(claim, config) or [folder],
+        "comparisons": comparisons_of(claim, config),
     }
-    listed = "".join(f"<dt>{key}</dt><dd>{text}</dd>" for key, text in entries.items() if text)
-    return wrap(f"claim-{claim['id']}", claim["statement"], f"<dl>{listed}</dl>")
 
 
-def code(text: str) -> str:
-    """Return text as code."""
-    return f"<code>{html.escape(text)}</code>"
-
-
-def link(anchor: str, text: str) -> str:
-    """Return a link to a section of the page."""
-    return f'<a href="#{anchor}">{html.escape(text)}</a>'
-
-
-def wrap(anchor: str, heading: str, content: str) -> str:
-    """Return a section of the page, with a way back."""
-    back = link("top", "all claims")
-    return f'<section id="{anchor}"><h2>{html.escape(heading)}</h2>{content}{back}</section>'
-
-
-def render_sections(
+def render(
+    template: Path,
     claims: list[dict],
     config: dict,
     tables: dict[str, Rows],
     commands: Rows,
     figures: dict[str, str],
+    whose: str = "",
 ) -> str:
-    """Return what follows the table of claims; `figures` is {name: address of its picture}."""
-    known = {row["claim"]: row for row in commands}
-    parts = [
-        render_claim(claim, config, tables, known.get(claim["id"], {}), figures) for claim in claims
-    ]
-    for name, pair in config["comparisons"].items():
-        observed = [
-            render_rows(table, rows_with(tables[table], {"comparison": name}))
-            for table in ("verdicts", "controls")
-        ]
-        parts.append(wrap(f"comparison-{name}", f"Controls: {pair['label']}", "".join(observed)))
-    for name, address in figures.items():
-        title = name.replace("_", " ")
-        picture = f'<img alt="the figure {title}, drawn by make figures" src="{address}">'
-        parts.append(wrap(f"figure-{name}", f"Figure: {title}", picture))
-    return "\n".join(parts)
-
-
-def list_verdicts(claims: Rows, page: str) -> str:
-    """Return all verdicts as HTML for the report's first page.
-
-    `page` is the path of the page of the claims, as the report knows it. Each verdict opens it
-    at the claim, by the call that the buttons of Snakemake's report make.
-    """
-    counts = Counter(claim["verdict"] for claim in claims)
-    listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    lines = [
-        f"<p>{len(claims)} claims: {listed}. A verdict leads to what is behind it.</p>",
-        "<ul>",
-    ]
-    for claim in claims:
-        address = f"results['{page}'].data_uri + '#claim-{claim['claim']}'"
-        call = f"app.setView({{content: 'html', resultPath: '{page}', contentPath: {address}}})"
-        verdict, statement = html.escape(claim["verdict"]), html.escape(claim["statement"])
-        lines.append(f'<li><a href="#" onclick="{call}">{verdict}</a>: {statement}</li>')
-    return "\n".join([*lines, "</ul>"])
+    """Return the page of the claims; `figures` is {name: address of its picture}."""
+    return write_page.render(
+        template,
+        title="The claims of the page",
+        columns=write_page.shown("claims"),
+        rows=tables["claims"],
+        whose=whose,
+        claims=[describe_claim(claim, config, tables, commands) for claim in claims],
+        comparisons={
+            name: {
+                "label": pair["label"],
+                "rows": {
+                    table: rows_with(tables[table], {"comparison": name})
+                    for table in ("verdicts", "controls")
+                },
+            }
+            for name, pair in config["comparisons"].items()
+        },
+        figures=figures,
+        shown={
+            table: {name: COLUMNS[table].get(name, "line in the file") for name in [LINE, *names]}
+            for table, names in SHOWN.items()
+        },
+        results=config["results"],
+    )
 
 
 def embed(path: Path) -> str:
@@ -222,7 +164,7 @@ def embed(path: Path) -> str:
 def main() -> None:
     """Read the command line and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--template", type=Path, required=True, help="the page around the table")
+    parser.add_argument("--template", type=Path, required=True, help="of the page")
     parser.add_argument("--config", type=Path, required=True, help="JSON, as in config.yaml")
     parser.add_argument("--claims", type=Path, required=True, help="claims.yaml")
     parser.add_argument("--tables", type=Path, nargs="+", required=True, help="claims.csv, ...")
@@ -230,30 +172,28 @@ def main() -> None:
     parser.add_argument("--figures", type=Path, nargs="*", default=[], help="PNG files")
     parser.add_argument("--whose", default="", help="a sentence on which run made the tables")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--introduction", type=Path, required=True, help="reStructuredText")
-    parser.add_argument("--first-page", type=Path, required=True, help="output: with the verdicts")
+    parser.add_argument(
+        "--introduction", type=Path, required=True, help="template of the report's first page"
+    )
+    parser.add_argument("--first-page", type=Path, required=True, help="output")
     options = parser.parse_args()
     tables = {path.stem: read_rows(path) for path in options.tables}
     config = json.loads(options.config.read_text(encoding="utf-8"))
-    sections = render_sections(
+    page = render(
+        options.template,
         read_claims(options.claims),
         config,
         tables,
         read_rows(options.commands),
         {path.stem: embed(path) for path in options.figures},
-    )
-    (table,) = (path for path in options.tables if path.stem == "claims")
-    page = write_page.render(
-        options.template.read_text(encoding="utf-8"),
-        "The claims of the page",
-        write_page.read_csv(table),
-        COLUMNS["claims"],
         options.whose,
-        sections,
     )
     options.output.write_text(page, encoding="utf-8")
-    verdicts = list_verdicts(tables["claims"], str(options.output))
-    introduction = options.introduction.read_text(encoding="utf-8")
-    verdicts += f"\n<p>{html.escape(summary.tell_origin(config['results']))}</p>"
-    raw = "\n\n.. raw:: html\n\n" + textwrap.indent(verdicts, "   ") + "\n"
-    options.first_page.write_text(introduction + raw, encoding="utf-8")
+    first = write_page.render(
+        options.introduction,
+        claims=tables["claims"],
+        counts=Counter(row["verdict"] for row in tables["claims"]),
+        page=options.output,
+        origin=summary.tell_origin(config["results"]),
+    )
+    options.first_page.write_text(first, encoding="utf-8")

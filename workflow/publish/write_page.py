@@ -1,17 +1,18 @@
 """Write a table as one HTML page that sorts and filters, without any other file or server."""
 
 import argparse
-import html
-import string
 from pathlib import Path
+from typing import Any
 
-import pandas
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from judge.tables import COLUMNS, number_in
 from plan.documents import read_yaml
 
 from publish.locks import read_pins
+from publish.summary import read_rows
 
-# Columns to show, where a table has more than a page can hold.
+Row = dict[str, str]
+# Columns to show: a table has more than a page can hold.
 SHOWN = {
     "claims": ["statement", "verdict", "published", "measured", "reason", "claim"],
     "verdicts": [
@@ -36,15 +37,14 @@ LOCK_COLUMNS = {
 }
 
 
-def read_csv(path: Path) -> pandas.DataFrame:
-    """Return a table as text, cell for cell as it is written, with the columns of SHOWN."""
-    table = pandas.read_csv(path, dtype=str, keep_default_na=False)
-    return table[SHOWN.get(path.stem, list(table))]
+def shown(table: str) -> Row:
+    """Return the columns of a table that a page shows, with their meanings."""
+    return {name: COLUMNS[table][name] for name in SHOWN[table]}
 
 
-def read_locks(paths: list[Path]) -> pandas.DataFrame:
+def read_locks(paths: list[Path]) -> list[Row]:
     """Return the pins of environment files, one row each, with the columns of LOCK_COLUMNS."""
-    rows = []
+    rows: list[tuple] = []
     for path in paths:
         python, *_ = read_yaml(path)["dependencies"]
         rows.append((path.stem, *python.split(" "), "", ""))
@@ -52,39 +52,24 @@ def read_locks(paths: list[Path]) -> pandas.DataFrame:
             (path.stem, pin.name, pin.version, pin.marker, str(len(pin.hashes)))
             for pin in read_pins(path)
         ]
-    return pandas.DataFrame(rows, columns=list(LOCK_COLUMNS))
+    return [dict(zip(LOCK_COLUMNS, row, strict=True)) for row in rows]
 
 
-def render(
-    template: str,
-    title: str,
-    table: pandas.DataFrame,
-    meanings: dict[str, str],
-    whose: str = "",
-    sections: str = "",
-) -> str:
-    """Return the page; `meanings` explains columns, {name: text}, `whose` which run it is from.
+def render(template: Path, **values: Any) -> str:
+    """Return a template of workflow/report with these values in their places.
 
-    `sections` is HTML that follows the table; a verdict leads to the section of its claim there.
+    A page has a `title`, `rows`, `columns` with their meanings, {name: text}, and `whose`: a
+    sentence on which run the rows are from.
     """
-    heads = "".join(
-        f'<th scope="col" title="{html.escape(meanings.get(name, ""))}">'
-        f'<button type="button">{html.escape(name.replace("_", " "))}</button></th>'
-        for name in table
+    environment = Environment(
+        loader=FileSystemLoader(template.parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
     )
-    leads = table["claim"] if sections else [""] * len(table)
-    rows = "\n".join(
-        f"<tr>{''.join(render_cell(name, row[name], claim) for name in table)}</tr>"
-        for row, claim in zip(table.to_dict("records"), leads, strict=True)
-    )
-    return string.Template(template).substitute(
-        title=html.escape(title),
-        description=f"{len(table)} rows. Click a column’s head to sort, hover over it to read "
-        f"what it means. {html.escape(whose)}",
-        heads=heads,
-        rows=rows,
-        sections=sections,
-    )
+    environment.filters |= {"short": shorten, "words": lambda name: name.replace("_", " ")}
+    return environment.get_template(template.name).render(values)
 
 
 def shorten(text: str) -> str:
@@ -95,23 +80,6 @@ def shorten(text: str) -> str:
         if len(number.partition(".")[2]) > 8:
             words[place] = word.replace(number, f"{float(number):.7g}")
     return " ".join(words)
-
-
-def render_cell(column: str, value: str, claim: str = "") -> str:
-    """Return one cell; the style sheet colours verdicts by data-value.
-
-    In the row of a claim, the verdict is a link to the claim's section.
-    """
-    marks = f'data-column="{html.escape(column.replace("_", " "))}"'
-    if column == "verdict":
-        marks += f' data-value="{html.escape(value)}"'
-    short = shorten(value)
-    if short != value:
-        marks += f' title="{html.escape(value)}"'
-    shown = html.escape(short)
-    if claim and column == "verdict":
-        shown = f'<a href="#claim-{html.escape(claim)}">{shown}</a>'
-    return f"<td {marks}>{shown}</td>"
 
 
 def main() -> None:
@@ -126,9 +94,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     if options.table:
-        table, meanings = read_csv(options.table), COLUMNS.get(options.table.stem, {})
+        rows, columns = read_rows(options.table), shown(options.table.stem)
     else:
-        table, meanings = read_locks(options.locks), LOCK_COLUMNS
-    template = options.template.read_text(encoding="utf-8")
-    page = render(template, options.title, table, meanings, options.whose)
-    options.output.write_text(page, encoding="utf-8")
+        rows, columns = read_locks(options.locks), LOCK_COLUMNS
+    values = {"title": options.title, "rows": rows, "columns": columns, "whose": options.whose}
+    options.output.write_text(render(options.template, **values), encoding="utf-8")

@@ -19,6 +19,7 @@ PAGES = {
     },
 }
 INTRODUCTION = of_workflow("workflow/report/description.rst")
+TEMPLATES = workflow_files("workflow/report/*.html") + [INTRODUCTION]
 FIRST_PAGE = f"{RESULTS}/report/first_page.rst"  # the introduction and the verdicts
 # A claim names rows of these.
 TABLES_OF_CLAIMS = ["claims", "runs", "layers", "controls", "verdicts"]
@@ -34,6 +35,7 @@ rule write_page:
         program=PROGRAM,
         code=code_of("publish.write_page"),
         template=of_workflow("workflow/report/page.html"),
+        parts=TEMPLATES,
         files=lookup(dpath="{page}/files", within=PAGES),
     output:
         report(
@@ -72,7 +74,8 @@ rule write_claims:
     input:
         program=PROGRAM,
         code=code_of("publish.write_claims"),
-        template=of_workflow("workflow/report/page.html"),
+        template=of_workflow("workflow/report/claims.html"),
+        parts=TEMPLATES,
         claims=CLAIMS_FILE,
         commands=of_workflow("docs/claims-to-commands.csv"),
         tables=expand(f"{RESULTS}/tables/{{table}}.csv", table=TABLES_OF_CLAIMS),
@@ -86,7 +89,7 @@ rule write_claims:
                 and (figure in config["figures"] or exists(f"{HERE}/figures/{figure}.png"))
             ],
         ),
-        introduction=INTRODUCTION,
+        introduction=of_workflow("workflow/report/first_page.rst"),
     output:
         page=report(
             f"{RESULTS}/report/claims.html",
