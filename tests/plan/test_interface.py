@@ -175,8 +175,8 @@ def test_data_have_to_be_a_pair(returned):
 
 
 def test_inputs_and_targets_have_as_many_rows():
-    with pytest.raises(ValueError, match="make_data: found 3 rows of inputs and 2 of targets"):
-        interface.check_data("x.py", ([1, 2, 3], [1, 2]))
+    with pytest.raises(ValueError, match="make_data: found 2 rows of inputs and 1 of targets"):
+        interface.check_data("x.py", (NUMBERS, NUMBERS[1:]))
 
 
 NUMBERS = numpy.zeros((2, 3), dtype="float32")
@@ -192,7 +192,7 @@ NUMBERS = numpy.zeros((2, 3), dtype="float32")
 )
 def test_data_are_numbers(inputs, targets, said):
     interface.check_data("x.py", (NUMBERS, numpy.arange(2)))
-    with pytest.raises(ValueError, match=f"make_data: {said}, expected an array of numbers"):
+    with pytest.raises(ValueError, match=f"make_data: {said}, expected one array of numbers"):
         interface.check_data("x.py", (inputs, targets))
 
 

@@ -1,5 +1,6 @@
 """Figures: the same bytes on every run, nothing cut off, one colour per variant everywhere."""
 
+import copy
 import json
 
 import matplotlib.pyplot as plt
@@ -136,3 +137,10 @@ def test_dollars_in_a_label_are_no_formula(tmp_path):
     text = axis.text(0, 0, variant_label(read_config(tmp_path / "config.json"), "a"))
     figure.canvas.draw()  # raises an error for what is no formula
     assert text._preprocess_math(text.get_text()) == (label, False)
+
+
+def test_layer_that_was_not_trained_is_named(planted):
+    config = copy.deepcopy(WHOLE_CONFIG)
+    config["figures"]["weight_sums"]["layers"] = ["dense_1", "dense_9"]
+    with pytest.raises(ValueError, match=r"weight_sums/layers: found dense_9, expected .*1"):
+        plot("weight_sums", config, planted)

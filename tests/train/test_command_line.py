@@ -32,13 +32,23 @@ def mistaken(start, plan, train_arguments, committed_config, tmp_path_factory):
     (folder / "empty.py").write_text("SLOTS = ()\n")
     (folder / "file").touch()
     (folder / "endless.py").write_text("while True:\n    pass\n")
+    (folder / "exit.py").write_text("import sys\n\nsys.exit(0)\n")
+    (folder / "crash.py").write_text("import ctypes\n\nctypes.string_at(0)\n")
+    (folder / "import.py").write_text("import pandas\n")
+    module = (ROOT / committed_config["experiment"]["module"]).read_text(encoding="utf-8")
+    text = module.replace("    model = keras", "    {}['no key']\n    model = keras", 1)
+    (folder / "raise.py").write_text(text)
+    (folder / "inputs.py").write_text(module.replace("return inputs, ", "return [inputs] * 2, "))
     protocol = committed_config["protocols"]["question"] | {"optimizer": "Best"}
     right = plan(NEW, ["plain"], protocols=["question"])
     run = right["runs"][0]
     plans = {
         "layer": right | {"variants": {"plain": {"between": ["Dens"]}}},
         "argument of a layer": right | {"variants": {"plain": {"between": [{"Dense": {"un": 3}}]}}},
+        "value of an argument": right
+        | {"variants": {"plain": {"between": [{"Activation": {"activation": "lineer"}}]}}},
         "optimizer": right | {"protocols": {"question": protocol}},
+        "rows": right | {"data": right["data"] | {"rows": 95}},
         "JSON": '{"variants": [',
         "lacking": {name: value for name, value in right.items() if name != "seeds"},
         "unknown": right | {"epochz": 20},
@@ -51,6 +61,10 @@ def mistaken(start, plan, train_arguments, committed_config, tmp_path_factory):
     options = {
         "experiment": ("--experiment", folder / "empty.py"),
         "endless experiment": ("--experiment", folder / "endless.py"),
+        **{
+            name: ("--experiment", folder / f"{name}.py")
+            for name in ("exit", "crash", "import", "raise", "inputs")
+        },
         "absent experiment": ("--experiment", folder / "nowhere.py"),
         "absent plan": ("--plan", folder / "nowhere.json"),
         "unwritable folder": ("--output", folder / "file/runs/runs.jsonl"),
@@ -67,9 +81,16 @@ def mistaken(start, plan, train_arguments, committed_config, tmp_path_factory):
 
 
 MESSAGES = {
-    "layer": "train.job: layer 'Dens': this release of Keras has none by that name",
-    "argument of a layer": "train.job: layer 'Dense': ",
-    "optimizer": "train.job: optimizer 'Best': this release of Keras has none by that name",
+    "layer": "train.job: config: variants/plain/layers/between: found Dens, expected a class of "
+    "this release: Dense",
+    "argument of a layer": "variants/plain/layers/between: found Dense with {'un': 3}, expected "
+    "(self, units, ",
+    "value of an argument": "layers/between: found Activation with {'activation': 'lineer'}, "
+    "expected ",
+    "optimizer": "train.job: config: protocols/question/optimizer: found Best, expected a class of "
+    "this release: ",
+    "rows": "config: protocols/question: evaluation_rows: found [90, 100], expected rows among ",
+    "inputs": "inputs.py: make_data: found inputs of list, expected one array of numbers",
     "JSON": "JSON.plan.json: Expecting value: line 1",
     "lacking": "lacking.plan.json: lacks seeds",
     "unknown": "unknown.plan.json: unknown epochz",
@@ -91,6 +112,24 @@ def test_mistake_is_told_in_one_line(mistaken, what, message):
     assert done.returncode != 0
     assert "Traceback" not in done.stdout + done.stderr
     assert message in done.stderr.splitlines()[-1]
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    {
+        "exit": "exit.py, line 3, in <module>: sys.exit was called: 0 (when it was imported); ",
+        "import": "import.py, line 1, in <module>: ModuleNotFoundError: No module named 'pandas'",
+        "raise": "in build_model: KeyError: 'no key' (in the training of plain, ",
+        "crash": "Fatal Python error: Segmentation fault",
+    }.items(),
+)
+def test_what_a_module_raises_is_told_before_the_traceback(mistaken, what, message):
+    process, output = mistaken[what]
+    done = process.result()
+    assert done.returncode != 0
+    assert message in done.stderr.splitlines()[0]
+    assert f"{what}.py" in done.stderr
     assert not output.exists()
 
 

@@ -52,4 +52,4 @@ def test_terminal_says_what_failed(finished):
     status, output = at_terminal(finished, "results/tables/runs.csv")
     assert status != 0
     end = output[output.index("Logfile results/logs/train_runs/") :]
-    assert "train.job: layer 'Dens': this release" in end
+    assert "train.job: config: variants/plain/layers/between: found Dens, expected a class" in end

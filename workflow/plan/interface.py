@@ -90,20 +90,20 @@ def check_data(path, data):
     if not isinstance(data, tuple) or len(data) != 2:
         raise ValueError("{}: make_data: expected it to return (inputs, targets)".format(path))
     inputs, targets = data
+    for name, array in (("inputs", inputs), ("targets", targets)):
+        found = getattr(array, "dtype", type(array).__name__)
+        if getattr(found, "kind", None) not in tuple("biuf"):
+            raise ValueError(
+                "{}: make_data: found {} of {}, expected one array of numbers".format(
+                    path, name, found
+                )
+            )
     if len(inputs) != len(targets):
         raise ValueError(
             "{}: make_data: found {} rows of inputs and {} of targets, expected as many".format(
                 path, len(inputs), len(targets)
             )
         )
-    for name, array in (("inputs", inputs), ("targets", targets)):
-        found = getattr(array, "dtype", type(array).__name__)
-        if getattr(found, "kind", None) not in tuple("biuf"):
-            raise ValueError(
-                "{}: make_data: found {} of {}, expected an array of numbers".format(
-                    path, name, found
-                )
-            )
 
 
 def check_rows(settings, count):

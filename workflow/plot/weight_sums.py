@@ -17,6 +17,13 @@ def plot(config: dict, steps: DataFrame) -> Figure:
     environments, variants = config["environments"], settings["variants"]
     wanted = {name: settings[name] for name in ("api", "protocol")}
     chosen = rows_where(steps, **wanted, seed=config["seed"], repeat=1)
+    trained = list(dict.fromkeys(chosen["layer"].dropna()))
+    for layer in settings["layers"]:  # the names that Keras gives are not known before
+        if layer not in trained:
+            raise ValueError(
+                f"config: figures/weight_sums/layers: found {layer}, expected layers with weights "
+                f"of these runs: {', '.join(trained)}"
+            )
     figure, axes = figures.new_figure(
         len(environments), len(variants), 1.35 * len(environments) + 0.6, sharex=True, sharey=True
     )

@@ -1,5 +1,7 @@
 """What differs between framework releases, in one place. Python 3.7, standard library, numpy."""
 
+import contextlib
+import difflib
 import gc
 import importlib
 import inspect
@@ -126,10 +128,7 @@ def make_optimizer(keras, name, learning_rate):
 
     Raises ValueError when the framework has no optimizer of that class name.
     """
-    optimizers = optimizers_of(keras)
-    if not hasattr(optimizers, name):
-        raise ValueError("optimizer {!r}: this release of Keras has none by that name".format(name))
-    optimizer_class = getattr(optimizers, name)
+    optimizer_class = find_class(optimizers_of(keras), name)
     arguments = inspect.signature(optimizer_class.__init__).parameters
     argument = "learning_rate" if "learning_rate" in arguments else "lr"
     return optimizer_class(**{argument: learning_rate})
@@ -143,14 +142,46 @@ def make_layer(keras, description):
     if isinstance(description, str):
         description = {description: {}}
     ((class_name, arguments),) = description.items()
-    if not hasattr(keras.layers, class_name):
-        raise ValueError(
-            "layer {!r}: this release of Keras has none by that name".format(class_name)
-        )
+    layer_class = find_class(keras.layers, class_name)
     try:
-        return getattr(keras.layers, class_name)(**(arguments or {}))
-    except TypeError as error:
-        raise ValueError("layer {!r}: {}".format(class_name, error)) from None
+        return layer_class(**(arguments or {}))
+    except Exception as error:  # whatever the framework raises, the arguments are not right
+        takes = inspect.signature(layer_class.__init__)
+        message = "found {} with {}, expected {}: {}"
+        raise ValueError(message.format(class_name, arguments, takes, error)) from None
+
+
+def find_class(module, name):
+    """Return a class of Keras. Raises ValueError, with what it may be, where there is none."""
+    if not hasattr(module, name):
+        public = [known for known in dir(module) if known[0].isupper()]
+        known = ", ".join(difflib.get_close_matches(name, public) or public)
+        raise ValueError("found {}, expected a class of this release: {}".format(name, known))
+    return getattr(module, name)
+
+
+def check_classes(keras, variants, protocols):
+    """Raise ValueError, naming the key, for a layer or an optimizer that cannot be made.
+
+    A job asks before it trains: the last of its variants may be the one that is mistaken.
+    """
+    for name, slots in variants.items():
+        for slot, layers in slots.items():
+            with naming("variants/{}/layers/{}".format(name, slot)):
+                for layer in layers:
+                    make_layer(keras, layer)
+    for name, protocol in protocols.items():
+        with naming("protocols/{}/optimizer".format(name)):
+            find_class(optimizers_of(keras), protocol["optimizer"])
+
+
+@contextlib.contextmanager
+def naming(key):
+    """Put a key of the configuration before what a ValueError says."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError("config: {}: {}".format(key, error)) from None
 
 
 def make_initializer(keras, seed):

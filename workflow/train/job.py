@@ -22,6 +22,7 @@ whole or not at all.
 """
 
 import argparse
+import contextlib
 import faulthandler
 import functools
 import itertools
@@ -29,6 +30,7 @@ import json
 import os
 import sys
 import threading
+import traceback
 
 from train import framework, run
 
@@ -146,21 +148,47 @@ def end_after(minutes, experiment):
     timer.start()
 
 
+@contextlib.contextmanager
+def telling(experiment, what):
+    """Tell in a sentence what goes wrong in the experiment module, then the traceback, and end.
+
+    What goes wrong elsewhere has its sentence already where it is a ValueError or an OSError.
+    """
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        steps = traceback.extract_tb(error.__traceback__)
+        own = [step for step in steps if step.filename == experiment]
+        if not own and isinstance(error, (ValueError, OSError)):
+            raise
+        where = ", line {0.lineno}, in {0.name}".format(own[-1]) if own else ""
+        message = "train.job: {}{}: {}: {} ({}); mend the module or what the configuration gives it"
+        kind = "sys.exit was called" if isinstance(error, SystemExit) else type(error).__name__
+        sys.stderr.write(message.format(experiment, where, kind, error, what) + "\n")
+        traceback.print_exc()
+        sys.exit(1)
+
+
 def train_all(experiment, plan):
     """Train every run, each as if in a process of its own, and yield its record."""
     tensorflow, keras, machine = start_framework(plan)
+    framework.check_classes(keras, plan["variants"], plan["protocols"])
     for cell in cells(plan):
         donor = find_donor(cell)
-        record = run.train(tensorflow, keras, experiment, cell, plan["threads"], donor)
+        what = "{}, {}, seed {}".format(cell["variant"], cell["protocol"], cell["seeds"]["graph"])
+        with telling(experiment.__file__, "in the training of " + what):
+            record = run.train(tensorflow, keras, experiment, cell, plan["threads"], donor)
         yield dict(record, machine=machine)
 
 
 def main():
     """Train the plan; what is wrong with it is told before the framework is started."""
+    faulthandler.enable(all_threads=False)  # a segmentation fault, too, is told with its line
     options = parse_arguments()
     if options.plan["time_limit"]:
         end_after(options.plan["time_limit"], options.experiment)
     for cell in cells(options.plan):
         find_donor(cell)
-    experiment = run.load_experiment(options.experiment, options.plan["data"])
+    with telling(options.experiment, "when it was imported"):
+        experiment = run.load_experiment(options.experiment, options.plan["data"])
     run.write_records(train_all(experiment, options.plan), options.output)

@@ -90,7 +90,8 @@ def start(tensorflow, keras, experiment, cell, threads, other_seeds=False):
     framework.set_seeds(tensorflow, *(cell[name] + other_seeds for name in SEEDS))
     data = experiment.make_data(**cell["data"])
     interface.check_data(experiment.__file__, data)
-    interface.check_rows(cell["settings"], len(data[0]))
+    with framework.naming("protocols/{}".format(cell["protocol"])):
+        interface.check_rows(cell["settings"], len(data[0]))
     with observe.noting_op_seeds() as op_seeds:
         model = build(keras, experiment, cell, data[0])
     return (model, *data, op_seeds)
