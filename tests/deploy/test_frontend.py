@@ -38,6 +38,11 @@ def test_info_names_a_prefix_that_is_not_the_virtual_environment(conda):
     assert Path(info["conda_prefix"]).resolve() != DRIVER
 
 
+def test_closed_streams_are_no_error(run):
+    assert run("sh", "-c", 'exec "$0" info --json 2>&-', FRONT_END).code == 0
+    assert run("sh", "-c", 'exec "$0" info --json >&-', FRONT_END).code == 0
+
+
 def test_channel_priority_is_strict(conda):
     answer = json.loads(conda("config", "--get", "channel_priority", "--json").output)
     assert answer["get"]["channel_priority"] == "strict"

@@ -91,6 +91,7 @@ def test_terminals_that_take_colour(environ, terminal, expected, monkeypatch):
     stream = io.StringIO()
     stream.isatty = lambda: terminal
     assert summary.takes_colour(stream) is expected
+    assert summary.takes_colour(None) is False  # closed: >&-
 
 
 def test_origin_is_told_with_processor_commit_and_changes(tmp_path):

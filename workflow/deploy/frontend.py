@@ -46,8 +46,8 @@ def main() -> None:
     except Failure as failure:
         print(f"{ME}: {failure}", file=sys.stderr)
         status = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed
+        stream.flush()
     os._exit(status)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
+from snakemake.exceptions import WorkflowError
 
 from plan.cells import parse_cell
 from plan.claims import Claim, claims_schema, read_claims
@@ -46,8 +47,11 @@ Mistake = tuple[str, object, str]  # key, found, expected
 Reference = tuple[str, Collection, list[str]]
 
 
-class ConfigurationError(Exception):
+class ConfigurationError(WorkflowError):
     """A mistake in a file of the user's; the message says file, key, found and expected."""
+
+    # Snakemake begins with the line of a rule file where it finds one of these on the way.
+    __traceback__ = None
 
 
 def restore_numbers(config: dict) -> None:

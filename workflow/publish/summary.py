@@ -21,10 +21,13 @@ JUDGED_ELSEWHERE = (
 )
 
 
-def takes_colour(stream: TextIO) -> bool:
-    """Tell whether a stream is a terminal that shows colours, and the user wants them."""
+def takes_colour(stream: TextIO | None) -> bool:
+    """Tell whether a stream is a terminal that shows colours, and the user wants them.
+
+    Python has None for a stream that is closed.
+    """
     wanted = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    return wanted and stream.isatty()
+    return stream is not None and wanted and stream.isatty()
 
 
 def summarize(results: str, colour: bool = False) -> str:

@@ -60,8 +60,8 @@ try:
     if "claim" in config:
         CLAIMS = [find_claim(config, CLAIMS)]
         planned = reduce_config(planned, *CLAIMS)
-except (ConfigurationError, ValueError) as error:
-    raise WorkflowError(str(error)) from None
+except ValueError as error:
+    raise ConfigurationError(str(error)) from None
 
 
 # From here on `config` has all defaults, and its cells in their parts.

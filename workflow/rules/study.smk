@@ -17,11 +17,7 @@ from page.plans import (
 )
 from page.study_check import check_study
 
-try:
-    check_study(config)
-except ConfigurationError as error:
-    raise WorkflowError(str(error)) from None
-
+check_study(config)
 COMPARED = f"{RESULTS}/study/{{part}}/{{environment}}/compared.jsonl"
 DEFAULT_PARTS, OTHER_PARTS = study_parts(config)
 STUDY_SETTINGS = ["seed", "study/bootstrap"]
