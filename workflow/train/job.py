@@ -175,7 +175,7 @@ def train_all(experiment, plan):
     framework.check_classes(keras, plan["variants"], plan["protocols"])
     for cell in cells(plan):
         donor = find_donor(cell)
-        what = "{}, {}, seed {}".format(cell["variant"], cell["protocol"], cell["seeds"]["graph"])
+        what = "{}, {}, seed {}".format(cell["variant"], cell["protocol"], cell["seed"])
         with telling(experiment.__file__, "in the training of " + what):
             record = run.train(tensorflow, keras, experiment, cell, plan["threads"], donor)
         yield dict(record, machine=machine)
