@@ -15,6 +15,22 @@ from plan.documents import read_yaml
 from repository import ROOT, run_driver, skip_or_fail
 from waiting import HANGS
 
+# What takes longest, in this order: a file of these that came last would leave a core idle. The
+# first ones wait for environments or for a queue, so one that does neither is among them.
+LONGEST = (
+    *("cluster/test_slurm", "deploy/test_setup", "workflow/test_workflow", "train/test_fidelity"),
+    *("workflow/test_tutorial", "workflow/test_anywhere", "workflow/test_committed_figures"),
+    *("diagnose/test_cases", "page/test_study_training", "judge/test_controls_real"),
+    *("judge/test_sweep_real", "deploy/test_locks", "workflow/test_report"),
+    *("workflow/test_machines", "workflow/test_documentation", "workflow/test_paper"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the files that take longest first; pytest-xdist then hands out files in this order."""
+    order = {f"tests/{name}.py": position for position, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
+
 
 @pytest.fixture(scope="session")
 def committed_config():
