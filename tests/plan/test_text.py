@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 import shutil
+from functools import cache
 
 import pytest
 from plan.claims import claims_schema
@@ -19,6 +20,9 @@ from repository import ROOT, copy_repository, list_jobs
 
 HOSTILE = """it's "two words"; $(touch ran) `touch ran` <script>ran()</script> größe 漢字 $x_{$"""
 TEXTS = {"hostile": HOSTILE, "formula": "=1+1", "long": "l" * 300, "end": "plain\n"}
+
+
+read_once = cache(read_yaml)
 
 
 def resolve(schema, root):
@@ -74,13 +78,16 @@ PLACES = [
 
 def tell(name, place, text, folder):
     """Return what is told of a text at a place; nothing where the text is taken."""
-    config, claims = read_yaml(ROOT / "config.yaml"), read_yaml(ROOT / "claims.yaml")
-    put({"config.yaml": config, "claims.yaml": claims}[name], place, text)
-    write_yaml(claims, folder / "claims.yaml")
+    documents = {file: copy.deepcopy(read_once(ROOT / file)) for file in ("config.yaml", name)}
+    put(documents[name], place, text)
+    config, claims = documents["config.yaml"], ROOT / "claims.yaml"
+    if claims.name == name:
+        claims = folder / name
+        write_yaml(documents[name], claims)
     try:
         find_files(config, [ROOT])
         check_config(config, ROOT)
-        known = load_claims(folder / "claims.yaml", config)
+        known = load_claims(claims, config)
         if "claim" in config:
             find_claim(config, known)
     except ConfigurationError as error:

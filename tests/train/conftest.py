@@ -96,16 +96,9 @@ def records(train):
 
 
 @pytest.fixture(scope="session")
-def repeated(train):
-    """Some of these cells, twice in one process, with the framework's own number of threads."""
-    options = {"repeats": 2, "threads": 0}
-    return in_each_environment(train, ["bn_activations", "plain"], **options)
-
-
-@pytest.fixture(scope="session")
-def after_another_seed(train):
-    """Some of these cells, after those of another seed in the same process."""
-    options = {"seeds": (11, 3), "threads": 1}
+def among_others(train):
+    """Some of these cells, twice, after another seed, with the framework's own threads."""
+    options = {"repeats": 2, "seeds": (11, 3), "threads": 0}
     return in_each_environment(train, ["bn_activations", "plain"], **options)
 
 

@@ -77,21 +77,14 @@ def weights_of(record):
 
 @pytest.mark.parametrize("protocol", ["question", "answer"])
 @pytest.mark.parametrize("variant", ["plain", "bn_activations"])
-def test_repeats_and_threads_change_nothing(records, repeated, environment, variant, protocol):
-    one_thread = results_of(records(environment, variant, protocol))
-    for repeat in (1, 2):
-        record = repeated(environment, variant, protocol, repeat)
-        assert record["machine"]["threads"] == "default"
-        assert results_of(record) == one_thread
-
-
-@pytest.mark.parametrize("protocol", ["question", "answer"])
-@pytest.mark.parametrize("variant", ["plain", "bn_activations"])
-def test_another_seed_before_changes_nothing(
-    records, after_another_seed, environment, variant, protocol
+def test_repeats_threads_and_another_seed_before_change_nothing(
+    records, among_others, environment, variant, protocol
 ):
-    record = after_another_seed(environment, variant, protocol)
-    assert results_of(record) == results_of(records(environment, variant, protocol))
+    alone_in_one_thread = results_of(records(environment, variant, protocol))
+    for repeat in (1, 2):
+        record = among_others(environment, variant, protocol, repeat)
+        assert record["machine"]["threads"] == "default"
+        assert results_of(record) == alone_in_one_thread
 
 
 def results_of(record):

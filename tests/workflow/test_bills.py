@@ -5,21 +5,25 @@ import re
 
 import pytest
 from publish.locks import read_requirements
-from repository import ROOT, copy_repository, run_make
+from repository import copy_small, run_make
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """A copy of the repository."""
-    return copy_repository(tmp_path_factory.mktemp("locks") / "copy")
+    """A copy of the repository with the locks of all kinds: releases alike are left out."""
+    copy = copy_small(tmp_path_factory.mktemp("locks") / "copy")
+    for lock in (copy / "envs").glob("*.yaml"):
+        if lock.stem.startswith("tf") and lock.stem not in ("tf1.14-keras2.2.4", "tf2.11"):
+            lock.unlink()
+    return copy
 
 
 def test_bills_list_every_pin_with_its_hash(copy):
     done = run_make("sbom", copy)
     assert done.returncode == 0, done.stdout
-    for lock in [ROOT / "envs/driver.txt", *(ROOT / "envs").glob("*.yaml")]:
+    for lock in [copy / "envs/driver.txt", *(copy / "envs").glob("*.yaml")]:
         bill = json.loads((copy / f"results/provenance/bills/{lock.stem}.json").read_text())
         assert bill["bomFormat"] == "CycloneDX"
         listed = {f"{one['name']}=={one['version']}" for one in bill["components"]}
