@@ -40,5 +40,7 @@ SPEED = {  # these give the same bits, later: benchmarks/study_engine.py
     "normalize_batch": """lambda h, gamma, beta, _: (lambda moments: (
         tf.nn.batch_normalization(h, *moments, beta, gamma, engine.BN_EPSILON), moments
     ))(list(tf.nn.moments(h, [0])))""",
-    "on_rows": "lambda vector, h: vector",
+    "on_rows": "lambda vector, times: vector",
+    "graph_op_seeds": "engine.graph_op_seeds.__wrapped__",
+    "undisturbed": "__import__('contextlib').nullcontext",
 }

@@ -19,6 +19,7 @@ Runs inside the framework's environment: Python 3.7, numpy and TensorFlow 1.14.0
 
 import functools
 import importlib
+import sys
 from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -26,9 +27,25 @@ from train import framework
 
 from page.study import FEATURES, UNITS, VARIANTS
 
-tf = framework.load_framework("tf.keras")[0]  # without settings of the caller, as any run
+# The framework imports these if they are there: a fifth of its import, for nothing used here.
+UNUSED = ("h5py", "scipy", "setuptools", "tensorboard", "tensorflow_estimator")
+
+
+def load_framework():
+    """TensorFlow without UNUSED and without settings of the caller, as any run."""
+    absent = dict.fromkeys(set(UNUSED) - set(sys.modules))
+    sys.modules.update(absent)  # for Python, None is a package that is not installed
+    try:
+        return framework.load_framework("tf.keras")[0]
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
+tf = load_framework()
 tf1 = tf.compat.v1
 get_seed = importlib.import_module("tensorflow.python.framework.random_seed").get_seed
+deprecation = importlib.import_module("tensorflow.python.util.deprecation")
 
 KERNEL_SHAPES = ((FEATURES, UNITS), (UNITS, FEATURES))
 BN_EPSILON = 1e-3
@@ -297,8 +314,9 @@ class Networks:
         rows = tf.cast(tf.shape(x)[0], tf.float32)
         gradients = tf.gradients(losses / rows, parameters)
         rate = np.float32(self.settings.learning_rate)
+        powers = [beta**step for beta in (BETA_1, BETA_2)]
         updates = [
-            adam_step(parameter, gradient, step, rate, self.count)
+            adam_step(parameter, gradient, powers, rate, self.count)
             for parameter, gradient in zip(self.parameters, gradients)
         ]
         updates += [
@@ -364,7 +382,7 @@ class Networks:
 def build_networks(settings, stock, count, shared):
     """Speed: the Networks of a cell; other data or kernels train in the same ones."""
     optimizers = ["remap"] if fuses_elu(settings) else []
-    with tf1.Graph().as_default() as graph:
+    with tf1.Graph().as_default() as graph, undisturbed():
         session = tf1.Session(graph=graph, config=one_thread(optimizers))
         return Networks(settings, stock, count, shared, session)
 
@@ -451,7 +469,7 @@ def choose_products(count, training_rows, testing_rows):
     Returns: Products.
     """
     rng, times = np.random.RandomState(0), (1, count // BLOCK)
-    with tf1.Graph().as_default(), tf1.Session(config=one_thread()) as session:
+    with tf1.Graph().as_default(), undisturbed(), tf1.Session(config=one_thread()) as session:
         x, h = (tf1.placeholder(tf.float32, (None, n)) for n in (FEATURES, BLOCK * UNITS))
         g = tf1.placeholder(tf.float32, (None, BLOCK * FEATURES))
         kernel = tf.constant(rng.normal(size=(FEATURES, BLOCK * UNITS)), tf.float32)
@@ -612,23 +630,24 @@ def normalize_batch(h, gamma, beta, constant_rows):
 
     @tf.custom_gradient
     def normalized(h, gamma, beta):
+        times = per_batch(h)
         mean = tf.reduce_mean(h, axis=0)
-        deviation = h - on_rows(mean, h)
+        deviation = h - on_rows(mean, times)
         variance = tf.reduce_mean(deviation * deviation, axis=0)
         root = tf1.rsqrt(variance + BN_EPSILON)
         scale = root * gamma
-        scales = on_rows(scale, h)
+        scales = on_rows(scale, times)
 
         def gradient(g, *_):
             over_rows = tf.reduce_sum(g, axis=0)
             of_scale = tf.reduce_sum(g * h, axis=0) + -over_rows * mean
             of_variance = tf.raw_ops.RsqrtGrad(y=root, dy=of_scale * gamma)
-            of_variance = on_rows(2 * per_row(of_variance, h, constant_rows), h)
-            of_mean = on_rows(per_row(-over_rows * scale, h, constant_rows), h)
+            of_variance = on_rows(2 * per_row(of_variance, h, constant_rows), times)
+            of_mean = on_rows(per_row(-over_rows * scale, h, constant_rows), times)
             of_h = add_terms(g * scales, of_variance * deviation, of_mean)
             return of_h, of_scale * root, over_rows
 
-        return (h * scales + on_rows(beta - mean * scale, h), mean, variance), gradient
+        return (h * scales + on_rows(beta - mean * scale, times), mean, variance), gradient
 
     h, *moments = normalized(h, gamma, beta)
     return h, moments
@@ -637,12 +656,18 @@ def normalize_batch(h, gamma, beta, constant_rows):
 def normalize(h, gamma, beta, mean, variance):
     """BN by these means and variances, as tf.nn.batch_normalization."""
     scale = tf1.rsqrt(variance + BN_EPSILON) * gamma
-    return h * on_rows(scale, h) + on_rows(beta - mean * scale, h)
+    times = per_batch(h)
+    return h * on_rows(scale, times) + on_rows(beta - mean * scale, times)
 
 
-def on_rows(vector, h):
-    """Speed: the vector on every row of h; the framework's own broadcasting is slower."""
-    return tf.tile(vector[None], [tf.shape(h)[0], 1])
+def per_batch(h):
+    """Return how many times `on_rows` repeats a vector, for as many rows as h has."""
+    return tf.stack([tf.shape(h)[0], 1])
+
+
+def on_rows(vector, times):
+    """Speed: the vector on every row of a batch; the framework's own broadcasting is slower."""
+    return tf.tile(tf.expand_dims(vector, 0), times)
 
 
 def per_row(gradient, h, constant_rows):
@@ -665,13 +690,13 @@ def bn_decay(momentum):
     return np.float32(1.0 - momentum)
 
 
-def adam_step(parameter, gradient, step, learning_rate, count):
+def adam_step(parameter, gradient, powers, learning_rate, count):
     """The operation that moves a parameter of all networks, with an Adam state of its own.
 
     It is the framework's kernel, where that handles all numbers of a network in full packets.
     """
     m, v = (variable(tf.zeros(parameter.shape)) for _ in "mv")
-    powers, size = [beta**step for beta in (BETA_1, BETA_2)], parameter.shape.num_elements()
+    size = parameter.shape.num_elements()
     if size // count % PACKET:
         old = [a.read_value() for a in (parameter, m, v)]
         tails = scalar_tails(size // count, count)
@@ -703,6 +728,11 @@ def scalar_tails(size, count):
     return np.tile(np.arange(size) >= size // PACKET * PACKET, count)
 
 
+def undisturbed():
+    """Speed: while a graph is built, no call of the framework looks for deprecated arguments."""
+    return deprecation.silence()
+
+
 def one_thread(optimizers=()):
     """A session that runs all kernels in the caller's thread and leaves graphs as they are."""
     config = tf1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=-1)
@@ -731,7 +761,13 @@ def kernel_op_seeds(variant, seeds):
     """
     if tf.executing_eagerly():
         return [eager_op_seeds(seed) for seed in seeds]
-    with tf1.Graph().as_default() as graph:
+    return [graph_op_seeds(variant)] * len(seeds)
+
+
+@functools.lru_cache(maxsize=None)
+def graph_op_seeds(variant):
+    """Speed: the op-level seeds of a stock model; one model for all cells of a process."""
+    with tf1.Graph().as_default() as graph, undisturbed():
         tf1.set_random_seed(0)
         model = tf.keras.Sequential()
         for (inputs, units), after in zip(KERNEL_SHAPES, VARIANTS[variant]):
@@ -743,7 +779,7 @@ def kernel_op_seeds(variant, seeds):
                     else tf.keras.layers.Activation("linear")
                 )
         draws = [op for op in graph.get_operations() if op.type == "RandomUniform"]
-    return [[op.get_attr("seed2") for op in draws]] * len(seeds)
+    return [op.get_attr("seed2") for op in draws]
 
 
 def eager_op_seeds(seed):
