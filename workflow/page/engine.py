@@ -28,7 +28,7 @@ from train import framework
 from page.study import FEATURES, UNITS, VARIANTS
 
 # The framework imports these if they are there: a fifth of its import, for nothing used here.
-UNUSED = ("h5py", "scipy", "setuptools", "tensorboard", "tensorflow_estimator")
+UNUSED = ("h5py", "scipy", "setuptools", "tensorboard", "tensorflow_estimator", "yaml")
 
 
 def load_framework():
@@ -312,7 +312,7 @@ class Networks:
         parameters = [parameter.read_value() for parameter in self.parameters]
         losses, moving = self.forward(x, parameters, training=True)
         rows = tf.cast(tf.shape(x)[0], tf.float32)
-        gradients = tf.gradients(losses / rows, parameters)
+        gradients = tf.gradients(losses, parameters, tf.fill(tf.shape(losses), 1 / rows))
         rate = np.float32(self.settings.learning_rate)
         powers = [beta**step for beta in (BETA_1, BETA_2)]
         updates = [
@@ -695,8 +695,8 @@ def adam_step(parameter, gradient, powers, learning_rate, count):
 
     It is the framework's kernel, where that handles all numbers of a network in full packets.
     """
-    m, v = (variable(tf.zeros(parameter.shape)) for _ in "mv")
-    size = parameter.shape.num_elements()
+    zeros = tf.zeros(parameter.shape)
+    m, v, size = variable(zeros), variable(zeros), parameter.shape.num_elements()
     if size // count % PACKET:
         old = [a.read_value() for a in (parameter, m, v)]
         tails = scalar_tails(size // count, count)
