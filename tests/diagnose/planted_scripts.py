@@ -112,6 +112,8 @@ newest TensorFlow. A changed default is planted by two versions: the first scrip
 **{tried} pairs were diagnosed, {right} of them with exactly the planted causes.** The tests plan
 {planned} pairs; the others have not been tried.
 
+{versions}
+
 ## Confusion matrix
 
 Rows: what is planted, alone or with another cause. Columns: in how many pairs a cause was named. A
@@ -208,6 +210,15 @@ def read_verdicts(folder: Path) -> dict[str, dict[str, set[str]]]:
 def tell(found: dict[str, dict[str, set[str]]]) -> str:
     """Return the page: the confusion matrix, and what was named for each pair."""
     pairs = [(planted_in(name), part[name]) for part in found.values() for name in part]
+    versions = [
+        [
+            column,
+            planned(column),
+            len(part),
+            sum(planted_in(name) == named for name, named in part.items()),
+        ]
+        for column, part in found.items()
+    ]
     causes = [*PLANTED, DEFAULT]
     heads = [*causes, "not reproducible", "undecided"]
     matrix = []
@@ -223,7 +234,8 @@ def tell(found: dict[str, dict[str, set[str]]]) -> str:
     return PAGE.format(
         tried=len(pairs),
         right=sum(planted == named for planted, named in pairs),
-        planned=planned(),
+        planned=sum(map(planned, CELLS)),
+        versions=table(["version", "planned", "diagnosed", "exactly the planted causes"], versions),
         matrix=table(["planted", "pairs", *heads], matrix),
         each=table(["planted", *found], each),
     )
@@ -236,12 +248,10 @@ def all_names() -> list[str]:
     return names + [name_of((DEFAULT, *part)) for part in [(), *((c,) for c in RECURRENT_PLANTED)]]
 
 
-def planned() -> int:
-    """Return how many pairs there are in all columns."""
-    two_releases = sum(name.startswith(name_of((DEFAULT,))) for name in all_names())
-    return sum(
-        len(all_names()) - (0 if before else two_releases) for _, _, before in CELLS.values()
-    )
+def planned(column: str) -> int:
+    """Return how many pairs a column has; there is a changed default where it has two releases."""
+    two_releases = CELLS[column][2] is not None
+    return sum(two_releases or not name.startswith(name_of((DEFAULT,))) for name in all_names())
 
 
 def in_words(name: str) -> str:
