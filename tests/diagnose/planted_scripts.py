@@ -101,13 +101,17 @@ CELLS = {
     "keras2.2.4": (OLD, "keras", None),
     "keras2.3.1": ("tf2.0-keras2.3.1", "keras", OLD),
 }
+# Where the default's old value, hard_sigmoid, is another formula: x / 6 + 0.5 between 0 and 1, not
+# 0.2 x + 0.5. hard_sigmoid(0.5) is 0.58333 in Keras 3.15.1, and 0.6 in TensorFlow 2.11.
+OTHER_HARD_SIGMOID = ("current",)
 PAGE = """# Planted causes
 
 One or two causes were planted into a plain script. Then the plain script and the other script were
 diagnosed. `tests/diagnose/planted_scripts.py` has written this page from the verdicts. The columns
 of the second table are versions of tf.keras, or of standalone keras; `current` is Keras 3 on the
 newest TensorFlow. A changed default is planted by two versions: the first script runs in TensorFlow
-1.14, where an LSTM has another recurrent activation. Two versions also round differently.
+1.14, where an LSTM has another recurrent activation. Two versions also round differently. In
+Keras 3 this activation, `hard_sigmoid`, is another formula, so computation is planted as well.
 
 **{tried} pairs were diagnosed, {right} of them with exactly the planted causes.** The tests plan
 {planned} pairs; the others have not been tried.
@@ -181,11 +185,14 @@ def name_of(causes: tuple[str, ...]) -> str:
     return ".".join(causes).replace(" ", "_") or "nothing"
 
 
-def planted_in(name: str) -> set[str]:
+def planted_in(name: str, column: str) -> set[str]:
     """Return the causes that are planted in a pair; two releases round differently, too."""
     causes = set() if name.startswith("both.") else set(name.replace("_", " ").split("."))
     causes -= {"nothing"}
-    return causes | {ROUNDING} if DEFAULT in causes and FORMULA not in causes else causes
+    if DEFAULT in causes:
+        causes |= {FORMULA} if column in OTHER_HARD_SIGMOID else set()
+        causes |= set() if FORMULA in causes else {ROUNDING}
+    return causes
 
 
 def named_in(verdict: dict) -> set[str]:
@@ -209,13 +216,13 @@ def read_verdicts(folder: Path) -> dict[str, dict[str, set[str]]]:
 
 def tell(found: dict[str, dict[str, set[str]]]) -> str:
     """Return the page: the confusion matrix, and what was named for each pair."""
-    pairs = [(planted_in(name), part[name]) for part in found.values() for name in part]
+    pairs = [(planted_in(n, column), part[n]) for column, part in found.items() for n in part]
     versions = [
         [
             column,
             planned(column),
             len(part),
-            sum(planted_in(name) == named for name, named in part.items()),
+            sum(planted_in(name, column) == named for name, named in part.items()),
         ]
         for column, part in found.items()
     ]
@@ -227,7 +234,7 @@ def tell(found: dict[str, dict[str, set[str]]]) -> str:
         count = Counter(part for named in rows for part in named)
         matrix.append([cause or "nothing", len(rows), *(count[head] for head in heads)])
     each = [
-        [in_words(name), *(describe(part.get(name), planted_in(name)) for part in found.values())]
+        [in_words(name), *(describe(found[c].get(name), planted_in(name, c)) for c in found)]
         for name in all_names()
         if any(name in part for part in found.values())
     ]

@@ -41,6 +41,14 @@ def test_page_counts_what_was_named():
     assert "| evaluation | undecided |" in page
 
 
+def test_two_releases_round_or_compute_differently():
+    assert planted_in("data", "tf2.6") == {"data"}
+    assert planted_in("both.data", "tf2.6") == set()
+    assert planted_in("changed_default.data", "tf2.6") == {DEFAULT, "data", ROUNDING}
+    assert planted_in("changed_default.computation", "tf2.6") == {DEFAULT, FORMULA}
+    assert planted_in("changed_default", "current") == {DEFAULT, FORMULA}
+
+
 def test_rounding_is_named_where_anything_is_left():
     verdict = {"undecided": None, "causes": ["data"], "rows": [], "place": None}
     assert named_in(verdict) == {"data"}
@@ -58,6 +66,6 @@ def test_planted_causes_are_named_and_no_others(diagnose, tmp_path, column):
     wrong = {}
     for name in pairs:
         verdict = json.loads((folder / name / "verdict.json").read_text())
-        if named_in(verdict) != planted_in(name):
+        if named_in(verdict) != planted_in(name, column):
             wrong[name] = verdict["sentence"]
     assert not wrong
