@@ -108,7 +108,7 @@ PAGE = """# Planted causes
 
 One or two causes were planted into a plain script. Then the plain script and the other script were
 diagnosed. `tests/diagnose/planted_scripts.py` has written this page from the verdicts. The columns
-of the second table are versions of tf.keras, or of standalone keras; `current` is Keras 3 on the
+of the last table are versions of tf.keras, or of standalone keras; `current` is Keras 3 on the
 newest TensorFlow. A changed default is planted by two versions: the first script runs in TensorFlow
 1.14, where an LSTM has another recurrent activation. Two versions also round differently. In
 Keras 3 this activation, `hard_sigmoid`, is another formula, so computation is planted as well.
