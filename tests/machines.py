@@ -41,11 +41,16 @@ PLANNED = {
 ELSEWHERE = {
     "spaces in the path of the clone": ("nothing", "path_with_spaces_and_reuse"),
     "results outside the clone": ("nothing", "snakefile_directory_and_configfile"),
+    "not root, `HOME` read-only, at set-up": ("nothing", "home_in_which_nothing_can_be_made"),
     "a Python older than 3.11": ("which Python to install", "python_too_old"),
     "no Python": ("which Python to install", "no_python"),
     "a newer Python under another name": ("nothing", "newer_python_under_another_name_is_used"),
     "a Python without venv": ("what to install", "python_without_venv"),
     "the package index does not answer": ("that it does not", "no_package_index"),
+    "a package that was cut in conda's cache": (
+        "nothing; it is unpacked again",
+        "package_that_was_cut_in_the_cache_is_unpacked_again",
+    ),
     "a folder on `PATH` that cannot be read": ("nothing", "folder_on_path_that_cannot_be_read"),
     "`.driver` is a file, or a link that leads nowhere": ("nothing", "driver_that_is_no_folder"),
     "a conda that is too old": ("how to update it", "conda_too_old"),

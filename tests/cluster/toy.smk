@@ -18,6 +18,7 @@ sys.path.insert(0, WORKFLOW)
 from deploy import at_once, whole
 
 ALL_ENVIRONMENT_FILES = {}
+RESULTS = "."
 
 
 include: "../../workflow/rules/at_once.smk"

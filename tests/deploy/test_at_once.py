@@ -141,3 +141,9 @@ def test_killed_run_with_the_number_of_this_one(monkeypatch, tmp_path, capsys):
     assert list((tmp_path / "locks").iterdir()) == []
     assert at_once.prepare(None, []) == []  # once more, as a module
     lock.release()
+
+
+def test_full_disk_is_told_where_a_log_is_empty(monkeypatch, tmp_path):
+    assert "space" not in at_once.how_to_go_on([], str(tmp_path))
+    monkeypatch.setattr(at_once, "LITTLE", 10**18)
+    assert f"Almost no space is left in {tmp_path}, " in at_once.how_to_go_on([], str(tmp_path))

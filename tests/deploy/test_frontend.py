@@ -38,6 +38,20 @@ def test_info_names_a_prefix_that_is_not_the_virtual_environment(conda):
     assert Path(info["conda_prefix"]).resolve() != DRIVER
 
 
+def test_package_that_was_cut_in_the_cache_is_unpacked_again(conda, small_env, tmp_path):
+    cache = {"CONDA_PKGS_DIRS": tmp_path / "cache"}
+    create = ("env", "create", "--file", small_env, "--prefix")
+    assert conda(*create, tmp_path / "first", **cache).code == 0
+    (decoder,) = (tmp_path / "cache").glob("pkgs/python-3.7*/lib/python3.7/json/decoder.py")
+    decoder.unlink()  # the environment has the same file
+    decoder.write_text("cut")
+    assert conda(*create, tmp_path / "second", **cache).code == 0
+    library = "lib/python3.7/json/decoder.py"
+    assert (tmp_path / "second" / library).read_bytes() == (
+        tmp_path / "first" / library
+    ).read_bytes()
+
+
 def test_closed_streams_are_no_error(run):
     assert run("sh", "-c", 'exec "$0" info --json 2>&-', FRONT_END).code == 0
     assert run("sh", "-c", 'exec "$0" info --json >&-', FRONT_END).code == 0

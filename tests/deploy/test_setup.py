@@ -16,7 +16,7 @@ from deployment import DRIVER, FRONT_END, ROOT, copy_modules
 from waiting import HANGS
 
 NOWHERE = "http://127.0.0.1:9"  # nothing listens on the discard port
-TOOLS = ("sh", "bash", "env", "cat", "dirname", "uname")
+TOOLS = ("sh", "bash", "env", "cat", "dirname", "mkdir", "uname")
 
 
 @pytest.fixture
@@ -301,6 +301,15 @@ def test_python_without_venv(set_up, clone, folder_of, tmp_path):
     sentence = told(set_up(clone, PATH=path, PYTHONPATH=tmp_path), clone)
     assert "lacks its venv module" in sentence
     assert "apt-get install python3." in sentence
+
+
+@pytest.mark.parametrize(("home", "caches"), [("/proc/nobody", "{clone}/.driver/cache"), ("", "")])
+def test_home_in_which_nothing_can_be_made(set_up, clone, folder_of, tmp_path, home, caches):
+    stand_in = tmp_path / "python"
+    stand_in.write_text('#!/bin/sh\necho "caches: ${XDG_CACHE_HOME:-}"\n')
+    stand_in.chmod(0o755)
+    done = set_up(clone, PATH=folder_of(python3=stand_in), HOME=home or tmp_path)
+    assert done.stdout == f"caches: {caches.format(clone=clone)}\n"
 
 
 def test_no_package_index(set_up, clone, pyenv):

@@ -7,6 +7,7 @@ ends when it can take the lock, however the run ended and on whatever machine
 
 import os
 import shlex
+import shutil
 import signal
 import socket
 import sys
@@ -21,6 +22,7 @@ from deploy.locking import MAKING, USING, Lock, find_holders, own_name
 
 RUNS = ".run-"
 STATE = Path(".snakemake")
+LITTLE = 2**20  # bytes
 ended = False  # whether a signal has ended this run
 locks: list[Lock] = []  # of this process: of its run, and of the making of environments
 
@@ -84,13 +86,18 @@ def end(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def how_to_go_on(arguments: list[str]) -> str:
+def how_to_go_on(arguments: list[str], results: str) -> str:
     """Return what is said at the end of a run that has not done everything.
 
-    Where a job has failed, Snakemake has said which; the same again would fail again.
+    Where a job has failed, Snakemake has said which; the same again would fail again. On a full
+    disk its log may be empty.
     """
     if not ended:
-        return "What is done is kept: once the cause is mended, the next run goes on from there."
+        folders = [results, str(STATE), os.environ.get("TMPDIR", "/tmp")]
+        full = [f for f in folders if Path(f).exists() and shutil.disk_usage(f).free < LITTLE]
+        space = f"Almost no space is left in {', '.join(full)}. " if full else ""
+        kept = "What is done is kept: once the cause is mended, the next run goes on from there."
+        return space + kept
     command = shlex.join(["snakemake", *arguments])
     told = "This run was told to end, and its jobs have ended. What is done is kept."
     return f"{told} To go on, the same again:\n  {command}"

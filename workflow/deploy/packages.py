@@ -8,8 +8,10 @@ from rattler import (
     ChannelPriority,
     Gateway,
     MatchSpec,
+    PackageCache,
     SourceConfig,
     Subdir,
+    ValidationMode,
     VirtualPackage,
     install,
     solve,
@@ -19,6 +21,8 @@ from deploy.channels import ROOT
 
 SUBDIRS: list[Subdir] = [Subdir("linux-64"), Subdir("noarch")]
 CACHE = Path(os.environ.get("CONDA_PKGS_DIRS") or ROOT / ".driver/pkgs")
+# Each file is looked at: a package that was cut in the cache is unpacked again.
+WHOLE = PackageCache.new_layered([CACHE / "pkgs"], validation_mode=ValidationMode.full())
 
 
 def gateway(urls: list[str]) -> Gateway:
@@ -50,7 +54,7 @@ async def link(prefix: Path, records: list, wanted: list[MatchSpec]) -> None:
     await install(
         records,
         prefix,
-        cache_dir=CACHE / "pkgs",
+        package_cache=WHOLE,
         requested_specs=[spec._match_spec for spec in wanted],
         show_progress=False,
         execute_link_scripts=False,

@@ -3,6 +3,10 @@
 # A shell script, because there is no Python file that every Python can read.
 unset PYTHONDONTWRITEBYTECODE PYTHONHOME
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+# Where no folder for caches can be had, uv would end.
+cache="${XDG_CACHE_HOME:-${HOME:-/nowhere}/.cache}"
+{ mkdir -p "$cache" && [ -w "$cache" ]; } 2>/dev/null ||
+    export XDG_CACHE_HOME="${here%/workflow/deploy}/.driver/cache"
 ask='
 import sys
 print("%d.%d.%d" % sys.version_info[:3])
