@@ -63,6 +63,7 @@ AccountingStorageType=accounting_storage/none
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1,sched_min_interval=0
 MinJobAge=3600
 KillWait=2
+MessageTimeout=5
 SlurmdTimeout=10
 ReturnToService=2
 {nodes}

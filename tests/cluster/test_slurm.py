@@ -12,6 +12,8 @@ from submission import IMPATIENT, finishes, first_job, once, starts
 from waiting import wait_until
 
 CANCELLED, TOO_LONG, TOO_LARGE = "1", "2", "3"
+# Runs, controls, tables, claims and a figure of them.
+ALL_STAGES = ("results/tables/claims.csv", "results/figures/published_and_measured.svg")
 SHARED_ENVIRONMENTS = ("--conda-prefix", ROOT / ".snakemake/conda")
 pytestmark = pytest.mark.slow
 
@@ -23,6 +25,8 @@ def failing(toy):
     running = toy(chunks=4, **{f"chunk{number}": how for number, how in fails.items()})
     wait_until(lambda: len(starts(running)) == 4, f"four chunks to start ({running.log})")
     run("scancel", first_job(running, CANCELLED))
+    # A minute is the shortest time that Slurm gives to a job.
+    run("scontrol", "update", f"JobId={first_job(running, TOO_LONG)}", "EndTime=now")
     return running
 
 
@@ -45,27 +49,27 @@ def test_there_is_no_network(cluster):
         assert [line.split(":")[0].strip() for line in shown] == ["lo"]
 
 
-def test_slurm_run_equals_local_run(start, tmp_path, failing):
+def test_slurm_run_equals_local_run(finished_run, start, tmp_path, failing):
     """Tables and figures, byte for byte. (`failing` runs meanwhile, to save time.)"""
     built = environments()
-    clones = {}
-    for name in ("local", "slurm"):
-        (tmp_path / name).mkdir()
-        clones[name] = copy_small(tmp_path / name)
-    local = start(clones["local"], "--cores", 1, *SHARED_ENVIRONMENTS, profile=None)
+    clone = copy_small(tmp_path / "slurm")
     keep_logs = "--slurm-keep-successful-logs"
-    slurm = start(clones["slurm"], *IMPATIENT, *SHARED_ENVIRONMENTS, keep_logs)
+    slurm = start(clone, *IMPATIENT, *SHARED_ENVIRONMENTS, keep_logs, "--", *ALL_STAGES)
     assert slurm.finish() == 0, slurm.log.read_text()
-    assert local.finish() == 0, local.log.read_text()
 
     assert len(slurm.job_ids()) > 3
-    job_logs = list((clones["slurm"] / ".snakemake/slurm_logs").rglob("*.log"))
+    job_logs = list((clone / ".snakemake/slurm_logs").rglob("*.log"))
     assert len(job_logs) >= len(slurm.job_ids())
     for log in (slurm.log, *job_logs):
         assert "Creating conda environment" not in log.read_text(), log
     assert environments().items() >= built.items()  # and none was made again
-    assert len(results(clones["slurm"])) > 6
-    assert results(clones["slurm"]) == results(clones["local"])
+    made = results(clone)
+    assert {*ALL_STAGES} < {*made}
+    assert made == {
+        path: finished_results
+        for path, finished_results in results(finished_run[0].folder).items()
+        if path in made
+    }
 
 
 @pytest.mark.parametrize(
@@ -88,6 +92,8 @@ def test_lost_node(cluster, toy):
     running = toy(chunks=4, held=True)
     running.wait_for("start", 4)
     cluster.kill("n1")
+    # As the controller does by itself, some time later.
+    run("scontrol", "update", "NodeName=n1", "State=DOWN", "Reason=crashed")
     running.release()
     lost = {number for number, node, _ in running.history("start") if node == "n1"}
     try:
@@ -115,35 +121,23 @@ def test_controller_down_for_a_while(cluster, toy):
 
 
 def test_killed_snakemake_resumes(toy):
-    """After kill -9 the next run repeats only what was not finished."""
-    settings = {"chunks": 4, "chunk3": "hang", "chunk4": "hang"}
-    running = toy(**settings)
+    """After kill -9 its jobs end by themselves; the next run makes only what was not finished."""
+    running = toy(chunks=4, chunk3="train", chunk4="train")
     running.wait_for_log("2 of 5 steps")
-    running.wait_for("start", 4)  # and 3 and 4 do not finish by themselves
-    running.kill()
+    running.wait_for("start", 4)
+    running.kill(cancel=False)
+    jobs = {first_job(running, chunk) for chunk in "34"}
+    wait_until(
+        lambda: not jobs & {*run("squeue", "--noheader", "--format=%i").split()}, "the jobs to end"
+    )
     assert finishes(running) == once(2)
 
     resumed = toy(folder=running.folder, chunks=4)
     assert resumed.finish() == 0, resumed.log.read_text()
+    assert "A run was killed here" in resumed.log.read_text()
     assert len(list(running.folder.glob("chunk*.txt"))) == 4
     assert starts(resumed) == {"1": 1, "2": 1, "3": 2, "4": 2}
     assert finishes(resumed) == once(4)
-
-
-def test_jobs_of_a_killed_snakemake_end(toy):
-    """What runs ends by itself, what waits does nothing; the next run trains each chunk once."""
-    settings = {"chunks": 3, "chunk1": "train"}
-    running = toy(**settings)
-    wait_until(lambda: "1" in starts(running), "the chunk that trains to start")
-    wait_until(lambda: len(running.job_ids()) == 3, "all chunks to be submitted")
-    running.kill(cancel=False)
-    job = first_job(running, "1")
-    wait_until(lambda: job not in run("squeue", "--noheader", "--format=%i"), "the job to end")
-
-    resumed = toy(folder=running.folder, chunks=3)
-    assert resumed.finish() == 0, resumed.log.read_text()
-    assert "A run was killed here" in resumed.log.read_text()
-    assert finishes(resumed) == once(3)
 
 
 def test_cancelled_job_through_the_commands_of_the_queue(toy):
