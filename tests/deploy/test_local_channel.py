@@ -51,6 +51,15 @@ def test_what_does_not_start_is_no_interpreter(tmp_path):
     assert interpreters.probe(tmp_path / "absent") is None
 
 
+def test_library_of_a_python_that_was_moved(tmp_path, monkeypatch):
+    library = tmp_path / "lib/libpython3.7m.so.1.0"
+    library.parent.mkdir()
+    library.touch()
+    monkeypatch.setattr(machine_channel, "run_patchelf", lambda *_: f"{library.name}\nlibc.so.6\n")
+    moved = {"executable": "python3.7", "prefix": str(tmp_path), "libdir": "/where/it/was/lib"}
+    assert machine_channel.find_libraries(moved, "3.7") == [library]
+
+
 def contents(package: Path) -> tuple[list[tarfile.TarInfo], dict]:
     """Members of a package, and what it says of them."""
     members = [member for _, member in stream_conda_component(package, component="pkg")]

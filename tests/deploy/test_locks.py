@@ -92,6 +92,15 @@ def test_only_usable_wheels_are_listed(wheel, minors, expected):
     assert lock.usable_wheels({"wheels": wheels}, tuple(minors)) == (wheels if expected else [])
 
 
+@pytest.mark.parametrize(
+    ("minors", "expected"), [((12,), ["sha256:w"]), ((12, 14), ["sha256:s", "sha256:w"])]
+)
+def test_source_is_listed_for_a_python_without_wheel(minors, expected):
+    wheel = {"url": "x/x-1-cp312-cp312-manylinux_2_28_x86_64.whl", "hashes": {"sha256": "w"}}
+    package = {"name": "x", "version": "1", "wheels": [wheel], "sdist": {"hashes": {"sha256": "s"}}}
+    assert lock.pin_lines(package, minors) == ("x==1", expected)
+
+
 @pytest.mark.slow
 @each_spec
 def test_locking_again_changes_nothing(spec, monkeypatch):

@@ -134,11 +134,13 @@ def usable_wheels(package: dict, minors: tuple[int, ...]) -> list[dict]:
 def pin_lines(package: dict, minors: tuple[int, ...]) -> tuple[str, list[str]] | None:
     """Return one package as its pin and its hashes, or None where no admitted Python wants it."""
     marker = package.get("marker", "")
-    wanted = [holds(marker, minor) for minor in minors]
-    if not any(wanted):
+    wanted = tuple(minor for minor in minors if holds(marker, minor))
+    if not wanted:
         return None
-    files = usable_wheels(package, minors) or [package["sdist"]]
-    pin = f"{package['name']}=={package['version']}" + ("" if all(wanted) else f" ; {marker}")
+    files = usable_wheels(package, minors)
+    if not all(usable_wheels(package, (minor,)) for minor in wanted):
+        files.append(package["sdist"])
+    pin = f"{package['name']}=={package['version']}" + ("" if wanted == minors else f" ; {marker}")
     return pin, sorted(f"sha256:{file['hashes']['sha256']}" for file in files)
 
 

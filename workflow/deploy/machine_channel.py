@@ -135,10 +135,15 @@ def leave_out(folder: str, names: list[str]) -> set[str]:
 
 
 def find_libraries(python: Interpreter, short: str) -> list[Path]:
-    """Return the interpreter's shared library, if it needs one beside it."""
+    """Return the interpreter's shared library, if it needs one beside it.
+
+    A Python that was moved says where the library was before.
+    """
     needed = run_patchelf("--print-needed", Path(python["executable"]).resolve()).split()
     names = [name for name in needed if name.startswith(f"libpython{short}")]
-    return [path for name in names for path in Path(python["libdir"]).glob(f"{name}*")]
+    beside = Path(python["prefix"], "lib")
+    folder = beside if any(beside.glob(f"libpython{short}*")) else Path(python["libdir"])
+    return [path for name in names for path in folder.glob(f"{name}*")]
 
 
 def make_relocatable(stage: Path, binary: Path, library: Path) -> None:
