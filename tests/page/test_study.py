@@ -21,8 +21,8 @@ CLAIMS = {
 }
 
 
-def expand(config, *runs, **part):
-    return expand_part({"runs": runs, **part}, config["experiment"], config["protocols"])
+def expand(config, *cells, **part):
+    return expand_part({"cells": cells, **part}, config["experiment"], config["protocols"])
 
 
 def test_every_combination_is_a_cell(planned):
@@ -78,7 +78,7 @@ def test_raising_the_seeds_adds_chunks_only(planned):
 def write_chunks(config, part, environment):
     """Write the chunks of a part, each loss the number of its cell, epoch and seed; return them."""
     settings = config["study"]["parts"][part]
-    cells = expand(config, *settings["runs"])
+    cells = expand(config, *settings["cells"])
     files = chunk_files(config, [part], [environment])
     for path in map(Path, files):
         first, last = map(int, path.stem.removeprefix("seeds").split("-"))
@@ -97,14 +97,14 @@ def write_chunks(config, part, environment):
 @pytest.mark.parametrize("size", [1, 3, 7])
 def test_rows_do_not_depend_on_the_size_of_the_chunks(planned, size, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    runs = [{"variant": ["plain", "bn"], "protocol": "question"}]
+    cells = [{"variant": ["plain", "bn"], "protocol": "question"}]
     part = {
         "question": "page",
         "environments": ["x"],
         "seeds": 7,
         "chunk": size,
         "noted": [5],
-        "runs": runs,
+        "cells": cells,
     }
     planned["study"]["parts"] = {"p": part}
     files = write_chunks(planned, "p", "x")
@@ -118,8 +118,8 @@ def test_rows_do_not_depend_on_the_size_of_the_chunks(planned, size, tmp_path, m
 
 def test_chunks_of_other_seeds_are_told(planned, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    runs = [{"variant": "bn", "protocol": "question"}]
-    part = {"question": "page", "environments": ["x"], "seeds": 6, "chunk": 2, "runs": runs}
+    cells = [{"variant": "bn", "protocol": "question"}]
+    part = {"question": "page", "environments": ["x"], "seeds": 6, "chunk": 2, "cells": cells}
     planned["study"]["parts"] = {"p": part}
     files = write_chunks(planned, "p", "x")
     for given in (files[:2], files[1:], [files[0], *files], files[::-1]):

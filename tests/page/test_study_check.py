@@ -61,14 +61,14 @@ def test_a_variant_of_ones_own_cannot_be_in_the_study(config):
         "layers": {"between": [{"Activation": {"activation": "relu"}}]},
     }
     check_config(copy.deepcopy(config), ROOT)  # besides it, it may be
-    config["study"]["parts"]["momentum"]["runs"][0]["variant"] = "relu"
+    config["study"]["parts"]["momentum"]["cells"][0]["variant"] = "relu"
     (line,) = mistakes_in(config)
     assert "variants/relu" in line
     assert "a variant that the study's engine trains: plain, activation" in line
 
 
 def test_a_run_of_the_study_is_as_long_as_one_setting_says(config):
-    config["study"]["parts"]["momentum"]["runs"][0]["steps"] = 60
+    config["study"]["parts"]["momentum"]["cells"][0]["steps"] = 60
     assert any(
         'found "steps and epochs", expected one of the two' in one for one in mistakes_in(config)
     )

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 WORKFLOW = ROOT / "workflow"
 PART = {
     "noted": [2],
-    "runs": [
+    "cells": [
         {"variant": ["activations"], "protocol": "question", "hidden": ["linear", "tanh"]},
         {"variant": "bn", "protocol": ["question", "answer"], "start": "plain", "epochs": 4},
     ],
@@ -136,7 +136,7 @@ def test_a_chunk_killed_while_it_is_written_is_not_there(
 
 
 def test_what_the_engine_refuses_is_told(environment, in_environment, chunk_arguments, tmp_path):
-    part = {"runs": [{"variant": "bn", "protocol": "question", "batch_size": 91}]}
+    part = {"cells": [{"variant": "bn", "protocol": "question", "batch_size": 91}]}
     done = in_environment(environment, *chunk_arguments(tmp_path / "c.npz", part, last=0))
     assert done.returncode != 0
     assert "page.train_study: batch_rows: found 91, expected 1 to training_rows" in done.stderr

@@ -55,17 +55,17 @@ def effects_of_this_run(config: dict, asked: bool, modified: Callable = str) -> 
 def plan_chunk(config: dict, wildcards: Any) -> str:
     """Return the plan of a chunk of the seed study."""
     settings = config["study"]["parts"][wildcards.part]
-    runs = settings["runs"]
+    cells = settings["cells"]
     return json.dumps(
         {
             "part": wildcards.part,
             "environment": wildcards.environment,
             "first_seed": int(wildcards.first),
             "last_seed": int(wildcards.last),
-            "runs": runs,
+            "cells": cells,
             "noted": settings.get("noted", []),
             "experiment": {key: config["experiment"][key] for key in ("data", "data_seed")},
-            "protocols": {name: config["protocols"][name] for name in values_of(runs, "protocol")},
+            "protocols": {name: config["protocols"][name] for name in values_of(cells, "protocol")},
         }
     )
 
@@ -73,13 +73,13 @@ def plan_chunk(config: dict, wildcards: Any) -> str:
 def plan_sample(config: dict, wildcards: Any) -> str:
     """Return the plan of the comparison of a part's sample with stock Keras."""
     settings = config["study"]["parts"][wildcards.part]
-    runs = settings["runs"]
-    variants = [*values_of(runs, "variant"), *values_of(runs, "start")]
+    cells = settings["cells"]
+    variants = [*values_of(cells, "variant"), *values_of(cells, "start")]
     return json.dumps(
         {
             "count": settings["compared"],
             "sample_seed": config["study"]["sample_seed"],
-            "protocols": {name: config["protocols"][name] for name in values_of(runs, "protocol")},
+            "protocols": {name: config["protocols"][name] for name in values_of(cells, "protocol")},
             "variants": {
                 name: config["variants"][name]["layers"] for name in variants if name != "own"
             },
@@ -87,8 +87,8 @@ def plan_sample(config: dict, wildcards: Any) -> str:
     )
 
 
-def values_of(runs: list[dict], setting: str) -> list:
-    """Return every value of a setting in the runs of a part, in their order."""
-    given = [run[setting] for run in runs if setting in run]
+def values_of(cells: list[dict], setting: str) -> list:
+    """Return every value of a setting in the cells of a part, in their order."""
+    given = [cell[setting] for cell in cells if setting in cell]
     values = [each for one in given for each in (one if isinstance(one, list) else [one])]
     return list(dict.fromkeys(values))

@@ -1,8 +1,8 @@
 """The cells of a part of the seed study, from config.yaml. Python 3.7, standard library only.
 
-A part lists `runs`: each maps settings to a value or a list of values, of which every combination
-is a cell. What a run does not say is as in its protocol. Used on both sides: by the training and
-by what reads its chunks.
+A part lists `cells`: each entry maps settings to a value or a list of values, of which every
+combination is a cell. What an entry does not say is as in its protocol. Used on both sides: by the
+training and by what reads its chunks.
 """
 
 import hashlib
@@ -43,13 +43,13 @@ def expand_part(part, experiment, protocols):
     """Return the cells of a part, dicts with the keys of CELL.
 
     `experiment` and `protocols` are those sections of config.yaml. `steps` counts the training
-    steps; a run that says `steps` instead of `epochs` gets the nearest whole number of epochs.
+    steps; a cell that says `steps` instead of `epochs` gets the nearest whole number of epochs.
     """
     cells = []
-    for run in part["runs"]:
-        values = [value if isinstance(value, list) else [value] for value in run.values()]
+    for given in part["cells"]:
+        values = [value if isinstance(value, list) else [value] for value in given.values()]
         for combination in itertools.product(*values):
-            cells.append(complete(dict(zip(run, combination)), experiment, protocols))
+            cells.append(complete(dict(zip(given, combination)), experiment, protocols))
     return cells
 
 

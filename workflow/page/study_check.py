@@ -30,10 +30,10 @@ def study_mistakes(config: dict) -> Iterator[Mistake]:
     parts = config["study"]["parts"]
     for part, settings in parts.items():
         yield from part_mistakes(config, f"study/parts/{part}", settings)
-    runs = [run for settings in parts.values() for run in settings["runs"]]
-    for name in used(runs, "protocol") & config["protocols"].keys():
+    cells = [cell for settings in parts.values() for cell in settings["cells"]]
+    for name in used(cells, "protocol") & config["protocols"].keys():
         yield from protocol_mistakes(f"protocols/{name}", config["protocols"][name])
-    for name in (used(runs, "variant") | used(runs, "start")) & config["variants"].keys():
+    for name in (used(cells, "variant") | used(cells, "start")) & config["variants"].keys():
         yield from variant_mistakes(name, config["variants"][name])
 
 
@@ -75,13 +75,13 @@ def named(layer: str | dict) -> str:
 
 def part_mistakes(config: dict, key: str, part: dict) -> Iterator[Mistake]:
     """Yield what cannot be trained of a part."""
-    for run in part["runs"]:
-        if {"steps", "epochs"} <= run.keys():
-            yield f"{key}/runs", "steps and epochs", "one of the two"
+    for cell in part["cells"]:
+        if {"steps", "epochs"} <= cell.keys():
+            yield f"{key}/cells", "steps and epochs", "one of the two"
     published = config["seed"]
     if part["question"] == "page" and published >= part["seeds"]:
         yield "seeds", published, f"for the first one of the seeds 0 to {part['seeds'] - 1}"
-    if used(part["runs"], "protocol") - config["protocols"].keys():
+    if used(part["cells"], "protocol") - config["protocols"].keys():
         return  # told elsewhere
     cells = study.expand_part(part, config["experiment"], config["protocols"])
     if part["compared"] > len(cells) * part["seeds"]:
@@ -89,10 +89,10 @@ def part_mistakes(config: dict, key: str, part: dict) -> Iterator[Mistake]:
     for cell in cells:
         if cell["batch_size"] > cell["training_rows"]:
             expected = f"at most the {cell['training_rows']} training rows"
-            yield f"{key}/runs/batch_size", cell["batch_size"], expected
+            yield f"{key}/cells/batch_size", cell["batch_size"], expected
 
 
-def used(runs: list[dict], key: str) -> set[str]:
-    """Return every value of a setting in some runs."""
-    values = [run.get(key, []) for run in runs]
+def used(cells: list[dict], key: str) -> set[str]:
+    """Return every value of a setting in the cells of a part."""
+    values = [cell.get(key, []) for cell in cells]
     return {one for value in values for one in (value if isinstance(value, list) else [value])}

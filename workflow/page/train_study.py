@@ -5,7 +5,7 @@ A plain command line, without Snakemake: Python 3.7, numpy and TensorFlow are en
     python -s workflow page.train_study --plan plan.json --output chunk.npz
 
     {"part": "momentum", "environment": "tf2.0-keras2.3.1", "first_seed": 0, "last_seed": 255,
-     "runs": [{"variant": "bn", "protocol": "answer", "bn_momentum": [0.99, 0.9]}], "noted": [10],
+     "cells": [{"variant": "bn", "protocol": "answer", "bn_momentum": [0.99, 0.9]}], "noted": [10],
      "experiment": {"data": {"rows": 100, "features": 12}, "data_seed": 1},
      "protocols": {"answer": {"procedure": "train_on_batch", "learning_rate": 0.001, "epochs": 20,
                               "batch_size": 10, "training_rows": [0, 90]}}}

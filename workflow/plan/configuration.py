@@ -268,7 +268,7 @@ def references(config: dict, slots: list, procedures: list) -> list[Reference]:
     shown_environments = list(dict.fromkeys(one for part in shown for one in part["environments"]))
     apis = [name for name in APIS if all(name in one["apis"] for one in environments.values())]
     first, second, panels = "comparisons/*/first", "comparisons/*/second", "figures/seeds/panels"
-    runs, crossed = "study/parts/*/runs", "control_runs/crossed"
+    studied, crossed = "study/parts/*/cells", "control_runs/crossed"
     environment = "an environment of the study's default parts"
     return [
         ("an environment", environments, [f"{first}/environment", f"{second}/environment"]),
@@ -277,12 +277,12 @@ def references(config: dict, slots: list, procedures: list) -> list[Reference]:
         ("an API of every environment", apis, ["figures/weight_sums/api", "figures/val_loss/api"]),
         ("a protocol", config["protocols"], [f"{first}/protocol", f"{second}/protocol"]),
         ("a protocol", config["protocols"], ["control_runs/*/protocol", "figures/*/protocol"]),
-        ("a protocol", config["protocols"], [f"{panels}/protocol", f"{runs}/protocol"]),
+        ("a protocol", config["protocols"], [f"{panels}/protocol", f"{studied}/protocol"]),
         ("a protocol", config["protocols"], ["sweep/rows"]),
         ("a variant", config["variants"], ["control_runs/evaluation_swap/pairs", "sweep/pair"]),
         ("a variant", config["variants"], ["figures/weight_sums/variants", f"{panels}/variants"]),
-        ("a variant", config["variants"], [f"{runs}/variant"]),
-        ("own or a variant", ["own", *config["variants"]], [f"{runs}/start"]),
+        ("a variant", config["variants"], [f"{studied}/variant"]),
+        ("own or a variant", ["own", *config["variants"]], [f"{studied}/start"]),
         ("a variant", variants_of(config), [f"{first}/variant", f"{second}/variant"]),
         ("a variant", variants_of(config), ["control_runs/*/variants"]),
         ("a variant", variants_of(config), [f"{crossed}/architectures", f"{crossed}/starts_of"]),
