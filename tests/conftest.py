@@ -14,8 +14,8 @@ import pytest
 from browser import Browser, install
 from debian import Unavailable, install_packages
 from plan.configuration import check_config
-from plan.documents import read_yaml, write_yaml
-from repository import ROOT, copy_small, run_driver, skip_or_fail
+from plan.documents import read_yaml
+from repository import ROOT, copy_small, run_driver, skip_or_fail, write_yaml
 from waiting import HANGS
 
 # What takes longest, in this order: a file of these that came last would leave a core idle. The

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from waiting import HANGS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,6 +25,14 @@ def run_driver(*command, cwd=ROOT, **options):
         text=True,
         **options,
     )
+
+
+def write_yaml(document, path):
+    """Write a document as YAML, keys in their order; a file with the same content is left alone."""
+    path = Path(path)
+    text = yaml.safe_dump(document, sort_keys=False, width=1000)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
 
 
 def list_jobs(folder, *targets):

@@ -5,8 +5,7 @@ The planted variants differ in one line of the configuration; the answer is know
 
 import pytest
 from judge.tables import read_table
-from plan.documents import write_yaml
-from repository import ROOT, copy_repository, run_driver
+from repository import ROOT, copy_repository, run_driver, write_yaml
 from waiting import HANGS
 
 pytestmark = pytest.mark.slow

@@ -3,9 +3,8 @@
 import pytest
 from judge.records import Records
 from judge.tables import read_table
-from plan.documents import write_yaml
 from plan.runs import cross, make_plan
-from repository import ROOT, copy_repository, run_driver
+from repository import ROOT, copy_repository, run_driver, write_yaml
 from waiting import HANGS
 
 pytestmark = pytest.mark.slow

@@ -17,10 +17,10 @@ from plan.configuration import (
     restore_numbers,
 )
 from plan.controls import control_jobs
-from plan.documents import read_mapping, read_yaml, write_yaml
+from plan.documents import read_mapping, read_yaml
 from plan.runs import plan_runs, run_files, training_jobs
 from planted import plan_of_controls
-from repository import ROOT
+from repository import ROOT, write_yaml
 
 MODULE = "workflow/page/autoencoder.py"
 REMOVED = object()

@@ -16,9 +16,9 @@ from plan import interface
 from plan.cells import name_cell, parse_cell
 from plan.configuration import ConfigurationError, check_config
 from plan.controls import applicable
-from plan.documents import read_yaml, write_yaml
+from plan.documents import read_yaml
 from plan.module import read_interface
-from repository import ROOT, copy_repository, run_driver
+from repository import ROOT, copy_repository, run_driver, write_yaml
 from train import run
 
 EXAMPLE = ROOT / "examples/classifier/experiment.py"

@@ -13,10 +13,10 @@ from functools import cache
 import pytest
 from plan.claims import claims_schema
 from plan.configuration import ConfigurationError, check_config, load_claims
-from plan.documents import read_schema, read_yaml, write_yaml
+from plan.documents import read_schema, read_yaml
 from plan.places import find_files
 from plan.reduce import find_claim
-from repository import ROOT, copy_repository, list_jobs
+from repository import ROOT, copy_repository, list_jobs, write_yaml
 
 HOSTILE = """it's "two words"; $(touch ran) `touch ran` <script>ran()</script> größe 漢字 $x_{$"""
 TEXTS = {"hostile": HOSTILE, "formula": "=1+1", "long": "l" * 300, "end": "plain\n"}

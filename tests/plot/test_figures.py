@@ -10,12 +10,12 @@ from judge.claims import judge_all
 from judge.tables import make_table, read_table, write_table
 from plan.claims import read_claims
 from plan.configuration import check_config
-from plan.documents import read_yaml, write_yaml
+from plan.documents import read_yaml
 from planted import make_control_tables, make_records, make_release_table
 from plot.figures import COLOURS, new_figure, read_config, save, variant_colours, variant_label
 from plot.val_loss import group_equal, take_turns
 from plot_all import FIGURES, plot
-from repository import ROOT
+from repository import ROOT, write_yaml
 
 STUDY_TABLES = {
     table

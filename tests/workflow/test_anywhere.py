@@ -12,8 +12,8 @@ import subprocess
 import pytest
 from deploy.package_index import uv_environment
 from judge.tables import read_table
-from plan.documents import read_yaml, write_yaml
-from repository import ROOT, copy_repository, run_driver, skip_or_fail
+from plan.documents import read_yaml
+from repository import ROOT, copy_repository, run_driver, skip_or_fail, write_yaml
 from waiting import HANGS
 
 pytestmark = pytest.mark.slow

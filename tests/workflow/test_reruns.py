@@ -11,8 +11,8 @@ import sys
 import pytest
 from page.plans import chunk_files, study_parts, study_trainings
 from plan.claims import TESTS
-from plan.documents import read_yaml, write_yaml
-from repository import ROOT, copy_repository, copy_results, list_jobs
+from plan.documents import read_yaml
+from repository import ROOT, copy_repository, copy_results, list_jobs, write_yaml
 
 FIGURES = read_yaml(ROOT / "workflow/schemas/figures.yaml")
 EVERYTHING = [

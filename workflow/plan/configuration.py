@@ -176,9 +176,10 @@ def fill_defaults(config: dict) -> None:
             name: {**known.get(name, {}), **entry} if isinstance(entry, dict) else entry
             for name, entry in own.items()
         }
-    for name, part in find_entries(config, ["study", "parts", "*"]):
-        if isinstance(part, dict):
-            part.setdefault("question", name.rpartition("/")[2])
+    for _, parts in find_entries(config, ["study", "parts"]):
+        for name, part in parts.items() if isinstance(parts, dict) else ():
+            if isinstance(part, dict):
+                part.setdefault("question", name)
     set_defaults(config, read_schema("config.schema.yaml"))
 
 

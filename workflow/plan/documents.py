@@ -1,4 +1,4 @@
-"""Reading and writing YAML, and the documents that the workflow brings with it."""
+"""Reading YAML, and the documents that the workflow brings with it."""
 
 from functools import cache
 from pathlib import Path
@@ -29,14 +29,6 @@ def read_mapping(path: str | Path) -> dict:
         found = "nothing" if document is None else f"a {type(document).__name__}"
         raise ValueError(f"{path}: top level: found {found}, expected keys with their values")
     return document
-
-
-def write_yaml(document: object, path: str | Path) -> None:
-    """Write a document as YAML, keys in their order; a file with the same content is left alone."""
-    path = Path(path)
-    text = yaml.safe_dump(document, sort_keys=False, width=1000)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
 
 
 @cache
