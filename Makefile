@@ -38,7 +38,7 @@ reproduce: setup
 	@$(driver) $(snakemake) --forcerun all
 
 smoke: setup
-	@$(driver) $(snakemake) --forcerun smoke -- smoke
+	@$(driver) $(snakemake) --forcerun judge_claims --config claim=smoke -- judge_claims
 
 claim: setup
 	@$(driver) $(snakemake) --config 'claim="$(NAME)"' -- judge_claims

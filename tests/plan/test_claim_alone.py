@@ -7,7 +7,7 @@ import claims_to_commands
 import pytest
 from plan.claims import read_claims
 from plan.configuration import ConfigurationError, check_config
-from plan.reduce import find_claim, reduce_config
+from plan.reduce import find_claims, reduce_config
 from repository import ROOT, run_driver
 
 CLAIMS = {claim["id"]: claim for claim in read_claims(ROOT / "claims.yaml")}
@@ -45,10 +45,15 @@ def config(config):
     return check_config(config, ROOT)
 
 
+def reduced_to(config, name):
+    """Return the configuration of a claim alone."""
+    return reduce_config(config | {"claim": name}, [CLAIMS[name]])
+
+
 def test_an_unknown_claim_is_told(config):
     expected = r'found "x", expected one of: one, two$'
     with pytest.raises(ConfigurationError, match=expected):
-        find_claim({"claim": "x"}, [{"id": "one"}, {"id": "two"}])
+        find_claims({"claim": "x"}, [{"id": "one"}, {"id": "two"}])
 
 
 def test_the_command_trains_and_judges_what_one_claim_rests_on():
@@ -60,7 +65,7 @@ def test_the_command_trains_and_judges_what_one_claim_rests_on():
 
 
 def test_one_number_needs_one_cell(config):
-    reduced = reduce_config(config, CLAIMS["question_loss_without_bn"])
+    reduced = reduced_to(config, "question_loss_without_bn")
     assert list(reduced["environments"]) == ["tf1.14-keras2.2.4"]
     assert reduced["environments"]["tf1.14-keras2.2.4"]["apis"] == ["tf.keras"]
     assert list(reduced["variants"]) == ["activations"]
@@ -72,7 +77,7 @@ def test_one_number_needs_one_cell(config):
 @pytest.mark.parametrize("name", ALONE)
 def test_what_a_claim_names_is_there(config, name):
     claim = CLAIMS[name]
-    reduced = reduce_config(config, claim)
+    reduced = reduced_to(config, name)
     cells = claim.get("cells", [])
     if "comparison" in claim:
         pair = reduced["comparisons"][claim["comparison"]]
@@ -89,4 +94,4 @@ def test_what_a_claim_names_is_there(config, name):
 @pytest.mark.parametrize("name", sorted(CLAIMS.keys() - set(ALONE)))
 def test_a_claim_that_needs_the_study_is_told(config, name):
     with pytest.raises(ConfigurationError, match="rests on the whole study; run `make study`"):
-        reduce_config(config, CLAIMS[name])
+        reduced_to(config, name)

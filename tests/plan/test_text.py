@@ -15,7 +15,7 @@ from plan.claims import claims_schema
 from plan.configuration import ConfigurationError, check_config, load_claims
 from plan.documents import read_schema, read_yaml
 from plan.places import find_files
-from plan.reduce import find_claim
+from plan.reduce import find_claims
 from repository import ROOT, copy_repository, list_jobs, write_yaml
 
 HOSTILE = """it's "two words"; $(touch ran) `touch ran` <script>ran()</script> größe 漢字 $x_{$"""
@@ -89,7 +89,7 @@ def tell(name, place, text, folder):
         check_config(config, ROOT)
         known = load_claims(claims, config)
         if "claim" in config:
-            find_claim(config, known)
+            find_claims(config, known)
     except ConfigurationError as error:
         return str(error)
     return ""

@@ -16,7 +16,7 @@ from repository import ROOT, copy_repository, copy_results, list_jobs, write_yam
 
 FIGURES = read_yaml(ROOT / "workflow/schemas/figures.yaml")
 EVERYTHING = [
-    *("all", "smoke", "study", "sweep", "report", "set_paper", "write_crate"),
+    *("all", "study", "sweep", "report", "set_paper", "write_crate"),
     *("build_documentation", "write_bills", "audit"),
 ]
 PACKER = ("publish.write_crate",)  # takes every file of the workflow as data

@@ -84,20 +84,20 @@ def test_run_ends_with_the_claims_and_the_figures(finished_run):
     assert end.index("Figures:") < end.index("results/figures/weight_sums.png")
 
 
-def test_smoke_judges_its_claims_from_the_runs_that_are_there(finished):
-    done = finished.snakemake("smoke")
+def test_smoke_judges_its_claims(finished):
+    done = finished.snakemake("--config", "claim=smoke", "--", "judge_claims")
     assert done.returncode == 0, done.stdout
     assert "Training " not in done.stdout
     smoke, whole = (
         (finished.folder / "results" / folder / "tables/claims.csv").read_text().splitlines()
-        for folder in ("smoke", ".")
+        for folder in ("claims/smoke", ".")
     )
     claim = "extra_activation_changes_result_in_1_14,"
     assert smoke == [whole[0], *(line for line in whole if line.startswith(claim))]
     assert len(smoke) == 2
     end = done.stdout[done.stdout.index("steps (100%) done") :]
     assert "reproduced  An extra Activation('linear') changes the training in" in end
-    assert "Reasons and measured values: results/smoke/tables/claims.csv" in end
+    assert "Reasons and measured values: results/claims/smoke/tables/claims.csv" in end
     assert "These verdicts were computed here." in end
 
 

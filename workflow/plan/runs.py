@@ -55,17 +55,6 @@ def run_files(config: dict, jobs: Iterable[str]) -> list[str]:
     ]
 
 
-def smoke_files(config: dict, jobs: dict, claims: list[dict]) -> list[str]:
-    """Return the files of those training jobs that the claims marked `smoke` rest on."""
-    cells = [cell for claim in claims if claim.get("smoke") for cell in claim["cells"]]
-    files = {
-        f"{config['results']}/{RUN_FILE}".format(**cell, job=job)
-        for cell, (job, (variants, seeds)) in product(cells, jobs.items())
-        if cell["variant"] in variants and cell["seed"] in seeds
-    }
-    return sorted(files)
-
-
 def make_plan(config: dict, runs: list[dict], seeds: list[int], **process: object) -> str:
     """Return the plan of a job of train.job; what `runs` do not name is left out of it.
 

@@ -30,7 +30,7 @@ from plan.controls import (
 )
 from plan.dependencies import code_of, settings
 from plan.documents import read_mapping, read_schema
-from plan.reduce import find_claim, reduce_config
+from plan.reduce import find_claims, reduce_config
 from publish.report import list_jobs, list_rules
 from plan.runs import (
     RUN_FILE,
@@ -40,7 +40,6 @@ from plan.runs import (
     plan_runs,
     release_modes,
     run_files,
-    smoke_files,
     training_jobs,
 )
 from publish.summary import made_here, summarize, takes_colour, whose_table
@@ -58,8 +57,8 @@ try:
     planned = check_config(config, Path.cwd())
     CLAIMS = load_claims(config["claims"], config) if "claims" in config else []
     if "claim" in config:
-        CLAIMS = [find_claim(config, CLAIMS)]
-        planned = reduce_config(planned, *CLAIMS)
+        CLAIMS = find_claims(config, CLAIMS)
+        planned = reduce_config(planned, CLAIMS)
 except ValueError as error:
     raise ConfigurationError(str(error)) from None
 
