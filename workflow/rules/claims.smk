@@ -6,6 +6,7 @@ Out: results/tables/claims.csv: every claim; one whose table is not made says wh
 """
 
 from page.plans import effects_of_this_run
+from plan.claims import modules_of, tables_of
 
 
 rule judge_claims:

@@ -12,37 +12,13 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from deploy import at_once, whole
-from plan.claims import modules_of, tables_of
-from plan.configuration import (
-    ConfigurationError,
-    check_config,
-    load_claims,
-    restore_numbers,
-)
-from plan.controls import (
-    CONTROL_FILE,
-    control_files,
-    control_jobs,
-    control_tables,
-    donor_files,
-    plan_controls,
-    published_files,
-)
+from plan.configuration import ConfigurationError, check_config, load_claims, restore_numbers
+from plan.controls import control_tables
 from plan.dependencies import code_of, settings
-from plan.documents import read_mapping, read_schema
+from plan.documents import read_mapping
 from plan.reduce import find_claims, reduce_config
-from publish.report import list_jobs, list_rules
-from plan.runs import (
-    RUN_FILE,
-    grow,
-    plan_probe,
-    plan_release,
-    plan_runs,
-    release_modes,
-    run_files,
-    training_jobs,
-)
-from publish.summary import made_here, summarize, takes_colour, whose_table
+from plan.runs import grow
+from publish.summary import summarize, takes_colour, whose_table
 
 # What a configuration names is beside it, in the working directory or in the workflow, in this order.
 BESIDE = [Path(file).resolve().parent for file in reversed(workflow.configfiles)]
@@ -76,10 +52,9 @@ modified = workflow.modifier.modify_path
 renamed = workflow.modifier.modify_rulename
 HERE = modified(RESULTS)  # where a run looks for what earlier runs have made
 MERGED_CONFIG = f"{RESULTS}/provenance/config.yaml"
-ENVIRONMENTS = config["environments"]
 PACKAGE_LIST = f"{RESULTS}/provenance/packages/{{environment}}.csv"
 ENVIRONMENT_FILES = {
-    **{name: entry["file"] for name, entry in ENVIRONMENTS.items()},
+    **{name: entry["file"] for name, entry in config["environments"].items()},
     "figures": of_workflow("envs/figures.yaml"),
     **({"study": of_workflow("envs/study.yaml")} if "study" in config else {}),
 }

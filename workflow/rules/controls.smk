@@ -5,6 +5,15 @@ Out: results/controls/{process}/{environment}/{api}.jsonl, records as train.smk 
      results/tables/{controls,verdicts}.csv, and those tables that the configuration asks for
 """
 
+from plan.controls import (
+    CONTROL_FILE,
+    control_files,
+    control_jobs,
+    donor_files,
+    plan_controls,
+    published_files,
+)
+
 CONTROL_JOBS = control_jobs(config)
 
 

@@ -4,6 +4,8 @@ In:  docs/, mkdocs.yml, CHANGELOG.md, pyproject.toml, what the generated pages a
 Out: results/site/index.html and the rest of the site; a warning is an error
 """
 
+from publish.report import list_rules
+
 
 rule build_documentation:
     input:

@@ -4,6 +4,8 @@ In:  config.yaml (figures, labels), results/tables/*.csv
 Out: results/figures/{figure}.{svg,pdf,png}, for each figure below
 """
 
+from plan.documents import read_schema
+
 FIGURES = read_schema("figures.yaml")
 LABELS = ["seed", "experiment/loss", "environments/*/label", "variants/*/label"]
 FORMATS = config["figures"]["formats"]

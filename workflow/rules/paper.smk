@@ -5,6 +5,8 @@ Out: results/paper/note.pdf, the same bytes on every run; results/paper/numbers.
      column and value behind each number of the note
 """
 
+from publish.summary import made_here
+
 # The tables of the note, each with the rule that makes it.
 TABLES_OF_NOTE = {
     "claims": "judge_claims",

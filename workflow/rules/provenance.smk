@@ -6,6 +6,8 @@ Out: results/provenance/{run.json,resources.csv,jobs.json}, results/run.crate.zi
 
 import snakemake
 
+from publish.report import list_jobs
+
 PARTS = ["*.py", "*/*.py", "rules/*.smk", "schemas/*.yaml", "defaults/*.yaml", "templates/*.yaml"]
 WORKFLOW_FILES = workflow_files(*(f"workflow/{part}" for part in PARTS))
 # What `rule all` is for; provenance and crate are about it.

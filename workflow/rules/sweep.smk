@@ -6,6 +6,8 @@ Out: results/sweep/{environment}/{mode}.jsonl, records as train.smk has them,
      results/tables/{releases,randomness}.csv, results/figures/releases.{svg,pdf,png}
 """
 
+from plan.runs import plan_probe, plan_release, release_modes
+
 SWEPT = {
     "environment": [release for release, _ in release_modes(config)],
     "mode": [mode for _, mode in release_modes(config)],

@@ -4,6 +4,8 @@ In:  the records of the training jobs
 Out: results/tables/{runs,epochs,steps,layers}.csv
 """
 
+from plan.runs import run_files
+
 TABLES = ["runs", "epochs", "steps", "layers"]
 
 

@@ -5,6 +5,8 @@ Out: results/runs/{environment}/{api}/{job}.jsonl, one record in a line for each
      variants under all protocols, with each of its seeds and repeats
 """
 
+from plan.runs import RUN_FILE, plan_runs, training_jobs
+
 TRAINING_JOBS = training_jobs(config)
 
 
