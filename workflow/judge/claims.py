@@ -8,6 +8,7 @@ import argparse
 import importlib
 import struct
 from decimal import Decimal
+from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
 
@@ -17,20 +18,27 @@ from plan.cells import Cell, name_cell
 from plan.claims import TESTS, Claim, read_claims
 from plan.runs import PUBLISHED
 
-from judge.compare import UNDECIDED
+from judge.compare import DIFFER, NO_STATEMENT, UNDECIDED
 from judge.tables import make_frame, read_table, rows_where, write_table
 
-REPRODUCED = "reproduced"
-WITHIN = "within 0.001"
-NOT_REPRODUCED = "not reproduced"
-REFUTED = "refuted"
-NOT_TESTED = "not tested yet"
+
+class Verdict(StrEnum):
+    """The answer to a claim."""
+
+    REPRODUCED = "reproduced"
+    WITHIN = "within 0.001"
+    NOT_REPRODUCED = "not reproduced"
+    REFUTED = "refuted"
+    NOT_TESTED = "not tested yet"
+
+
+REPRODUCED, WITHIN, NOT_REPRODUCED, REFUTED, NOT_TESTED = Verdict
 
 # Means of repeats differ at this level of an exact permutation test; both sides are counted.
 PERMUTATION_LEVEL = 0.05
 
 Tables = dict[str, pandas.DataFrame]
-Decision = tuple[str, str, str]  # measured, verdict, reason
+Decision = tuple[str, Verdict, str]  # measured, verdict, reason
 
 
 class CellNotRun(Exception):
@@ -58,7 +66,7 @@ def tolerance_of(published: str) -> Decimal | None:
     return Decimal(5).scaleb(exponent - 1) if isinstance(exponent, int) else None
 
 
-def judge_number(published: str, measured: float) -> str:
+def judge_number(published: str, measured: float) -> Verdict:
     """Return the verdict for a published number (as printed) and a measured float."""
     distance = abs(Decimal(published) - Decimal(measured))
     if distance <= (tolerance_of(published) or 0):
@@ -278,9 +286,9 @@ def cannot_be_shown(claim: Claim, tables: Tables) -> Decision:
         find_rows(tables, "controls", comparison=claim["comparison"], control=name).iloc[0]
         for name in (claim["control"], PUBLISHED)
     )
-    if "no statement" in (control["observed"], published["observed"]):
+    if NO_STATEMENT in (control["observed"], published["observed"]):
         raise NoStatement(f"the control {claim['control']} made no statement")
-    shown = "differ" in (control["observed"], published["observed"])
+    shown = DIFFER in (control["observed"], published["observed"])
     reason = (
         f"weights {published['observed']} as published and {control['observed']} under "
         f"{claim['control']} (losses {control['first_loss']:.6f} and {control['second_loss']:.6f})"

@@ -22,9 +22,16 @@ from judge.tables import Row, make_frame
 
 Array = numpy.ndarray[Any, numpy.dtype[numpy.float32]]
 
-EQUAL, DIFFER, NO_STATEMENT = "equal", "differ", "no statement"
 NO_DIFFERENCE, ROUNDING = "no difference", "rounding"
 UNDECIDED = "undecided"  # what causes a difference; the reason follows
+
+
+class Observed(StrEnum):
+    """What a control finds of two runs."""
+
+    EQUAL = "equal"
+    DIFFER = "differ"
+    NO_STATEMENT = "no statement"
 
 
 class Cause(StrEnum):
@@ -35,6 +42,7 @@ class Cause(StrEnum):
     EVALUATION = "evaluation"
 
 
+EQUAL, DIFFER, NO_STATEMENT = Observed
 HYPOTHESES = tuple(Cause)
 
 
@@ -160,9 +168,8 @@ def compare_runs(first: dict, second: dict, rows: str) -> Row:
     """
     found = compare_trajectories(trajectory(first), trajectory(second))
     if found["observed"] == EQUAL:
-        found["observed"] = compare_losses(first, second, rows)["observed"].replace(
-            NO_STATEMENT, EQUAL
-        )
+        of_losses = compare_losses(first, second, rows)["observed"]
+        found["observed"] = EQUAL if of_losses == NO_STATEMENT else of_losses
     return found
 
 
@@ -244,9 +251,9 @@ def compare_controls(config: dict, records: Records) -> pandas.DataFrame:
     return table.sort_values("comparison", key=lambda names: names.map(order), kind="stable")
 
 
-def resolve(prediction: str, published: str | None) -> str | None:
+def resolve(prediction: str, published: Observed | None) -> str | None:
     """Return "equal" or "differ" for a prediction that may refer to the published pair."""
-    opposite = {EQUAL: DIFFER, DIFFER: EQUAL}.get(published or "")
+    opposite = {EQUAL: DIFFER, DIFFER: EQUAL}.get(published) if published else None
     return {"as_published": published, "opposite": opposite}.get(prediction, prediction)
 
 

@@ -17,6 +17,7 @@ from judge.claims import (
     Decision,
     NoStatement,
     Tables,
+    Verdict,
     find_rows,
     find_table,
 )
@@ -51,7 +52,7 @@ def usable(effects: pandas.DataFrame) -> tuple[pandas.DataFrame, str]:
     return finite, f"; {lost} cells are left out, since a training has diverged" if lost else ""
 
 
-def decide(effects: pandas.DataFrame, complete: bool) -> str:
+def decide(effects: pandas.DataFrame, complete: bool) -> Verdict:
     """Return the verdict on "always higher": each interval above zero, or any below it.
 
     An effect that was left out (not `complete`) may have been a counterexample.
