@@ -123,7 +123,7 @@ def test_what_waits_for_every_run_is_in_no_group(asked):
         for job in asked["jobs"]
         if set(trained) & set(job["input"]) and job["rule"] != "train_controls"
     ]
-    assert len({job["rule"] for job in waiting}) == 8
+    assert len({job["rule"] for job in waiting}) == 7
     assert [job["rule"] for job in waiting if job["group"]] == []
 
 
