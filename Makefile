@@ -89,11 +89,11 @@ crate: setup
 	@echo "The archive is results/run.crate.zip."
 
 sbom: setup
-	$(briefly) write_bills
+	$(briefly) --snakefile envs/Snakefile write_bills
 	@echo "The bills of materials are in results/provenance/bills."
 
 audit: setup
-	$(briefly) audit
+	$(briefly) --snakefile envs/Snakefile audit
 
 # Three at a time on the two cores of continuous integration: the tests of clusters mostly wait.
 test: setup

@@ -17,7 +17,7 @@ from repository import ROOT, copy_repository, copy_results, list_jobs, write_yam
 FIGURES = read_yaml(ROOT / "workflow/schemas/figures.yaml")
 EVERYTHING = [
     *("all", "study", "sweep", "report", "set_paper", "write_crate"),
-    *("build_documentation", "write_bills", "audit"),
+    "build_documentation",
 ]
 PACKER = ("publish.write_crate",)  # takes every file of the workflow as data
 # Imports a script with everything but our own modules and the standard library replaced.

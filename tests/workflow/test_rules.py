@@ -14,7 +14,7 @@ from rule_graph import PAGE, draw_graph
 RULE_FILES = [ROOT / "workflow/Snakefile", *sorted(ROOT.glob("workflow/rules/*.smk"))]
 TARGETS = [
     *("all", "study", "sweep"),
-    *("set_paper", "write_crate", "write_bills", "audit", "check"),
+    *("set_paper", "write_crate", "check"),
 ]
 
 

@@ -1,12 +1,16 @@
 """Locks as requirements, and what an audit of them says."""
 
+import importlib.util
 import json
 
 import pytest
 from deploy import lock
-from publish import audit_locks
 from publish.locks import read_requirements
 from repository import ROOT
+
+spec = importlib.util.spec_from_file_location("audit", ROOT / "envs/audit.py")
+audit = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(audit)
 
 LOCKS = [ROOT / "envs/driver.txt", *sorted((ROOT / "envs").glob("*.yaml"))]
 CLEAN = {"name": "numpy", "version": "2.4.6", "vulns": []}
@@ -39,7 +43,7 @@ def test_lock_without_hashes_is_refused(tmp_path):
     ],
 )
 def test_audit_says_what_is_known_and_what_could_not_be_looked_up(answers, status, said):
-    found, lines = audit_locks.describe(answers)
+    found, lines = audit.describe(answers)
     assert found == status
     assert any(line.startswith(said) for line in lines)
 
@@ -62,14 +66,14 @@ class Answer:
 def test_answers_of_pip_audit(monkeypatch, answer, found):
     asked = []
     monkeypatch.setattr(
-        audit_locks.subprocess, "run", lambda command, **_: asked.append(command) or answer
+        audit.subprocess, "run", lambda command, **_: asked.append(command) or answer
     )
-    assert audit_locks.look_up(ROOT / "envs/figures.yaml") == found
+    assert audit.look_up(ROOT / "envs/figures.yaml") == found
     assert asked[0][asked[0].index("--vulnerability-service") + 1] == "osv"
 
 
 def test_a_failure_of_pip_audit_is_told(monkeypatch):
     broken = Answer(stderr="unknown option")
-    monkeypatch.setattr(audit_locks.subprocess, "run", lambda *_, **__: broken)
+    monkeypatch.setattr(audit.subprocess, "run", lambda *_, **__: broken)
     with pytest.raises(SystemExit, match=r"pip-audit failed on .*figures.yaml:\nunknown option"):
-        audit_locks.look_up(ROOT / "envs/figures.yaml")
+        audit.look_up(ROOT / "envs/figures.yaml")

@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
+
 from publish.locks import read_requirements
 
 UNREACHED = ("ConnectionError", "ConnectTimeout", "ReadTimeout", "ServiceError", "ProxyError")
@@ -70,3 +72,7 @@ def describe(answers: dict[str, list[dict] | None]) -> tuple[int, list[str]]:
         return 3, lines
     count = sum(map(len, packages.values()))
     return 0, [f"Nothing is known against the {count} packages of {' and '.join(answers)}."]
+
+
+if __name__ == "__main__":
+    main()
