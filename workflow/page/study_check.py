@@ -6,6 +6,7 @@ from pathlib import Path
 from plan.configuration import Mistake, report, shorten
 
 from page import study
+from page.plans import values_of
 
 PAGE = Path(__file__).resolve().parent / "autoencoder.py"
 NAMES = {"BatchNormalization": "bn", "Activation": "activation"}
@@ -31,9 +32,10 @@ def study_mistakes(config: dict) -> Iterator[Mistake]:
     for part, settings in parts.items():
         yield from part_mistakes(config, f"study/parts/{part}", settings)
     cells = [cell for settings in parts.values() for cell in settings["cells"]]
-    for name in used(cells, "protocol") & config["protocols"].keys():
+    for name in config["protocols"].keys() & values_of(cells, "protocol"):
         yield from protocol_mistakes(f"protocols/{name}", config["protocols"][name])
-    for name in (used(cells, "variant") | used(cells, "start")) & config["variants"].keys():
+    variants = [*values_of(cells, "variant"), *values_of(cells, "start")]
+    for name in config["variants"].keys() & variants:
         yield from variant_mistakes(name, config["variants"][name])
 
 
@@ -81,7 +83,7 @@ def part_mistakes(config: dict, key: str, part: dict) -> Iterator[Mistake]:
     published = config["seed"]
     if part["question"] == "page" and published >= part["seeds"]:
         yield "seeds", published, f"for the first one of the seeds 0 to {part['seeds'] - 1}"
-    if used(part["cells"], "protocol") - config["protocols"].keys():
+    if not config["protocols"].keys() >= set(values_of(part["cells"], "protocol")):
         return  # told elsewhere
     cells = study.expand_part(part, config["experiment"], config["protocols"])
     if part["compared"] > len(cells) * part["seeds"]:
@@ -90,9 +92,3 @@ def part_mistakes(config: dict, key: str, part: dict) -> Iterator[Mistake]:
         if cell["batch_size"] > cell["training_rows"]:
             expected = f"at most the {cell['training_rows']} training rows"
             yield f"{key}/cells/batch_size", cell["batch_size"], expected
-
-
-def used(cells: list[dict], key: str) -> set[str]:
-    """Return every value of a setting in the cells of a part."""
-    values = [cell.get(key, []) for cell in cells]
-    return {one for value in values for one in (value if isinstance(value, list) else [value])}
