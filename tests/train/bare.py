@@ -2,14 +2,19 @@
 
     python bare.py '{"protocol": "answer", "between": ["BatchNormalization"], "after": []}' ...
 
-The order of what happens is that of the page. Each run is forked from a process that has imported
-the framework and done nothing else. The last lines printed are JSON, one for each run: the losses
+With `portable` before them, the frameworks use the portable matrix kernel. The order of what
+happens is that of the page. Each run is forked from a process that has imported the framework and
+done nothing else. The last lines printed are JSON, one for each run: the losses
 as the framework returns them, the weights after training as bytes in hexadecimal.
 """
 
 import json
 import os
 import sys
+
+if "portable" in sys.argv:
+    sys.argv.remove("portable")
+    os.environ["TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL"] = "false"
 
 import numpy
 

@@ -110,22 +110,32 @@ def standalone(train):
 
 
 @pytest.fixture(scope="session")
-def bare(start, committed_config):
+def bare(start_bare):
     """Each tf.keras cell in a fresh process, by a script that shares no code with the workflow."""
-    cells = list(itertools.product(VARIANTS, PROTOCOLS))
-    orders = []
-    for variant, protocol in cells:
-        layers = committed_config["variants"][variant]["layers"]
-        order = {slot: [class_name(layer) for layer in layers[slot]] for slot in layers}
-        orders.append(json.dumps(order | {"protocol": protocol}))
-    started = {name: start(name, BARE, *orders) for name in ENVIRONMENTS}
+    return start_bare(VARIANTS)
 
-    def bare(environment, *cell):
-        done = started[environment].result()
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-len(cells) :][cells.index(cell)])
 
-    return bare
+@pytest.fixture(scope="session")
+def start_bare(start, committed_config):
+    """Start bare scripts of some variants; return what reads the report of a cell."""
+
+    def start_bare(variants, *options):
+        cells = list(itertools.product(variants, PROTOCOLS))
+        orders = []
+        for variant, protocol in cells:
+            layers = committed_config["variants"][variant]["layers"]
+            order = {slot: [class_name(layer) for layer in layers[slot]] for slot in layers}
+            orders.append(json.dumps(order | {"protocol": protocol}))
+        started = {name: start(name, BARE, *options, *orders) for name in ENVIRONMENTS}
+
+        def report(environment, *cell):
+            done = started[environment].result()
+            assert done.returncode == 0, done.stderr
+            return json.loads(done.stdout.splitlines()[-len(cells) :][cells.index(cell)])
+
+        return report
+
+    return start_bare
 
 
 def in_each_environment(train, variants, **options):
