@@ -41,7 +41,10 @@ PLANNED = {
 ELSEWHERE = {
     "spaces in the path of the clone": ("nothing", "path_with_spaces_and_reuse"),
     "results outside the clone": ("nothing", "snakefile_directory_and_configfile"),
-    "not root, `HOME` read-only, at set-up": ("nothing", "home_in_which_nothing_can_be_made"),
+    "`HOME` in which nothing can be written, at set-up": (
+        "nothing",
+        "home_in_which_nothing_can_be_made",
+    ),
     "a Python older than 3.11": ("which Python to install", "python_too_old"),
     "no Python": ("which Python to install", "no_python"),
     "a newer Python under another name": ("nothing", "newer_python_under_another_name_is_used"),
