@@ -63,6 +63,10 @@ ELSEWHERE = {
         "what `make check` finds",
         "every_column_is_within_what_a_check_allows",
     ),
+    "locks as on NFS, which refuses exclusive ones on files that are only read": (
+        "nothing",
+        "locks_as_on_nfs",
+    ),
     "locks that other machines do not see": ("nothing", "lock_that_another_machine_does_not_see"),
 }
 

@@ -1,5 +1,6 @@
 """Locks: one holder at a time, others are told who it is, nothing is left by one that is killed."""
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 from deploy import locking
 from deploy.locking import Busy, Lock, find_holders
 from deployment import DEPLOY
+from train.end_with_run import has_ended
 from waiting import HANGS
 
 HOLD = """
@@ -87,6 +89,23 @@ def test_file_system_without_locks(monkeypatch, tmp_path):
     assert not lock.held
     assert len(find_holders(tmp_path / "lock")) == 1
     lock.release()
+
+
+def test_locks_as_on_nfs(monkeypatch, tmp_path):
+    """An exclusive lock on what is open for reading only is refused there, as is the opposite."""
+    lock_file, refused = fcntl.flock, {fcntl.LOCK_EX: os.O_RDONLY, fcntl.LOCK_SH: os.O_WRONLY}
+
+    def as_on_nfs(stream, how):
+        if fcntl.fcntl(stream, fcntl.F_GETFL) & os.O_ACCMODE == refused.get(how & ~fcntl.LOCK_NB):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        lock_file(stream, how)
+
+    monkeypatch.setattr(fcntl, "flock", as_on_nfs)
+    with Lock(tmp_path / "lock", "does something") as lock:
+        assert lock.held
+        assert len(find_holders(tmp_path / "lock")) == 1
+        assert not has_ended(str(lock.path))
+    assert has_ended(str(lock.path))
 
 
 def test_other_errors_are_not_hidden(monkeypatch, tmp_path):
