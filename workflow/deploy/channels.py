@@ -1,4 +1,4 @@
-"""Where channels are: the part of conda's configuration that the front-end honours.
+"""Environment files, and where channels are: what the front-end honours of conda's settings.
 
 `channel_alias` and `custom_channels` are read from the files that conda reads them from (`CONDARC`,
 `.condarc` in the home folder, ...), so that a mirror set up for conda serves here too; the file
@@ -52,3 +52,12 @@ def channel_urls(names: list[str]) -> list[str]:
     """Addresses of an environment file's channels."""
     settings = read_settings(condarc_files())
     return [channel_url(name, settings) for name in names or ["conda-forge"]]
+
+
+def read_environment(file: Path) -> tuple[list[str], list[str], list[str]]:
+    """Return the channels, conda specs and pip lines of an environment file."""
+    content = yaml.safe_load(file.read_text()) or {}
+    dependencies = content.get("dependencies") or []
+    specs = [entry for entry in dependencies if isinstance(entry, str)]
+    pip = [line for entry in dependencies if isinstance(entry, dict) for line in entry["pip"]]
+    return content.get("channels") or [], specs, pip

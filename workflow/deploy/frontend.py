@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,12 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from deploy.channels import channel_urls
+from deploy.channels import channel_urls, read_environment
 from deploy.installed import INSTALL, find_damage
 from deploy.locking import Lock
-from deploy.package_index import uv_environment
+from deploy.package_index import uv
 
 PREFIX = Path(__file__).resolve().with_name("conda")  # Snakemake finds bin/activate there
 VERSION = "24.7.1"  # of the conda whose command line this follows; the least that Snakemake takes
@@ -107,6 +104,8 @@ def serve_config(args: argparse.Namespace) -> None:
 
 def serve_env_create(args: argparse.Namespace) -> None:
     """`conda env create --file FILE --prefix PREFIX`."""
+    if not args.file.is_file():
+        raise Failure(f"there is no file {args.file}.")
     channels, specs, pip = read_environment(args.file)
     urls = channel_urls(channels)
     from deploy import packages as conda  # slow to import
@@ -143,17 +142,6 @@ def making(prefix: Path) -> Iterator[None]:
         (prefix / UNFINISHED).unlink()
 
 
-def read_environment(file: Path) -> tuple[list[str], list[str], list[str]]:
-    """Return the channels, conda specs and pip lines of an environment file."""
-    if not file.is_file():
-        raise Failure(f"there is no file {file}.")
-    content = yaml.safe_load(file.read_text()) or {}
-    dependencies = content.get("dependencies") or []
-    specs = [entry for entry in dependencies if isinstance(entry, str)]
-    pip = [line for entry in dependencies if isinstance(entry, dict) for line in entry["pip"]]
-    return content.get("channels") or [], specs, pip
-
-
 def attempt(work: Coroutine, urls: list[str]) -> None:
     """Have py-rattler do something; what it raises becomes a sentence."""
     try:
@@ -170,17 +158,13 @@ def install_wheels(prefix: Path, lines: list[str], file: Path) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=file.parent) as requirements:
         requirements.write("\n".join(lines) + "\n")
         requirements.flush()
-        command: list[str | Path] = [Path(sys.executable).with_name("uv"), "pip", "install"]
-        command += ["--quiet", "--python", prefix / "bin/python"]
-        command += ["--requirement", requirements.name]
-        if any("--hash=" in line for line in lines):
-            # What builds a source package comes from the list, too, and its hash is checked, too.
-            command += ["--require-hashes", "--require-build-hashes"]
-            command += ["--build-constraint", requirements.name]
-        for more in INSTALL:
-            done = subprocess.run(
-                [*command, *more], env=uv_environment(), preexec_fn=die_with_parent
-            )
+        hashed = any("--hash=" in line for line in lines)
+        # What builds a source package comes from the list, too, and its hash is checked, too.
+        hashes = ["--require-hashes", "--require-build-hashes", "--build-constraint"]
+        more = [*hashes, requirements.name] if hashed else []
+        for again in INSTALL:
+            told = ("--python", prefix / "bin/python", "--requirement", requirements.name)
+            done = uv("pip", "install", "--quiet", *told, *more, *again, preexec_fn=die_with_parent)
             if done.returncode:
                 raise Failure("uv could not install the pip part of the environment (see above).")
             if not find_damage(prefix):

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TypedDict
 
-import yaml
 from rattler import MatchSpec, Version, VersionSpec
+
+from deploy.channels import read_environment
 
 # What the channel builder must know about an interpreter, answered by the interpreter itself.
 PROBE = """
@@ -100,22 +101,13 @@ def satisfies(version: str, pin: str) -> bool:
     return VersionSpec(pin).matches(Version(version))
 
 
-def read_dependencies(envs: Path) -> list[tuple[list[str], list[str]]]:
-    """Return [(conda specs, pip lines)] of the environment files in a folder."""
-    documents = [yaml.safe_load(path.read_text()) for path in sorted(envs.glob("*.yaml"))]
-    return [
-        (
-            [entry for entry in document["dependencies"] if isinstance(entry, str)],
-            [line for entry in document["dependencies"] if isinstance(entry, dict)
-             for line in entry["pip"]],
-        )
-        for document in documents
-    ]  # fmt: skip
-
-
 def python_pins(envs: Path) -> list[str]:
     """Return the versions of Python that the environment files ask for, as conda writes them."""
-    specs = [MatchSpec(spec) for conda, _ in read_dependencies(envs) for spec in conda]
+    specs = [
+        MatchSpec(spec)
+        for _, conda, _ in map(read_environment, envs.glob("*.yaml"))
+        for spec in conda
+    ]
     return sorted({str(spec.version) for spec in specs if spec.name.normalized == "python"})
 
 
@@ -123,7 +115,7 @@ def build_pins(envs: Path) -> list[str]:
     """Return the pins, with hashes, of what conda installs to build source packages (lock.py)."""
     return sorted(
         line
-        for conda, pip in read_dependencies(envs)
+        for _, conda, pip in map(read_environment, envs.glob("*.yaml"))
         for line in pip
         if line.split()[0].replace("==", " =") in conda
     )

@@ -9,7 +9,6 @@ source. Run it as `make lock`, `make lock NAME=figures` or `make lock UPGRADE=1`
 import argparse
 import hashlib
 import re
-import subprocess
 import sys
 import tempfile
 import tomllib
@@ -22,10 +21,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import parse_wheel_filename
 
-from deploy.package_index import uv_environment
+from deploy.package_index import uv
 
 ENVS = Path(__file__).resolve().parents[2] / "envs"
-UV = Path(sys.executable).with_name("uv")
 PLATFORM = "x86_64-manylinux_2_28"  # that packages are resolved for
 # glibc 2.5 is the oldest that wheels are made for (PEP 513); the last is newer than any of today.
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(5, 60)]
@@ -85,25 +83,13 @@ def compile_pins(spec: Spec, upgrade: bool) -> list[dict]:
         pins, pylock = Path(folder, "pins.txt"), Path(folder, "pylock.toml")
         if not upgrade:
             pins.write_text("\n".join(read_pins(spec.lock)))
-        command: list[str | Path] = [
-            UV,
-            "pip",
-            "compile",
-            "-",
-            "--quiet",
-            "--no-annotate",
-            "--no-header",
-        ]
+        command = ("pip", "compile", "-", "--quiet", "--no-annotate", "--no-header")
         admitted = ["--python-version", f"3.{spec.minors[0]}"]
         admitted += ["--universal"] if len(spec.minors) > 1 else ["--python-platform", PLATFORM]
         for output, source in ((pins, "\n".join(spec.requirements)), (pylock, None)):
-            subprocess.run(
-                [*command, "--output-file", output, *admitted],
-                input=source if source is not None else pins.read_text(),
-                env=uv_environment(),
-                text=True,
-                check=True,
-            )
+            given = source if source is not None else pins.read_text()
+            told: list[str | Path] = [*command, "--output-file", output, *admitted]
+            uv(*told, input=given, text=True, check=True)
         return tomllib.loads(pylock.read_text())["packages"]
 
 

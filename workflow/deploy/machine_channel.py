@@ -30,7 +30,7 @@ from rattler.index import index_fs
 from deploy import interpreters
 from deploy.installed import packed_versions
 from deploy.interpreters import Interpreter
-from deploy.package_index import uv_environment
+from deploy.package_index import uv
 
 SUBDIR = "linux-64"
 # These files are large and of no use where packages come as wheels: test suites, build leftovers,
@@ -198,18 +198,8 @@ def pack_wheel(wheel: list[str], folder: Path, index: dict, commands: Sequence[s
     """
     with staged(folder) as stage:
         modules = stage / "site-packages"
-        uv = Path(sys.executable).with_name("uv")
-        command: list[str | Path] = [
-            uv,
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--target",
-            modules,
-        ]
-        told = [*command, "--python", sys.executable, *wheel]
-        if subprocess.run(told, env=uv_environment()).returncode:
+        told: list[str | Path] = ["--no-deps", "--target", modules, "--python", sys.executable]
+        if uv("pip", "install", "--quiet", *told, *wheel).returncode:
             sys.exit(f"{index['name']} could not be packed (uv tells why above).")
         shutil.rmtree(modules / "bin", ignore_errors=True)  # scripts name the Python that installs
         for information in modules.glob("*.dist-info"):

@@ -1,10 +1,19 @@
-"""Let uv use the package index that the user has set for pip, unless uv has one of its own."""
+"""uv, with the package index that the user has set for pip, unless uv has one of its own."""
 
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+
+def uv(
+    *arguments: str | Path, python: Path | str = sys.executable, **options: Any
+) -> subprocess.CompletedProcess:
+    """Run the uv beside a Python; the options are those of `subprocess.run`."""
+    command = [Path(python).with_name("uv"), *arguments]
+    return subprocess.run(command, env=uv_environment(python), **options)
 
 
 def uv_environment(python: Path | str = sys.executable) -> dict[str, str]:

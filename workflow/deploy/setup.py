@@ -25,7 +25,7 @@ from typing import NoReturn
 
 from deploy.installed import INSTALL, find_damage, list_packages, packed_versions
 from deploy.locking import Lock
-from deploy.package_index import uv_environment
+from deploy.package_index import uv
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -250,10 +250,9 @@ def install_uv() -> None:
 
 def install_lock() -> None:
     """Install the driver's lock with uv."""
-    command: list[str | Path] = [DRIVER / "bin/uv", "pip", "install", "--quiet", "--require-hashes"]
-    command += ["--python", PYTHON, "-r", LOCK]
-    for more in INSTALL:
-        if subprocess.run([*command, *more], env=uv_environment(PYTHON)).returncode:
+    told = ("pip", "install", "--quiet", "--require-hashes", "--python", PYTHON, "-r", LOCK)
+    for again in INSTALL:
+        if uv(*told, *again, python=PYTHON).returncode:
             stop("the driver environment could not be installed (uv tells why above).")
         if not find_damage(DRIVER):
             return
