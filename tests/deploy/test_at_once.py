@@ -144,6 +144,15 @@ def test_killed_run_with_the_number_of_this_one(monkeypatch, tmp_path, capsys):
 
 
 def test_full_disk_is_told_where_a_log_is_empty(monkeypatch, tmp_path):
-    assert "space" not in at_once.how_to_go_on([], str(tmp_path))
+    log = tmp_path / "snakemake.log"
+    log.write_text("Logfile results/logs/train.log:\n")
+    told = [at_once.how_to_go_on([], str(tmp_path), [str(log)])]
+    log.write_text("Logfile results/logs/train.log: empty file\n")
+    told.append(at_once.how_to_go_on([], str(tmp_path), [str(log)]))
     monkeypatch.setattr(at_once, "LITTLE", 10**18)
-    assert f"Almost no space is left in {tmp_path}, " in at_once.how_to_go_on([], str(tmp_path))
+    told.append(at_once.how_to_go_on([], str(tmp_path), [str(log)]))
+    assert [("memory" in one, f"space is left in {tmp_path}, " in one) for one in told] == [
+        (False, False),
+        (True, False),
+        (False, True),
+    ]

@@ -23,6 +23,7 @@ from deploy.locking import MAKING, USING, Lock, find_holders, own_name
 RUNS = ".run-"
 STATE = Path(".snakemake")
 LITTLE = 2**20  # bytes
+EMPTY_LOG = ": empty file"  # as Snakemake says it of the log of a job that has failed
 ended = False  # whether a signal has ended this run
 locks: list[Lock] = []  # of this process: of its run, and of the making of environments
 
@@ -86,18 +87,21 @@ def end(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def how_to_go_on(arguments: list[str], results: str) -> str:
+def how_to_go_on(arguments: list[str], results: str, logs: Iterable[str]) -> str:
     """Return what is said at the end of a run that has not done everything.
 
-    Where a job has failed, Snakemake has said which; the same again would fail again. On a full
-    disk its log may be empty.
+    Where a job has failed, Snakemake has said which, also in its `logs`; the same again would fail
+    again. Where the log of the job is empty, the disk may be full, or the system has ended the job.
     """
     if not ended:
         folders = [results, str(STATE), os.environ.get("TMPDIR", "/tmp")]
         full = [f for f in folders if Path(f).exists() and shutil.disk_usage(f).free < LITTLE]
         space = f"Almost no space is left in {', '.join(full)}. " if full else ""
+        killed = "A job whose log is empty was ended by the system, for lack of memory say. "
+        there = [log for log in map(Path, logs) if log.is_file()]
+        empty = not full and any(EMPTY_LOG in log.read_text(errors="replace") for log in there)
         kept = "What is done is kept: once the cause is mended, the next run goes on from there."
-        return space + kept
+        return space + killed * empty + kept
     command = shlex.join(["snakemake", *arguments])
     told = "This run was told to end, and its jobs have ended. What is done is kept."
     return f"{told} To go on, the same again:\n  {command}"

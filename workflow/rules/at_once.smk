@@ -27,4 +27,4 @@ onstart:
 
 
 onerror:
-    print(at_once.how_to_go_on(sys.argv[1:], RESULTS), file=sys.stderr)
+    print(at_once.how_to_go_on(sys.argv[1:], RESULTS, log), file=sys.stderr)
