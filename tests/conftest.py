@@ -23,9 +23,11 @@ from waiting import HANGS
 LONGEST = (
     *("cluster/test_slurm", "deploy/test_setup", "workflow/test_workflow", "train/test_fidelity"),
     *("workflow/test_tutorial", "workflow/test_anywhere", "workflow/test_committed_figures"),
-    *("diagnose/test_cases", "page/test_study_training", "judge/test_controls_real"),
-    *("judge/test_sweep_real", "deploy/test_locks", "workflow/test_report"),
-    *("workflow/test_machines", "workflow/test_documentation", "workflow/test_paper"),
+    *("diagnose/test_cases", "judge/test_controls_real", "page/test_study_training"),
+    *("workflow/test_bills", "workflow/test_report", "deploy/test_locks"),
+    *("workflow/test_documentation", "judge/test_sweep_real", "workflow/test_machines"),
+    *("deploy/test_whole", "workflow/test_paper", "train/test_second_processor"),
+    *("diagnose/test_recorder", "deploy/test_local_channel", "train/test_models"),
 )
 
 
