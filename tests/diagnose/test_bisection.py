@@ -37,7 +37,10 @@ def test_release_that_changed_a_number_is_found_and_diagnosed(tmp_path):
         timeout=HANGS,
     )
     assert done.returncode == 0, done.stdout
-    assert "The number changes from tf2.0-keras2.3.1 to tf2.1. Tried: tf1.13: 1; " in done.stdout
+    assert (
+        "The number changes by +0.5 from tf2.0-keras2.3.1 to tf2.1. Tried: tf1.13: 1; "
+        in done.stdout
+    )
     assert "The two runs are evaluated differently" in done.stdout
     assert [path.parent.name for path in tmp_path.rglob("diagnosis.html")] == [
         "tf2.0-keras2.3.1-to-tf2.1"

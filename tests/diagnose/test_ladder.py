@@ -25,8 +25,9 @@ def a_run(number=1.0, initial="a", steps=("1", "2"), made=(), calls=None, printe
     return record | {"machine": "m", "apis": [], "plan": {}} | more
 
 
-def made(name, written=(), **config):
-    return {"class": name, "config": config, "written": list(written), "line": 1}
+def made(name, written=(), kind="layer", **config):
+    written = {key: config.get(key) for key in written}
+    return {"class": name, "kind": kind, "config": config, "written": written, "line": 1}
 
 
 def verdict_of(folder, **records):
@@ -182,7 +183,7 @@ def test_default_counts_only_where_no_script_writes_it():
     first, second = a_run(made=[old]), a_run(made=[new], steps=("1", "3"))
     change = ["LSTM", "recurrent_activation", "hard_sigmoid"]
     assert ladder.possible_causes(first, second) == ([change], [])
-    new["written"] = ["recurrent_activation"]
+    new["written"] = {"recurrent_activation": "sigmoid"}
     assert ladder.possible_causes(first, second) == ([], [])
     assert ladder.possible_causes(first, first) == ([], [])
     same = made("SGD", learning_rate=0.1), made("SGD", learning_rate=float(numpy.float32(0.1)))
@@ -254,24 +255,32 @@ def test_releases_between_two_are_pairs(tmp_path):
     assert found["one/tf2.2-to-tf2.1"]["first"]["environment"].endswith("envs/tf2.2.yaml")
 
 
-@pytest.mark.parametrize("changed_at", range(1, 8))
-def test_bisection_finds_the_release_that_changed_a_number(changed_at):
+@pytest.mark.parametrize("changes", [[1], [4], [7], [2, 3], [1, 7], [2, 5, 6]])
+def test_bisection_finds_each_release_that_changed_a_number(changes):
     def run(place):
-        return a_run(1.0 + place / 1e6 + (place >= changed_at))
+        return a_run(1.0 + place / 1e6 + sum(0.1 * at for at in changes if place >= at))
 
     known = {0: run(0), 7: run(7)}
     while (state := ladder.narrow(known, "auto"))["next"] is not None:
         known[state["next"]] = run(state["next"])
-    assert (state["low"], state["high"]) == (changed_at - 1, changed_at)
-    assert len(known) <= 5
+    assert state["changes"] == [[at - 1, at] for at in changes]
+    assert len(known) <= 2 + 3 * len(changes)
+    said = pairs.tell_releases(state, list("abcdefgh"))
+    assert said.count("The number changes by") == len(changes)
 
 
 def test_bisection_passes_over_a_release_in_which_the_script_fails():
     known = {0: a_run(1.0), 2: a_run(2.0), 1: a_run(error="line 1 raises")}
     state = ladder.narrow(known, "loss")
-    assert (state["low"], state["high"], state["next"]) == (0, 2, None)
+    assert (state["changes"], state["next"]) == ([[0, 2]], None)
     assert "(b in between cannot be told)" in pairs.tell_releases(state, ["a", "b", "c"])
-    assert ladder.narrow({0: a_run(), 2: a_run()}, "auto")["next"] is None
+    same = ladder.narrow({0: a_run(), 2: a_run()}, "auto")
+    assert same["next"] is None
+    assert "No change of the number is found between a and c." in pairs.tell_releases(
+        same, ["a", "b", "c"]
+    )
+    failed = ladder.narrow({0: a_run(error="line 1 raises"), 2: a_run()}, "auto")
+    assert (failed["changes"], failed["next"]) == ([], None)
 
 
 def test_place_says_what_is_equal_before_it_and_only_then():
@@ -289,3 +298,81 @@ def test_place_says_what_is_equal_before_it_and_only_then():
     arrays[1] |= {"beyond": 99.0}
     said = judge.describe_place(place, pair)
     assert "More than rounding differs first in the update of dense/kernel: 2 units" in said
+
+
+def test_optimizer_state_tells_a_difference_before_the_weights_do():
+    first, second = a_run(), a_run(steps=("1", "3"))
+    assert judge.first_step(first, second) == (0, 2)
+    for run, state in ((first, "m"), (second, "n")):
+        run["models"][0] |= {"slots": [["dense/m", [2]]], "states": [[state], ["k"]]}
+    assert judge.first_step(first, second) == (0, 1)
+    second["models"][0]["slots"][0][1] = [3]  # another optimizer keeps other arrays
+    assert judge.first_step(first, second) == (0, 2)
+    differing = {"array": "dense/m", "largest_difference": 1.0, "ulp": 2.0, "relative": 1e-7}
+    differing |= {"beyond": 1.0, "part": "optimizer state"}
+    gradient = differing | {"part": "gradient", "largest_difference": 0.0}
+    place = {"step": [0, 1], "arrays": [gradient, differing], "not_looked": None}
+    said = judge.describe_place(place, (first, second))
+    assert "first in the optimizer's state, dense/m, where all gradients are equal: 2" in said
+    place["arrays"] = [
+        gradient,
+        differing | {"largest_difference": 0.0},
+        differing | {"part": "update"},
+    ]
+    said = judge.describe_place(place, (first, second))
+    assert "where all gradients and the optimizer's state are equal" in said
+
+
+def test_a_written_argument_without_effect_is_told(tmp_path):
+    plain, clipped = made("SGD", kind="optimizer"), made("SGD", ["clipnorm"], clipnorm=0.01)
+    runs = {"first/as_is-1": a_run(made=[plain]), "second/as_is-1": a_run(made=[clipped])}
+    verdict = verdict_of(tmp_path, **runs)
+    said = "SGD.clipnorm = 0.01 is written in the second script and has no effect here."
+    assert said in verdict["notes"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(float(numpy.float32(0.01)), "0.01"), (0.05, "0.05"), (1e-7, "1e-07"), (1.0, "1.0"),
+     (0.1234567891, "0.12345679"), (1e300, "1e+300"), ([0.1, None], "[0.1, None]"), (True, "True")],
+)  # fmt: skip
+def test_configured_numbers_are_as_short_as_they_can_be(value, text):
+    assert ladder.brief(value) == text
+
+
+def test_what_both_scripts_write_is_the_same_whatever_a_release_makes_of_it():
+    old, new = made("UpSampling2D", ["interpolation"]), made("UpSampling2D", ["interpolation"])
+    old["written"] = new["written"] = {"interpolation": "bilinear"}
+    new["config"]["interpolation"] = "bilinear"
+    assert ladder.settings(a_run(made=[old]), a_run(made=[new])) == []
+    frozen = made("Dense", trainable=False), made("Dense", trainable=True)
+    pair = [a_run(made=[one]) for one in frozen]
+    assert ladder.changed_defaults(*pair) == []
+    assert judge.reasons(*pair) == ["Dense.trainable: False → True"]
+    absent = made("BatchNormalization"), made("BatchNormalization", renorm_momentum=0.99)
+    pair = [a_run(made=[one]) for one in absent]
+    assert judge.reasons(*pair, "update") == ladder.changed_defaults(*pair) == []
+    absent = made("Adagrad", kind="optimizer"), made("Adagrad", kind="optimizer", start=0.1)
+    pair = [a_run(made=[one]) for one in absent]
+    assert judge.reasons(*pair) == []
+    assert judge.reasons(*pair, "update") == ["Adagrad.start: no such argument → 0.1"]
+
+
+def test_data_that_vary_from_run_to_run_are_no_cause(tmp_path):
+    runs = {"first/as_is-1": a_run(), "second/as_is-1": a_run(1.02, steps=("1", "8"))}
+    runs |= {"first/as_is-2": a_run(1.1, steps=("5", "6"))}
+    runs["first/as_is-2"]["calls"][0]["data"] = {"hash": "others"}
+    verdict = verdict_of(tmp_path, **runs)
+    assert verdict["causes"] == ["not reproducible"]
+    assert "the training data differ from run to run" in verdict["sentence"]
+    assert [row["cause"] for row in verdict["rows"]] == ["evaluation", "spread of repeats"]
+
+
+def test_data_made_by_models_that_have_parted_are_no_cause():
+    first, second = (a_run(steps=("1", step)) for step in ("2", "3"))
+    for run, state in ((first, "s"), (second, "t")):
+        call = run["calls"][0]
+        run["calls"] = [call | {"state": state}, call | {"data": {"hash": state}}]
+    assert ladder.possible_causes(first, second) == ([], [])
+    first["calls"][0]["data"] = {"hash": "other"}
+    assert ladder.possible_causes(first, second)[0] == ["data"]

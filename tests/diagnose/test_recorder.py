@@ -44,6 +44,17 @@ data = tensorflow.data.Dataset.from_tensor_slices((x, y)).shuffle(48).batch(12)
 model.fit(data, epochs=1, verbose=0)
 print(model.get_weights())
 """,
+    "state": HEAD + """
+for shape in ({"input_shape": (6,)}, {}):
+    for optimizer in ("adam", tensorflow.keras.optimizers.SGD(0.05, momentum=0.9), "rmsprop"):
+        model = models.Sequential([layers.Dense(8, activation="relu", **shape)])
+        for layer in (layers.Dropout(0.3), layers.BatchNormalization(), layers.Dense(1)):
+            model.add(layer)
+        model.compile(optimizer, "mse")
+        model.fit(x, y, batch_size=16, validation_split=0.25, verbose=0)
+        print(model.train_on_batch(x, y), model.evaluate(x, y, verbose=0))
+        print([array.tobytes().hex() for array in model.get_weights()])
+""",
     "arrays": HEAD + FIT + "model.fit(x, y, batch_size=12, shuffle=False, verbose=0)\n",
 }  # fmt: skip
 
@@ -76,6 +87,16 @@ def test_loops_and_datasets_are_followed_and_not_disturbed(record, name):
     (call,) = (call for call in found["calls"] if call["steps"] == 4)
     assert call["data"]
     assert bool(found["unseen"]) == (name == "loop")
+
+
+@pytest.mark.parametrize("environment", [OLD, NEW])
+def test_state_of_the_optimizer_is_recorded_and_not_disturbed(record, environment):
+    found, _, printed, bare = record(environment, "state")
+    assert printed == subprocess.run(bare, capture_output=True, text=True, check=True).stdout
+    for model, slots in zip(found["models"], 2 * [13, 7, 7], strict=True):
+        assert len(model["hashes"]) == len(model["states"]) == 6
+        assert {len(state) for state in model["states"]} == {len(model["slots"])} == {slots}
+        assert len({tuple(state) for state in model["states"]}) == 6
 
 
 @pytest.mark.parametrize("environment", [OLD, NEW])

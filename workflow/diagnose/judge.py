@@ -11,36 +11,44 @@ import difflib
 import json
 import math
 import re
+from collections.abc import Callable
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import numpy
 from judge.compare import last_places
 
 from diagnose.ladder import (
     ABSENT,
+    NEGLIGIBLE,
+    UNWRITTEN,
     Record,
+    brief,
+    data_of,
     find_number,
     how_data_differ,
+    initial_weights,
     name_of,
     orders,
+    parted_before_data,
     plan_swaps,
     read,
     repeats_differ,
     reported,
     settings,
     take_turns,
+    training_calls,
     trajectory,
     value,
 )
-from diagnose.record import NOISE, TRAINING, match, state_of
+from diagnose.record import DROPS, NOISE, PARTLY, TRAINING, match, state_of
 
 Array = numpy.ndarray
 
 # How far beyond the yardstick a difference may lie and still be rounding. The yardstick is what one
 # unit in the last place of each weight, or another matrix kernel, does to the same number.
 BEYOND = 10
-NEGLIGIBLE = 1e-5  # of the number: what is smaller is not worth a verdict of its own
 LABELS = {
     "data": "data",
     "weights": "initial draws",
@@ -96,6 +104,11 @@ class Runs:
         """Say whether all repeats of a run have the same bits."""
         return not repeats_differ(self.records[name])
 
+    def vary(self, part: Callable[[Record], Any]) -> bool:
+        """Say whether repeats of a script as it is differ in a part of their records."""
+        repeats = [self.records[f"{side}/as_is"] for side in ("first", "second")]
+        return any(part(run) != part(side[0]) for side in repeats for run in side)
+
     def agree(self, one: str, other: str) -> bool:
         """Say whether a repeat of a run has the bits of a repeat of another run in all steps."""
         paths = [[shared_hashes(run, self.one(one)) for run in self.records[name]]
@@ -121,12 +134,29 @@ def shared_hashes(record: Record, reference: Record) -> list:
     return found
 
 
+def shared_slots(one: dict, other: dict) -> list[str]:
+    """Return the names of the arrays of an optimizer's state, if two models' optimizers keep alike.
+
+    They do if the shapes are equal, in their order.
+    """
+    slots, others = (entry.get("slots", []) for entry in (one, other))
+    alike = [shape for _, shape in slots] == [shape for _, shape in others]
+    return [name for name, _ in slots] if alike else []
+
+
 def first_step(one: Record, other: Record) -> tuple[int, int] | None:
-    """Return (model, step) of the first difference of two runs, or None; steps count from 1."""
+    """Return (model, step) of the first difference of two runs, or None; steps count from 1.
+
+    What differs is a weight that both have, or the optimizer's state where both keep the same.
+    """
     found = []
     numbers = [n for n, entry in enumerate(one["models"]) if entry["hashes"]]
+    trained = [entry for entry in other["models"] if entry["hashes"]]
     paths = (shared_hashes(one, one), shared_hashes(other, one))
-    for number, mine, theirs in zip(numbers, *paths, strict=False):
+    for number, entry, mine, theirs in zip(numbers, trained, *paths, strict=False):
+        if shared_slots(one["models"][number], entry):
+            mine = list(zip(mine, one["models"][number]["states"], strict=True))
+            theirs = list(zip(theirs, entry["states"], strict=True))
         pairs = enumerate(zip(mine, theirs, strict=False), 1)
         step = next((step for step, (left, right) in pairs if left != right), None)
         if step is None and len(mine) != len(theirs):
@@ -171,7 +201,7 @@ def find_place(runs: Runs, ladder: dict) -> dict:
     These tell evaluation from training, measure what rounding does, and look at the first step.
     """
     found: dict = {"place": None, "runs": {}}
-    if ladder["undecided"] or broken(runs):
+    if ladder["undecided"] or broken(runs) or runs.vary(data_of):
         return found
     causes = real_causes(runs, ladder)
     first, other = ends(runs, causes)
@@ -256,6 +286,8 @@ def look_closer(runs: Runs, place: list[int]) -> dict:
     for mine, theirs in reversed(shared):
         keys = (f"gradient/{number}/{mine}", f"gradient/{number}/{theirs}")
         compare("gradient", one["weights"][mine], *keys)
+    for place, name in enumerate(shared_slots(one, other)):
+        compare("optimizer state", name, *[f"state/{number}/{place}"] * 2)
     for part, trained in (("update", True), ("moving statistics", False)):
         for mine, theirs in shared:
             if one["trained"][mine] is trained:
@@ -321,14 +353,14 @@ def swapped(runs: Runs, causes: list, subset: list[int]) -> float | None:
     if name not in runs:
         return None
     record = runs.one(name)
-    trained = [call for call in record["calls"] if call["method"] in TRAINING]
+    calls = training_calls(record)
     complete = all(not entry.get("kept_final") for entry in record["models"])
-    if not complete or not record["done"].get("final") or not trained:
+    if not complete or not record["done"].get("final") or not calls:
         return None
     number = find_number(record, runs.metric)
     if number is None or (number["method"] in TRAINING and not number["name"].startswith("val_")):
         return None  # what is reported of training is no evaluation of the last weights
-    return number["values"][-1] if number["state"] == trained[-1]["state"] else None
+    return number["values"][-1] if number["state"] == calls[-1]["state"] else None
 
 
 def climb(runs: Runs, causes: list, swap: bool) -> tuple[list[list], float, float | None]:
@@ -386,6 +418,9 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     # --- what remains: evaluation, rounding or computation
     limit = max(2 * spread, BEYOND * yardstick)
     closer = look_closer(runs, place["place"]) if "first/probe-1" in place["runs"] else {}
+    varied = runs.vary(data_of)
+    if varied:
+        rows, rest = [], total
     of_training = all(number.get("through") == "training" for number in numbers)
     alike = runs.metric == "training loss" or of_training
     alike = alike or evaluate_alike(numbers[0], numbers[1])
@@ -396,12 +431,16 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     evaluation = 0.0
     rounded = agree and max(abs(rest), abs(early or 0.0)) <= BEYOND * last_places(level, 1)
     # The loss that is trained with is evaluated with: one formula, not two causes, if not written.
-    formulas = [said for said in reasons(*runs.pair()) if re.match(r"loss: |.*regularizer", said)]
+    formulas = losses_differ(*runs.pair()) or any(
+        entry["kind"] == "loss" or (entry["key"] or "").endswith("regularizer")
+        for entry in settings(*runs.pair())
+    )
     if agree:
         evaluation = 0.0 if rounded or (scattered and abs(rest) <= limit) else rest
     elif last is not None and not (alike and loss_differs and not formulas):
         evaluation = runs.value(other) - last
         evaluation = evaluation if abs(evaluation) > limit else 0.0
+    evaluation = 0.0 if varied else evaluation
     computation = rest - evaluation
     small = abs(computation) <= limit
     rows.append(["evaluation", evaluation, evaluation if early is None else early])
@@ -410,7 +449,8 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     if place["place"] and not scattered:
         number, step = place["place"]
         ended = [len(runs.one(name)["models"][number]["hashes"]) for name in (first, other)]
-        kind = "length" if step > min(ended) else kind
+        same = len(trained(runs.one(first))) == len(trained(runs.one(other)))
+        kind = "length" if same and step > min(ended) else kind
     rows.append([kind, computation, computation])
     if rounded:
         rows[-2:] = [["evaluation", 0.0, 0.0], ["rounding", rest, rest if early is None else early]]
@@ -435,30 +475,56 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     verdict["place"] = {"step": place["place"], **closer} if place["place"] else None
     parted = [side for side in ("first", "second") if not runs.repeat(f"{side}/as_is")]
     # --- what forbids a verdict
-    joint = not agree and last is None and not alike and abs(rest) > limit
-    if ineffective:
-        return undecided(verdict, ineffective)
-    if ladder["blocked"] and not agree and abs(rest) > limit:
-        return undecided(verdict, "; ".join(ladder["blocked"]), rest)
-    if "error" in closer:
-        return undecided(verdict, f"the first difference cannot be looked at: {closer['error']}")
-    if not agree and not small and not formula and not scattered:
-        reason = "the runs part by no more than rounding, but what remains is beyond its yardstick"
-        return undecided(verdict, reason, rest)
     tiny = NEGLIGIBLE * abs(runs.value("first/as_is"))
     verdict["elsewhere"] = formula and small and not scattered and not agree
-    if verdict["elsewhere"] and abs(computation) > tiny:
-        reason = "one step is computed differently, but rounding moves the number as far"
-        return undecided(verdict, reason, rest)
-    if causes and not named and not agree and not parted and abs(total) > max(tiny, limit / BEYOND):
-        reason = f"rounding moves the number by {yardstick:.2g}, too far to tell causes apart"
-        return undecided(verdict, reason)
-    if joint:
-        return undecided(verdict, "computation and evaluation cannot be told apart", rest)
+    gradients = [row for row in closer.get("arrays", []) if row["part"] == "gradient"]
+    alike_learnt = gradients and not any(row["largest_difference"] for row in gradients)
+    # From equal weights, equal gradients come from equal labels, though these were not seen.
+    blocked = [said for said in ladder["blocked"] if not (alike_learnt and PARTLY in said)]
+    large = not agree and abs(rest) > limit
+    against = [
+        (ineffective, ineffective, None),
+        (
+            varied and abs(total) > limit,
+            "the training data differ from run to run, so that no cause can be measured",
+            None,
+        ),
+        (blocked and large, "; ".join(blocked), rest),
+        (
+            "error" in closer,
+            f"the first difference cannot be looked at: {closer.get('error')}",
+            None,
+        ),
+        (
+            not agree and not small and not formula and not scattered,
+            "the runs part by no more than rounding, but what remains is beyond its yardstick",
+            rest,
+        ),
+        (
+            verdict["elsewhere"] and abs(computation) > tiny,
+            "one step is computed differently, but rounding moves the number as far",
+            rest,
+        ),
+        (
+            causes and not named and not agree and not parted
+            and abs(total) > max(tiny, limit / BEYOND),
+            f"rounding moves the number by {yardstick:.2g}, too far to tell causes apart",
+            None,
+        ),
+        (
+            large and last is None and not alike and not varied,
+            "computation and evaluation cannot be told apart",
+            rest,
+        ),
+    ]  # fmt: skip
+    for forbids, reason, left in against:
+        if forbids:
+            verdict = undecided(verdict, reason, left)
+            return verdict | {"notes": notes(runs, verdict, closer)}
     if parted:
         verdict["causes"].insert(0, "not reproducible")
     verdict["sentence"] = tell(runs, ladder, verdict, numbers, parted, rest)
-    verdict["notes"] = notes(runs, ladder, verdict, closer)
+    verdict["notes"] = notes(runs, verdict, closer)
     return verdict
 
 
@@ -503,10 +569,13 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
     parts = []
     if parted:
         whose = "The two scripts are" if len(parted) > 1 else f"The {parted[0]} script is"
-        kind = "the initial weights differ" if redrawn(runs, parted) else "the training differs"
+        what = (
+            "the initial weights differ" if runs.vary(initial_weights) else "the training differs"
+        )
+        what = "the training data differ" if runs.vary(data_of) else what
         parts.append(
             f"{whose} not reproducible: repeats spread by {verdict['spread']:.3g}; "
-            f"{kind} from run to run."
+            f"{what} from run to run."
         )
     named = [row for row in verdict["rows"] if row["named"]]
     for row in named:
@@ -524,7 +593,7 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
                 "evaluation": [how_evaluated(numbers[0], numbers[1], *records)],
                 "length": call_settings(*records),
                 "data": [how_data_differ(*records)],
-                "computation": reasons(*records)[:3],
+                "computation": reasons(*records, parted_in(verdict))[:3],
                 "draws": noise_made(*records) or ["row order, dropout or noise"],
                 "weights": [said for said in reasons(*records) if "_initializer: " in said],
             }.get(key)
@@ -563,88 +632,126 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
     return " ".join(parts)
 
 
-def reasons(first: Record, second_run: Record, effective: bool = True) -> list[str]:
+def reasons(first: Record, second_run: Record, part: str | None = None) -> list[str]:
     """Return what is written differently in two scripts, or is there in one of them alone.
 
     Args:
         first, second_run: the records of both.
-        effective: false leaves out what nobody has written.
+        part: where in a step the runs part. An argument that one release alone has is a reason if
+            it is an optimizer's and the runs part in what the optimizer makes of equal gradients.
     """
-    found = [entry for entry in settings(first, second_run) if effective or entry.get("written")]
-    made = [entry for entry in found if entry["key"] is None]
-    keys = [entry for entry in found if entry["key"]]
-    keys = [e for e in keys if e["written"] or ABSENT in (e["first"], e["second"])]
-    losses = [[m.get("loss") for m in run["models"] if m["hashes"]] for run in (first, second_run)]
-    pairs = list(zip(*losses, strict=False)) if effective else []
-    said = [f"loss: {one} → {other}" for one, other in pairs if one != other]
+    found = settings(first, second_run)
+    optimizing = part in ("optimizer state", "update")
+    keys = [
+        entry for entry in found
+        if entry["key"] and (
+            entry["written"] or entry["key"] == "trainable"
+            or (optimizing and entry["kind"] == "optimizer"
+                and ABSENT in (entry["first"], entry["second"]))
+        )
+    ]  # fmt: skip
+    policies = [run.get("policy") for run in (first, second_run)]
+    said = [f"dtype policy: {policies[0]} → {policies[1]}"] if policies[0] != policies[1] else []
+    said += losses_differ(first, second_run)
     said += [
         f"{e['class']}.{e['key']}: {brief(e['first'])} → {brief(e['second'])}"
         for e in sorted(keys, key=lambda e: not e["written"])
     ]
-    for entry in made:
-        side = "first" if entry["first"] == "made" else "second"
-        said.append(f"{entry['class']} is made in the {side} script only")
-    return list(dict.fromkeys(said + (call_settings(first, second_run) if effective else [])))
+    for entry in found:
+        if entry["key"] is None and entry["kind"] != "loss":
+            side, other = ("first", second_run) if entry["first"] == "made" else ("second", first)
+            again = entry["class"] in {made["class"] for made in other["made"]}
+            only = f"{entry['class']} is made in the {side} script only"
+            said.append(f"the {side} script makes one more {entry['class']}" if again else only)
+    steps = [[m.get("begun") for m in trained(run)] for run in (first, second_run)]
+    if steps[0] != steps[1]:
+        numbers = [sum(filter(None, part)) for part in steps]
+        said.append(f"steps that the optimizer has made before: {numbers[0]} → {numbers[1]}")
+    return list(dict.fromkeys(said + call_settings(first, second_run)))
+
+
+def trained(record: Record) -> list[dict]:
+    """Return the models of a run that are trained."""
+    return [entry for entry in record["models"] if entry["hashes"]]
+
+
+def losses_differ(first: Record, second_run: Record) -> list[str]:
+    """Return how the losses of two runs differ by name, model by model."""
+    losses = [[entry.get("loss") for entry in trained(run)] for run in (first, second_run)]
+    names = [[part["class_name"] if isinstance(part, dict) and "class_name" in part else part
+              for part in side] for side in losses]  # fmt: skip
+    pairs = zip(*names, strict=False)
+    return list(dict.fromkeys(f"loss: {one} → {other}" for one, other in pairs if one != other))
 
 
 def noise_made(first: Record, second_run: Record) -> list[str]:
     """Return how the scripts differ in what shuffles rows, drops or adds noise."""
-    found = reasons(first, second_run)
-    return [said for said in found if NOISE.search(said) or said.startswith("shuffle")]
+    sources = re.compile(rf"{NOISE.pattern}|shuffle|\.({'|'.join(DROPS)}):")
+    return [said for said in reasons(first, second_run) if sources.search(said)]
 
 
-def brief(number: object) -> str:
-    """Return a configured value as a person would write it."""
-    return f"{number:.6g}" if isinstance(number, float) else str(number)
+def without_effect(first: Record, second_run: Record) -> list[str]:
+    """Return what is written, where no step depends on it."""
+    said = []
+    for entry in settings(first, second_run):
+        name = f"{entry['class']}.{entry['key']}"
+        if entry["written"] == "both":
+            kept = entry["key"] and not entry["key"].endswith("_initializer")
+            values = f"{brief(entry['first'])} → {brief(entry['second'])}"
+            said += [f"{name}: {values} has no effect here."] if kept else []
+        elif entry["written"] and not entry["key"].endswith("_initializer"):
+            side = entry["written"]
+            said.append(f"{name} = {brief(entry[side])} is written in the {side} script and has "
+                        "no effect here.")  # fmt: skip
+    return said
 
 
-def redrawn(runs: Runs, parted: list[str]) -> bool:
-    """Say whether repeats of a script differ in their initial weights."""
-    return any(
-        run["models"][0]["initial"] != runs.one(f"{side}/as_is")["models"][0]["initial"]
-        for side in parted
-        for run in runs.records[f"{side}/as_is"]
-    )
-
-
-def notes(runs: Runs, ladder: dict, verdict: dict, closer: dict) -> list[str]:
+def notes(runs: Runs, verdict: dict, closer: dict) -> list[str]:
     """Return further sentences: the number, the place, what to do, what to know."""
     records = runs.pair()
     values = [runs.value(f"{side}/as_is") for side in ("first", "second")]
     said = [f"Compared is {shown(runs.metric)}: {values[0]!r} and {values[1]!r}."]
     if verdict["place"]:
         said.append(describe_place(verdict["place"], records))
-    for row in verdict["rows"]:
-        if row["named"]:
-            said += advice(row, runs)
-    written = reasons(*records, effective=False)
-    if verdict["equal_start"] and not verdict["causes"] and written:
-        said.append(f"Written differently, without effect on training: {'; '.join(written[:6])}.")
-    elif "computation" in verdict["causes"] and len(reasons(*records)) > 3:
-        said.append(f"More that differs between the scripts: {'; '.join(reasons(*records)[3:9])}.")
+    why = reasons(*records, parted_in(verdict))
+    told = 0 if verdict["undecided"] else 3  # of them, in the sentence
+    if not verdict["undecided"]:
+        for row in verdict["rows"]:
+            if row["named"]:
+                said += advice(row, verdict, runs)
+    if verdict["equal_start"] and not {*verdict["causes"]} - {"initial draws", "data"}:
+        said += without_effect(*records)[:6]
+    elif len(why) > told and (verdict["undecided"] or "computation" in verdict["causes"]):
+        more = "More that" if told else "What"
+        said.append(f"{more} differs between the scripts: {'; '.join(why[told:9])}.")
+    if parted_before_data(*records):
+        said.append("The runs are given other data only after they have parted.")
     for side, record in zip(("first", "second"), records, strict=True):
-        trained = [entry for entry in record["models"] if entry["hashes"]]
-        if len(trained) > 1:
-            said.append(f"The {side} script trains {len(trained)} models.")
+        if len(trained(record)) > 1:
+            said.append(f"The {side} script trains {len(trained(record))} models.")
         if record["writes"]:
             names = ", ".join(record["writes"][:3])
             said.append(f"While the {side} script ran, {names} changed beside it; runs take turns.")
-        seeds = [
-            c["draws"].get("framework_seed") for c in record["calls"] if c["method"] in TRAINING
-        ]
+        seeds = [call["draws"].get("framework_seed") for call in training_calls(record)]
         if seeds and seeds[0] is None:
             said.append(f"The {side} script gives the framework no seed.")
     return said
 
 
+def parted_in(verdict: dict) -> str | None:
+    """Return the part of a step in which more than rounding differs first, or None."""
+    rows = (verdict["place"] or {}).get("arrays", [])
+    return next((row["part"] for row in rows if row["beyond"] > BEYOND), None)
+
+
 def call_settings(first: Record, second_run: Record) -> list[str]:
     """Return how the settings of training calls differ."""
-    calls = [[c for c in run["calls"] if c["method"] in TRAINING] for run in (first, second_run)]
+    calls = [training_calls(run) for run in (first, second_run)]
     if not calls[0] or not calls[1]:
         return []
     one, other = calls[0][0]["settings"], calls[1][0]["settings"]
     return [
-        f"{key}: {one.get(key, 'not written')} → {other.get(key, 'not written')}"
+        f"{key}: {brief(one.get(key, UNWRITTEN))} → {brief(other.get(key, UNWRITTEN))}"
         for key in sorted((set(one) | set(other)) - {"verbose"})
         if one.get(key) != other.get(key)
     ]
@@ -653,8 +760,8 @@ def call_settings(first: Record, second_run: Record) -> list[str]:
 def describe_place(place: dict, records: tuple[Record, Record]) -> str:
     """Return a sentence on the first difference from an equal start."""
     number, step = place["step"]
-    several = sum(bool(model["hashes"]) for model in records[0]["models"]) > 1
-    of_model = f" of model {number + 1}" if several else ""
+    models = [place for place, model in enumerate(records[0]["models"]) if model["hashes"]]
+    of_model = f" of model {models.index(number) + 1}" if len(models) > 1 else ""
     if "arrays" not in place:
         return f"From an equal start, one run ends before step {step}{of_model}, the other goes on."
     differing = [row for row in place["arrays"] if row["largest_difference"]]
@@ -667,7 +774,8 @@ def describe_place(place: dict, records: tuple[Record, Record]) -> str:
     if beyond and beyond[0] is not differing[0]:
         text += f" More than rounding differs first {describe_row(beyond[0])}."
     if place["not_looked"]:
-        text += f" Layers and gradients of this step could not be seen ({place['not_looked']})."
+        unseen = "Layers" if "gradient" in parts else "Layers and gradients"
+        text += f" {unseen} of this step could not be seen ({place['not_looked']})."
     return text
 
 
@@ -676,12 +784,16 @@ def describe_row(row: dict, equal: set[str] | None = None) -> str:
     before = {
         "loss": ("output", ", where all layers put out the same"),
         "gradient": ("loss", ", where the loss is equal"),
+        "optimizer state": ("gradient", ", where all gradients are equal"),
         "update": ("gradient", ", where all gradients are equal"),
     }.get(row["part"], ("", ""))
+    if row["part"] == "update" and "optimizer state" in (equal or ()):
+        before = ("gradient", ", where all gradients and the optimizer's state are equal")
     where = {
         "output": "in the output of the layer {}",
         "loss": "in the loss",
         "gradient": "in the gradient of {}",
+        "optimizer state": "in the optimizer's state, {}",
         "update": "in the update of {}",
         "moving statistics": "in the moving statistics, {}",
     }[row["part"]].format(row["array"])
@@ -692,7 +804,7 @@ def describe_row(row: dict, equal: set[str] | None = None) -> str:
     )
 
 
-def advice(row: dict, runs: Runs) -> list[str]:
+def advice(row: dict, verdict: dict, runs: Runs) -> list[str]:
     """Return what makes the runs agree, which has been tried in a rung of the ladder."""
     if row["cause"] == "changed default":
         name = row["label"].removeprefix("changed default ")
@@ -701,7 +813,13 @@ def advice(row: dict, runs: Runs) -> list[str]:
         old = cause["first"]
         old = brief(old) if isinstance(old, float) else repr(old)
         words = f"{cause['class']}(…, {cause['key']}={old})"
-        return [f"What to do, tried here: write {words} in the second script."]
+        said = f"What to do, tried here: write {words} in the second script."
+        left = [
+            part for part in verdict["rows"] if part["named"] and part["cause"] == "computation"
+        ]
+        if left:
+            said += f" This leaves {left[0]['contribution']:+.3g}, which is computed differently."
+        return [said]
     return {
         "initial draws": [
             "What to do, tried here: start both from the same weights; those of the first run are "

@@ -10,27 +10,31 @@ otherwise they are switched off in both. There are two orders, first to last and
 
 import argparse
 import difflib
+import itertools
 import json
 import math
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy
+
 from diagnose.record import DROPS, EVALUATING, LOOP, NOISE, TRAINING, match
 
 Record = dict[str, Any]
 Cause = str | list
 
-# What says nothing of how a layer or an optimizer computes.
-NO_DEFAULTS = {"name", "dtype", "trainable", "batch_input_shape", "implementation", "jit_compile"}
-OBJECTS = ("initializer", "regularizer", "constraint")  # arguments that name one
-ABSENT = "no such argument"
+# What says nothing of how a layer or an optimizer computes, unless a script writes it; and never.
+NO_DEFAULTS = {"dtype", "batch_input_shape", "implementation", "jit_compile"}
+NO_SETTINGS = {"name", "layers", "inputs", "outputs", "layer", "cell", "cells"}
+ABSENT, UNWRITTEN = "no such argument", "not written"
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf)(?![\w.])")
 SINGLE_PRECISION = 1e-6  # configured numbers that are this close, relative, are the same number
 RACES = ("2.2.", "2.3.")  # standalone keras whose updates have no order, not always visibly
 REPEATS = 2  # of each script as it is, to see whether it repeats
 # Where a script does not, or may not, repeat itself: of each script as it is, and of each rung.
 DISTRIBUTION, RUNG_REPEATS = 5, 3
+NEGLIGIBLE = 1e-5  # of the number: what is smaller is not worth a verdict of its own
 START = "{}/as_is-1"  # the run that weights and data are taken from
 
 
@@ -143,52 +147,71 @@ def unequal(one: Any, other: Any) -> bool:
 
 
 def settings(first: Record, second: Record) -> list[dict]:
-    """Return how configurations differ: class, key, value in each run, and whether it is written.
+    """Return how configurations differ: class, its kind, key, value in each run, who writes it.
 
-    Layers and optimizers are paired in the order in which they are made, by their class.
+    Layers, losses and optimizers are paired in the order in which they are made, by their class.
+    Who writes a key is `first`, `second`, `both` or nobody, "".
     """
     names, others = ([made["class"] for made in run["made"]] for run in (first, second))
     found: list[dict] = []
     matcher = difflib.SequenceMatcher(None, names, others, autojunk=False)
     for tag, i, j, k, m in matcher.get_opcodes():
+        pairs = list(zip(first["made"][i:j], second["made"][k:m], strict=False))
         if tag != "equal":
-            found += [
-                {"class": names[n], "key": None, "first": "made", "second": "not made"}
-                for n in range(i, j)
-            ]
-            found += [
-                {"class": others[n], "key": None, "first": "not made", "second": "made"}
-                for n in range(k, m)
-            ]
-            continue
-        for one, other in zip(first["made"][i:j], second["made"][k:m], strict=True):
-            for key in sorted({*one["config"], *other["config"]} - NO_DEFAULTS):
-                old, new = (made["config"].get(key, ABSENT) for made in (one, other))
-                if ABSENT in (old, new) and (not old or not new or one["line"] is None):
-                    continue  # an argument of one release alone that is not in use
-                written = key in one["written"] or key in other["written"]
-                if isinstance(old, dict | list) or isinstance(new, dict | list):
-                    # Initializers and policies have another form in each release.
-                    if not written or not key.endswith(OBJECTS):
-                        continue
-                    old, new = describe_object(old), describe_object(new)
-                entry = {"class": one["class"], "key": key, "first": old, "second": new}
-                entry["written"] = written
-                if unequal(old, new) and entry not in found:
-                    found.append(entry)
+            pairs = [(made, None) for made in first["made"][i:j]]
+            pairs += [(None, made) for made in second["made"][k:m]]
+        for one, other in pairs:
+            entry = {key: (one or other)[key] for key in ("class", "kind")}
+            if one is None or other is None:
+                seen = {"first": "made", "second": "not made"}
+                seen = seen if one else dict(zip(seen, reversed(seen.values()), strict=True))
+                found.append(entry | {"key": None, **seen, "written": "both"})
+                continue
+            keys = {*one["config"], *other["config"], *one["written"], *other["written"]}
+            for key in sorted(keys - NO_SETTINGS):
+                if (values := differing(one, other, key)) and entry | values not in found:
+                    found.append(entry | values)
     return found
+
+
+def differing(one: dict, other: dict, key: str) -> dict | None:
+    """Return what two layers, losses or optimizers have under a key, or None if it is the same."""
+    sides = (("first", one), ("second", other))
+    writers = [side for side, made in sides if key in made["written"]]
+    missing = UNWRITTEN if writers else ABSENT
+    old, new = (made["config"].get(key, made["written"].get(key, missing)) for made in (one, other))
+    if len(writers) == 2 and one["written"][key] == other["written"][key]:
+        return None  # what a release makes of it may have another form
+    if missing in (old, new) and (not old or not new or one["line"] is None):
+        return None  # an argument of one release alone that is not in use
+    if isinstance(old, dict | list) or isinstance(new, dict | list) or key in NO_DEFAULTS:
+        if not writers:
+            return None  # initializers and policies have another form in each release
+        old, new = describe_object(old), describe_object(new)
+    written = "both" if len(writers) == 2 else "".join(writers)
+    found = {"key": key, "first": old, "second": new, "written": written}
+    return found if unequal(old, new) else None
 
 
 def describe_object(value: Any) -> str:
     """Return the configuration of an initializer or a penalty as text, without its dtype."""
     if not isinstance(value, dict):
-        return str(value)
+        return brief(value)
     config = value.get("config", {})
-    words = [
-        f"{key}={config[key]:.6g}" if isinstance(config[key], float) else f"{key}={config[key]}"
-        for key in sorted(set(config) - {"dtype", "name"})
-    ]
+    words = [f"{key}={brief(config[key])}" for key in sorted(set(config) - {"dtype", "name"})]
     return f"{value.get('class_name')}({', '.join(words)})"
+
+
+def brief(value: object) -> str:
+    """Return a configured value as a person would write it: a number as short as it can be."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(brief, value))}]"
+    if not isinstance(value, float):
+        return str(value)
+    with numpy.errstate(over="ignore"):
+        single = str(numpy.float32(value))
+    close = abs(value - float(single)) <= SINGLE_PRECISION * abs(value)
+    return min(repr(value), single, key=len) if close else repr(value)
 
 
 def changed_defaults(first: Record, second: Record) -> list[list]:
@@ -196,20 +219,38 @@ def changed_defaults(first: Record, second: Record) -> list[list]:
     return [
         [entry["class"], entry["key"], entry["first"]]
         for entry in settings(first, second)
-        if entry["key"] and not entry["written"] and ABSENT not in (entry["first"], entry["second"])
+        if not entry["written"]
+        and entry["key"] != "trainable"
+        and ABSENT not in (entry["first"], entry["second"])
     ]
+
+
+def training_calls(record: Record) -> list[dict]:
+    """Return the calls that train a model, in the order of time."""
+    return [call for call in record["calls"] if call["method"] in TRAINING]
 
 
 def data_of(record: Record) -> list[str | None]:
     """Return the distinct data that a run trains on, in order; None for what cannot be seen."""
-    calls = [call for call in record["calls"] if call["method"] in TRAINING]
-    return list(dict.fromkeys(call["data"] and call["data"]["hash"] for call in calls))
+    hashes = [call["data"] and call["data"]["hash"] for call in training_calls(record)]
+    return list(dict.fromkeys(hashes))
+
+
+def parted_before_data(first: Record, second: Record) -> bool:
+    """Say whether runs that start equally have other weights before they are given other data."""
+    parted = initial_weights(first) != initial_weights(second)
+    if parted:
+        return False
+    for one, other in zip(training_calls(first), training_calls(second), strict=False):
+        if (one["data"] or {}).get("hash") != (other["data"] or {}).get("hash"):
+            return parted
+        parted = parted or one.get("state") != other.get("state")
+    return False
 
 
 def how_data_differ(first: Record, second: Record) -> str:
     """Return what differs of the training data, as far as it can be seen."""
-    for one, other in zip(*([c for c in run["calls"] if c["method"] in TRAINING]
-                            for run in (first, second)), strict=False):  # fmt: skip
+    for one, other in zip(training_calls(first), training_calls(second), strict=False):
         if one.get("each") and other.get("each") and one["data"] != other["data"]:
             for kind in ("shapes", "dtypes"):
                 # The last one is of the class weights, as text.
@@ -225,7 +266,7 @@ def how_data_differ(first: Record, second: Record) -> str:
 
 def replaceable(first: Record, second: Record) -> bool:
     """Say whether the second run can train on the first run's data, call by call."""
-    calls = [[c for c in run["calls"] if c["method"] in TRAINING] for run in (first, second)]
+    calls = [training_calls(run) for run in (first, second)]
     known = all(call.get("parts") for part in calls for call in part)
     return known and len(calls[0]) == len(calls[1])
 
@@ -233,7 +274,7 @@ def replaceable(first: Record, second: Record) -> bool:
 def draw_equally(first: Record, second: Record) -> bool:
     """Say whether two runs of one release draw from equal states in all training calls."""
     runs = (first, second)
-    states = [[c["draws"] for c in run["calls"] if c["method"] in TRAINING] for run in runs]
+    states = [[call["draws"] for call in training_calls(run)] for run in runs]
     known = all(state["operations"] for part in states for state in part)
     same = first["packages"] == second["packages"] and noise_of(first) == noise_of(second)
     return known and states[0] == states[1] and same and shuffles(first) == shuffles(second)
@@ -267,7 +308,7 @@ def can_be_pinned(first: Record, second: Record) -> bool:
 
 def shuffles(record: Record) -> list[tuple]:
     """Return method, and whether it shuffles rows, of each training call."""
-    return [(c["method"], c.get("shuffle")) for c in record["calls"] if c["method"] in TRAINING]
+    return [(call["method"], call.get("shuffle")) for call in training_calls(record)]
 
 
 def possible_causes(first: Record, second: Record) -> tuple[list[Cause], list[str]]:
@@ -278,10 +319,13 @@ def possible_causes(first: Record, second: Record) -> tuple[list[Cause], list[st
         return causes, blocked
     models = [len(trajectory(run)) for run in (first, second)]
     if models[0] != models[1]:
-        blocked.append(f"the first script trains {models[0]} models, the second {models[1]}")
+        words = [f"{number} model{'s' * (number > 1)}" for number in models]
+        blocked.append(f"the first script trains {words[0]}, the second {words[1]}")
     data = [data_of(run) for run in (first, second)]
     if None in data[0] + data[1]:
         blocked.append("training data cannot be seen, and so not be exchanged")
+    elif parted_before_data(first, second):
+        pass  # the scripts make other data of what the models have become
     elif data[0] != data[1] and replaceable(first, second):
         causes.append("data")
     elif data[0] != data[1]:
@@ -289,8 +333,8 @@ def possible_causes(first: Record, second: Record) -> tuple[list[Cause], list[st
             f"in line {call['line']} the {side} script trains on batches that differ from those of "
             "the other, and that cannot be exchanged"
             for side, run in (("first", first), ("second", second))
-            for call in run["calls"]
-            if call["method"] in TRAINING and not call.get("parts")
+            for call in training_calls(run)
+            if not call.get("parts")
         ]
         different = "the runs are trained in different calls, so their data cannot be exchanged"
         blocked += list(dict.fromkeys(hidden)) or [different]
@@ -402,6 +446,8 @@ def plan_ladder(
     racing = any(run["packages"].get("keras", "").startswith(RACES) for run in (first, second))
     racing = racing or repeats_differ(firsts) or repeats_differ(seconds)
     causes, blocked = possible_causes(first, second)
+    if any(data_of(run) != data_of(part[0]) for part in (firsts, seconds) for run in part):
+        causes = []  # nothing can be measured against data that differ from run to run
     for side, record in (("first", first), ("second", second)):
         blocked += [f"{sentence} (the {side} run)" for sentence in record["unseen"]]
     locked = bool(first["writes"] or second["writes"])  # runs take turns in the script's folder
@@ -413,34 +459,36 @@ def plan_ladder(
 
 
 def narrow(known: dict[int, Record], metric: str) -> dict[str, Any]:
-    """Return between which two of several releases a number changes, by bisection.
+    """Return between which of several releases a number changes, by bisection.
 
     Args:
         known: the runs there are by now, by the place of their release; the ends are among them.
         metric: what is compared, or `auto`.
 
-    Returns `low` and `high`, the releases that are known to lie around the change, `next`, the one
-    to be tried, or None, and `values`, None for a run that has no number.
+    Returns `changes`, pairs of releases that are known to lie around a change, with none in between
+    that can be told, `next`, the release to be tried, or None, and `values`, None for a run that
+    has no number. Releases whose numbers differ are taken apart further; a number that changes and
+    changes back between two of them is not seen.
     """
-    last = max(known)
-    values: dict[int, float | None] = dict.fromkeys(known)
-    found = {"low": 0, "high": last, "next": None, "values": values}
-    if known[0]["error"] or known[last]["error"]:
-        return found
-    if metric == "auto":
-        metric = choose_metric(known[0], known[last])
-    for place, record in known.items():
+    ends = known[0], known[max(known)]
+    if metric == "auto" and not any(run["error"] for run in ends):
+        metric = choose_metric(*ends)
+    values: dict[int, float | None] = {}
+    for place, record in sorted(known.items()):
         number = None if record["error"] else find_number(record, metric)
         values[place] = number["values"][-1] if number else None
-    old, new = values[0], values[last]
-    if old is None or new is None or old == new:
+    found: dict[str, Any] = {"changes": [], "next": None, "values": values}
+    if None in (values[0], values[max(known)]):
         return found
-    changed = {p: abs(v - old) > abs(v - new) for p, v in values.items() if v is not None}
-    high = min(place for place, is_new in changed.items() if is_new)
-    low = max(place for place, is_new in changed.items() if not is_new and place < high)
-    untried = [place for place in range(low + 1, high) if place not in known]
-    following = untried[len(untried) // 2] if untried else None
-    return found | {"low": low, "high": high, "next": following}
+    told = {place: number for place, number in values.items() if number is not None}
+    for (low, old), (high, new) in itertools.pairwise(told.items()):
+        untried = [place for place in range(low + 1, high) if place not in known]
+        if abs(new - old) <= NEGLIGIBLE * max(abs(old), abs(new)):
+            continue
+        if untried:
+            return found | {"next": untried[len(untried) // 2]}
+        found["changes"].append([low, high])
+    return found
 
 
 def take_turns(runs: dict[str, dict], locked: bool) -> dict[str, dict]:

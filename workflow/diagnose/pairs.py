@@ -132,12 +132,19 @@ def summarize(verdict: dict, folder: Path) -> str:
 
 
 def tell_releases(state: dict, names: list[str]) -> str:
-    """Return a sentence on the release that changed a number; `state` is of `ladder.narrow`."""
+    """Return sentences on the releases that changed a number; `state` is of `ladder.narrow`."""
+    values = {int(place): number for place, number in state["values"].items()}
     tried = [
-        f"{names[int(place)]}: {'fails' if number is None else f'{number:.9g}'}"
-        for place, number in sorted(state["values"].items(), key=lambda item: int(item[0]))
+        f"{names[place]}: {'fails' if number is None else f'{number:.9g}'}"
+        for place, number in sorted(values.items())
     ]
-    low, high = names[state["low"]], names[state["high"]]
-    skipped = names[state["low"] + 1 : state["high"]]
-    more = f" ({', '.join(skipped)} in between cannot be told)" if skipped else ""
-    return f"The number changes from {low} to {high}{more}. Tried: {'; '.join(tried)}."
+    said = []
+    for low, high in state["changes"]:
+        between = ", ".join(names[low + 1 : high])
+        more = f" ({between} in between cannot be told)" if between else ""
+        change = values[high] - values[low]
+        said.append(
+            f"The number changes by {change:+.6g} from {names[low]} to {names[high]}{more}."
+        )
+    same = f"No change of the number is found between {names[0]} and {names[-1]}."
+    return f"{' '.join(said) or same} Tried: {'; '.join(tried)}."

@@ -50,6 +50,7 @@ DONORS = ("start", "data", "final", "pinned")  # keys of a plan that name anothe
 EVALUATING = ("evaluate", "evaluate_generator", "test_on_batch")
 PREDICTING = ("predict", "predict_generator", "predict_on_batch")
 NOISE = re.compile("Dropout|GaussianNoise")
+PARTLY = "trains in a loop of its own, whose data are seen in part"
 DROPS = ("dropout", "recurrent_dropout")  # arguments of recurrent layers
 KEPT_BYTES = 400 * 2**20  # of data for another run; more is hashed only
 PRINTED_BYTES = 10000  # of what a run prints, for the record
@@ -78,19 +79,31 @@ def state_of(hashes):
 
 
 def plain(value):
-    """Return a configuration as JSON can hold it; numbers keep their value."""
+    """Return a configured value as JSON can hold it; numbers keep their value.
+
+    An object is its class, with its configuration unless it is a layer; a function is its name.
+    """
     if isinstance(value, dict):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(part) for part in value]
     if isinstance(value, numpy.generic):
         return value.item()
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+    if isinstance(value, numpy.ndarray):
+        return "array %s %s" % (value.shape, digest([value]))
+    if isinstance(value, (str, int, float, bool, type(None))):
+        return value
+    if hasattr(value, "get_config") and not hasattr(value, "add_weight"):
+        with contextlib.suppress(Exception):  # a class of the script's own need not have one
+            return {"class_name": class_name(value), "config": plain(value.get_config())}
+    if hasattr(value, "__name__"):
+        return value.__name__
+    return class_name(value) if " object at 0x" in str(value) else str(value)
 
 
 def class_name(thing):
     """Return the name of an object's class; `BatchNormalizationV2` is `BatchNormalization`."""
-    return re.sub(r"V[12]$", "", type(thing).__name__)
+    return re.sub(r"V[123]$", "", type(thing).__name__)
 
 
 def pack(value, arrays):
@@ -220,9 +233,11 @@ class Recorder:
         self.record = {"models": [], "calls": [], "numbers": [], "made": [], "error": None}
         self.record.update(packages={}, apis=[], unseen=[], done={}, writes=[])
         self.arrays = {}
+        self.keras = []  # modules of the framework
         self.models = []
         self.made = []
         self.configs = {}  # of optimizers, as they are when training begins
+        self.optimizers = {}  # of own loops, by model
         self.created = {}  # initial values of variables that are made within the first step
         self.patched = set()
         self.depth = 0
@@ -291,15 +306,17 @@ class Recorder:
                 if name in vars(cls) and self.once(vars(cls)[name]):
                     setattr(cls, name, self.followed(keras, name, vars(cls)[name]))
         older = getattr(getattr(keras.optimizers, "legacy", None), "Optimizer", None)
-        optimizers = [keras.optimizers.Optimizer, older]
-        for base in [keras.layers.Layer, *filter(None, optimizers)]:
-            for cls in {*subclasses(base), *base.__mro__[:-1]}:
+        self.keras.append(keras)
+        bases = [("layer", keras.layers.Layer), ("optimizer", keras.optimizers.Optimizer)]
+        bases += [("optimizer", older), ("loss", getattr(keras.losses, "Loss", None))]
+        for kind, base in bases:
+            for cls in {*subclasses(base), *base.__mro__[:-1]} if base else ():
                 if LOOP in vars(cls) and self.once(vars(cls)[LOOP]):
                     cls.apply_gradients = self.applied(keras, vars(cls)[LOOP])
                 if not issubclass(cls, base):
                     continue
                 if "__init__" in vars(cls) and self.once(cls):
-                    self.patch_init(cls, "layer" if base is keras.layers.Layer else "optimizer")
+                    self.patch_init(cls, kind)
                 noisy = NOISE.search(cls.__name__) and "call" in vars(cls)
                 if noisy and self.plan.get("draws") and self.once(vars(cls)["call"]):
                     cls.call = self.silent(vars(cls)["call"])
@@ -404,13 +421,13 @@ class Recorder:
                 result = original(optimizer, pairs, *args, **kwargs)
                 updated = {id(variable) for _, variable in pairs}
                 models = [m for m, _ in self.models if any(id(w) in updated for w in m.weights)]
+                self.optimizers.update({id(model): optimizer for model in models})
                 if not models:
                     self.unseen("applies gradients to weights that no model has been seen to use")
                 elif self.functions:
                     self.functions[0].extend(m for m in models if m not in self.functions[0])
                 elif self.tensorflow.executing_eagerly():
-                    sentence = "trains in a loop of its own, whose data are seen in part"
-                    self.after_own_step(keras, models, sentence, pairs)
+                    self.after_own_step(keras, models, PARTLY, pairs)
                 return result
             finally:
                 self.depth -= 1
@@ -498,8 +515,8 @@ class Recorder:
         def init(instance, *args, **kwargs):
             # The class that is made may have no __init__ of its own.
             if next(part for part in type(instance).__mro__ if "__init__" in vars(part)) is cls:
-                given = set(names[1 : len(args) + 1]) | set(kwargs)
-                written = {ALIASES.get(name, name) for name in given}
+                given = {**dict(zip(names[1:], args)), **kwargs}
+                written = {ALIASES.get(name, name): plain(value) for name, value in given.items()}
                 for name, key, value in self.defaults:
                     spelled = {key} | {short for short, full in ALIASES.items() if full == key}
                     spelled = [word for word in names if word in spelled] or [key] * open_ended
@@ -516,12 +533,20 @@ class Recorder:
                 caller = sys._getframe(1).f_code.co_filename
                 library = any(os.sep + name + os.sep in caller for name in FRAMEWORKS)
                 line = None if library else self.here()
-                self.made.append((instance, sorted(written), line, kind))
+                self.made.append((instance, written, line, kind))
             return original(instance, *args, **kwargs)
 
         init.__signature__ = signature  # frameworks ask for the names of arguments
         init.recorded = True
         cls.__init__ = init
+
+    def slots_of(self, model):
+        """Return the variables of the optimizer that trains a model; none is made by asking."""
+        optimizer = self.optimizers.get(id(model)) or getattr(model, "optimizer", None)
+        with contextlib.suppress(Exception):  # a class of the script's own need not have any
+            found = getattr(optimizer, "variables", None) or getattr(optimizer, "weights", [])
+            return list(found() if callable(found) else found)
+        return []
 
     def values(self, keras, variables):
         """Return the arrays of variables."""
@@ -884,7 +909,7 @@ class Recorder:
             raise ValueError("a model makes its weights in its first step, too late to change them")
         number = len(self.models)
         positions = {id(weight): place for place, weight in enumerate(model.weights)}
-        entry = {"layers": [], "losses": [], "hashes": []}
+        entry = {"layers": [], "losses": [], "hashes": [], "slots": [], "states": [], "begun": 0}
         self.models.append((model, entry))
         self.record["models"].append(entry)
         for layer in self.leaves(model):
@@ -903,11 +928,13 @@ class Recorder:
         optimizer = getattr(model, "optimizer", None)
         if optimizer is not None:
             if not any(made[0] is optimizer for made in self.made):
-                self.made.append((optimizer, [], None, "optimizer"))
+                self.made.append((optimizer, {}, None, "optimizer"))
             # At the end it may hold what a callback has made of it.
             self.configs[id(optimizer)] = self.config_of(optimizer)
-            loss = model.loss
-            entry["loss"] = getattr(loss, "__name__", None) or plain(loss)
+            entry["loss"] = plain(model.loss)
+            if not late:
+                counters = [part for part in self.slots_of(model) if "int" in str(part.dtype)]
+                entry["begun"] = max([0, *(int(part) for part in self.values(keras, counters))])
         initial = [self.created.get(id(part)) for part in model.weights]
         if any(part is None for part in initial):
             initial = self.values(keras, model.weights)
@@ -970,7 +997,14 @@ class Recorder:
         entry = self.begin(keras, model, late=True)
         number = self.record["models"].index(entry)
         entry["hashes"].append(None)
-        current = self.values(keras, model.weights)
+        slots = self.slots_of(model)
+        found = self.values(keras, [*model.weights, *slots])
+        current, state = found[: len(model.weights)], found[len(model.weights) :]
+        entry["slots"] = [
+            [getattr(slot, "path", slot.name), list(array.shape)]
+            for slot, array in zip(slots, state)
+        ]
+        entry["states"].append([digest([array]) for array in state])
         if self.final is not None and len(entry["hashes"]) == self.plan["steps"][number]:
             current = self.exchange(keras, model, entry, number, self.final, "final", current)
         entry["losses"].append(None if loss is None else float(numpy.ravel(loss)[0]))
@@ -981,6 +1015,8 @@ class Recorder:
         if self.plan.get("whole") or self.plan.get("keep") or self.plan.get("probe"):
             self.keep("final", number, current)
         probed, step = self.plan.get("probe") or (None, 0)
+        if number == probed:
+            self.keep("state", number, state)
         if number == probed and len(entry["hashes"]) == step - 1:
             self.before = current
             if self.plan.get("ulp") is not None:
@@ -1003,6 +1039,10 @@ class Recorder:
             self.arrays["gradient/%d/%d" % (number, place)] = gradient
         if self.handed is None:
             entry["not_looked"] = "the script has a loop of its own"
+            return
+        own = getattr(getattr(model, "train_step", None), "__module__", FRAMEWORKS[0])
+        if own.split(".")[0] not in FRAMEWORKS:
+            entry["not_looked"] = "the model has a train_step of its own"
             return
         if isinstance(self.handed, list):  # of a generator or a dataset
             batch = self.handed[step - 1]
@@ -1113,12 +1153,17 @@ class Recorder:
                 weights = [numpy.asarray(part.numpy()) for part in self.direct[0].weights]
                 state = state_of([digest([array]) for array in weights])
                 self.record["calls"].append({**call, "state": state})
+        for keras in self.keras[-1:]:
+            policies = getattr(keras, "mixed_precision", None)
+            policy = getattr(policies, "global_policy", getattr(policies, "dtype_policy", None))
+            self.record["policy"] = policy().name if policy else keras.backend.floatx()
         for instance, written, line, kind in self.made:
             config = self.configs.get(id(instance)) or self.config_of(instance)
             if line is not None or kind == "optimizer":
                 self.record["made"].append(
                     {
                         "class": class_name(instance),
+                        "kind": kind,
                         "config": {ALIASES.get(key, key): config[key] for key in config},
                         "written": written,
                         "line": line,
