@@ -6,7 +6,6 @@ python -s workflow diagnose.judge --runs FOLDER --ladder LADDER --place PLACE --
 """
 
 import argparse
-import csv
 import difflib
 import json
 import math
@@ -17,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import pandas
 from judge.compare import last_places
+from judge.tables import write_table
 
 from diagnose.ladder import (
     ABSENT,
@@ -67,6 +68,12 @@ SENTENCES = {
     "computation": "The two runs compute differently",
     "length": "One run trains for more steps than the other",
 }
+TABLES = (  # the columns of ladder.csv, runs.csv, settings.csv and place.csv
+    "cause label contribution share first_order second_order named",
+    "side run repeat value error",
+    "class key first second written",
+    "part array largest_difference ulp relative beyond",
+)
 
 
 class Runs:
@@ -286,11 +293,11 @@ def look_closer(runs: Runs, place: list[int]) -> dict:
     for mine, theirs in reversed(shared):
         keys = (f"gradient/{number}/{mine}", f"gradient/{number}/{theirs}")
         compare("gradient", one["weights"][mine], *keys)
-    for place, name in enumerate(shared_slots(one, other)):
-        compare("optimizer state", name, *[f"state/{number}/{place}"] * 2)
-    for part, trained in (("update", True), ("moving statistics", False)):
+    for slot, name in enumerate(shared_slots(one, other)):
+        compare("optimizer state", name, *[f"state/{number}/{slot}"] * 2)
+    for part, learnt in (("update", True), ("moving statistics", False)):
         for mine, theirs in shared:
-            if one["trained"][mine] is trained:
+            if one["trained"][mine] is learnt:
                 keys = (f"final/{number}/{mine}", f"final/{number}/{theirs}")
                 compare(part, one["weights"][mine], *keys)
     return {"arrays": rows, "not_looked": one.get("not_looked") or other.get("not_looked")}
@@ -483,7 +490,7 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     blocked = [said for said in ladder["blocked"] if not (alike_learnt and PARTLY in said)]
     large = not agree and abs(rest) > limit
     against = [
-        (ineffective, ineffective, None),
+        (ineffective, ineffective or "", None),
         (
             varied and abs(total) > limit,
             "the training data differ from run to run, so that no cause can be measured",
@@ -832,14 +839,6 @@ def advice(row: dict, verdict: dict, runs: Runs) -> list[str]:
     }.get(row["cause"], [])
 
 
-def write_table(path: Path, rows: list[dict], columns: list[str]) -> None:
-    """Write rows as CSV, numbers with all their digits."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
-        table.writeheader()
-        table.writerows(rows)
-
-
 def list_runs(runs: Runs) -> list[dict]:
     """Return one row for each run: side, run, repeat, its number, its error."""
     rows = []
@@ -885,11 +884,8 @@ def main() -> None:
         verdict[side]["values"] = [] if verdict["total"] is None else runs.values(f"{side}/as_is")
     verdict["runs"] = list_runs(runs)
     verdict["settings"] = settings(*pair)
-    columns = ["cause", "label", "contribution", "share", "first_order", "second_order", "named"]
-    write_table(options.tables[0], verdict["rows"], columns)
-    write_table(options.tables[1], verdict["runs"], ["side", "run", "repeat", "value", "error"])
-    written = ["class", "key", "first", "second", "written"]
-    write_table(options.tables[2], verdict["settings"], written)
-    step = ["part", "array", "largest_difference", "ulp", "relative", "beyond"]
-    write_table(options.tables[3], (verdict["place"] or {}).get("arrays", []), step)
+    rows = [verdict["rows"], verdict["runs"], verdict["settings"]]
+    rows.append((verdict["place"] or {}).get("arrays", []))
+    for path, table, columns in zip(options.tables, rows, TABLES, strict=True):
+        write_table(pandas.DataFrame(table, columns=columns.split()), path)
     options.verdict.write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")
