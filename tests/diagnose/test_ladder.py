@@ -218,6 +218,11 @@ def test_metric_is_the_one_that_differs():
         run["numbers"].append({**run["numbers"][0], "name": "accuracy", "values": [accuracy]})
     assert ladder.choose_metric(first, second) == "accuracy"
     assert ladder.choose_metric(first, first) == "loss"
+    printing = [a_run(printed=f"f1 {number}\n") for number in (0.5, 0.6)]
+    assert ladder.choose_metric(*printing) == "printed"
+    assert ladder.choose_metric(*printing, repeats=False) == "loss"
+    assert ladder.plan_ladder([printing[0]], [printing[1]], "auto")["metric"] == "printed"
+    assert ladder.plan_ladder(printing, printing[:1], "auto")["metric"] == "loss"
     assert ladder.choose_metric(a_run(numbers=[], printed="loss 1e-3\n"), a_run(printed="[2.]"))
     assert ladder.value(a_run(printed="a 1 loss: 1e-3\n"), "printed") == 1e-3
     with pytest.raises(KeyError, match="no metric 'mae' is reported, but loss"):
@@ -376,3 +381,19 @@ def test_data_made_by_models_that_have_parted_are_no_cause():
     assert ladder.possible_causes(first, second) == ([], [])
     first["calls"][0]["data"] = {"hash": "other"}
     assert ladder.possible_causes(first, second)[0] == ["data"]
+
+
+def test_losses_and_how_they_are_weighed_are_named():
+    pair = a_run(), a_run()
+    for run, name, weight in zip(pair, ("Huber", "MeanSquaredError"), (1.0, 0.2), strict=True):
+        loss = {"class_name": name, "config": {"name": str(weight)}}
+        run["models"][0] |= {"loss": loss, "loss_weights": [1.0, weight]}
+    said = ["loss: Huber → MeanSquaredError", "loss_weights: [1.0, 1.0] → [1.0, 0.2]"]
+    assert judge.losses_differ(*pair) == said
+    assert judge.losses_differ(pair[0], pair[0]) == []
+
+
+def test_settings_of_evaluations_are_told():
+    one, other = ({"method": "evaluate", "steps": steps} for steps in (None, 2))
+    said = judge.how_evaluated(one, other, a_run(), a_run())
+    assert said == "steps: not written → 2"

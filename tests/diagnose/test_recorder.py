@@ -55,6 +55,12 @@ for shape in ({"input_shape": (6,)}, {}):
         print(model.train_on_batch(x, y), model.evaluate(x, y, verbose=0))
         print([array.tobytes().hex() for array in model.get_weights()])
 """,
+    "saturated": HEAD + """
+y = (y > 0).astype("float32")
+model = models.Sequential([layers.Dense(1, activation="sigmoid", input_shape=(6,))])
+model.compile("sgd", "binary_crossentropy")
+model.fit(500 * x, y, batch_size=12, shuffle=False, verbose=0)
+""",
     "arrays": HEAD + FIT + "model.fit(x, y, batch_size=12, shuffle=False, verbose=0)\n",
 }  # fmt: skip
 
@@ -112,3 +118,10 @@ def test_parts_of_a_step_are_those_of_the_step(record, environment):
             gradient = arrays[f"gradient/0/{place}"]
             numpy.testing.assert_allclose(step, 0.01 * gradient, rtol=1e-4, atol=1e-6)
     assert float(arrays["loss/0/0"]) == pytest.approx(model["losses"][1], rel=1e-5)
+
+
+@pytest.mark.parametrize("environment", [OLD, NEW])
+def test_loss_of_a_step_is_that_of_the_step_where_probabilities_are_zero(record, environment):
+    found, arrays, _, _ = record(environment, "saturated", probe=[0, 1])
+    (model,) = found["models"]
+    assert float(arrays["loss/0/0"]) == pytest.approx(model["losses"][0], rel=1e-5)

@@ -351,6 +351,9 @@ def how_evaluated(one: dict, other: dict, first: Record, second_run: Record) -> 
     rows = [number.get("batch_size") or 32 for number in (one, other)]  # Keras' default is 32
     if rows[0] != rows[1]:
         return f"batches of {rows[0]} and {rows[1]} rows"
+    if one.get("steps") != other.get("steps"):
+        steps = [number.get("steps") or UNWRITTEN for number in (one, other)]
+        return f"steps: {steps[0]} → {steps[1]}"
     return "the same rows, another formula" if one.get("data") else "on data that cannot be seen"
 
 
@@ -683,12 +686,16 @@ def trained(record: Record) -> list[dict]:
 
 
 def losses_differ(first: Record, second_run: Record) -> list[str]:
-    """Return how the losses of two runs differ by name, model by model."""
-    losses = [[entry.get("loss") for entry in trained(run)] for run in (first, second_run)]
-    names = [[part["class_name"] if isinstance(part, dict) and "class_name" in part else part
-              for part in side] for side in losses]  # fmt: skip
-    pairs = zip(*names, strict=False)
-    return list(dict.fromkeys(f"loss: {one} → {other}" for one, other in pairs if one != other))
+    """Return how the losses of two runs, or their weights, differ, model by model."""
+    said = []
+    for one, other in zip(trained(first), trained(second_run), strict=False):
+        for key in ("loss", "loss_weights"):
+            old, new = (
+                part["class_name"] if isinstance(part, dict) and "class_name" in part else part
+                for part in (one.get(key), other.get(key))
+            )
+            said += [f"{key}: {brief(old)} → {brief(new)}"] if old != new else []
+    return list(dict.fromkeys(said))
 
 
 def noise_made(first: Record, second_run: Record) -> list[str]:

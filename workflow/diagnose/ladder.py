@@ -107,20 +107,28 @@ def value(record: Record, metric: str) -> float:
     return reported(record, metric)["values"][-1]
 
 
-def choose_metric(first: Record, second: Record) -> str:
+def choose_metric(first: Record, second: Record, repeats: bool = True) -> str:
     """Return the metric of a pair whose user names none.
 
-    The last loss that both evaluated; if it is equal, another metric of evaluations that is not.
-    Where one of the two evaluates nothing: the last number printed, or the last loss of training.
+    The last loss that both evaluated; if it is equal, another metric of evaluations that is not, or
+    the last number printed. Where one of the two evaluates nothing: the last number printed, or the
+    last loss of training.
+
+    Args:
+        first, second: the records of both.
+        repeats: false if what is printed differs from run to run, as a time does.
     """
+    both_print = all(find_number(run, "printed") for run in (first, second))
     if all(any(bare(n["name"]) == "loss" for n in evaluated(run)) for run in (first, second)):
         if value(first, "loss") == value(second, "loss"):
             names = [{bare(n["name"]) for n in evaluated(run)} for run in (first, second)]
             for name in sorted(names[0] & names[1]):
                 if value(first, name) != value(second, name):
                     return name
+            if both_print and repeats and value(first, "printed") != value(second, "printed"):
+                return "printed"
         return "loss"
-    if all(find_number(run, "printed") for run in (first, second)):
+    if both_print:
         return "printed"
     return "training loss"
 
@@ -434,7 +442,10 @@ def plan_ladder(
                 return ladder | {"undecided": f"in the {side} run, {record['error']}"}
     first, second = firsts[0], seconds[0]
     if metric == "auto":
-        ladder["metric"] = choose_metric(first, second)
+        last = [[find_number(run, "printed") for run in part] for part in (firsts, seconds)]
+        printed = [[number and number["values"] for number in part] for part in last]
+        repeats_itself = all(number == part[0] for part in printed for number in part)
+        ladder["metric"] = choose_metric(first, second, repeats_itself)
     for side, record in (("first", first), ("second", second)):
         try:
             number = value(record, ladder["metric"])

@@ -238,6 +238,7 @@ class Recorder:
         self.made = []
         self.configs = {}  # of optimizers, as they are when training begins
         self.optimizers = {}  # of own loops, by model
+        self.weighing = {}  # of losses, as compiled, by model
         self.created = {}  # initial values of variables that are made within the first step
         self.patched = set()
         self.depth = 0
@@ -302,6 +303,8 @@ class Recorder:
         self.tensorflow = tensorflow
         model = keras.models.Model
         for cls in {*subclasses(model), *model.__mro__[:-1]}:
+            if "compile" in vars(cls) and self.once(vars(cls)["compile"]):
+                cls.compile = self.compiled(vars(cls)["compile"])
             for name in TRAINING + EVALUATING + PREDICTING:
                 if name in vars(cls) and self.once(vars(cls)[name]):
                     setattr(cls, name, self.followed(keras, name, vars(cls)[name]))
@@ -548,6 +551,19 @@ class Recorder:
             return list(found() if callable(found) else found)
         return []
 
+    def compiled(self, original):
+        """Note how a script weighs the losses of a model."""
+        signature = inspect.signature(original)
+
+        @functools.wraps(original)
+        def compile(model, *args, **kwargs):
+            arguments = signature.bind(model, *args, **kwargs).arguments
+            self.weighing[id(model)] = plain(arguments.get("loss_weights"))
+            return original(model, *args, **kwargs)
+
+        compile.recorded = True
+        return compile
+
     def values(self, keras, variables):
         """Return the arrays of variables."""
         if hasattr(keras.backend, "batch_get_value"):
@@ -748,6 +764,7 @@ class Recorder:
                 "line": call["line"],
                 "data": evaluated and evaluated["hash"],
                 "batch_size": batch or settings.get("batch_size"),
+                "steps": settings.get("validation_steps" if name.startswith("val_") else "steps"),
                 "state": call.get("state"),
             }
         )
@@ -932,6 +949,7 @@ class Recorder:
             # At the end it may hold what a callback has made of it.
             self.configs[id(optimizer)] = self.config_of(optimizer)
             entry["loss"] = plain(model.loss)
+            entry["loss_weights"] = self.weighing.get(id(model))
             if not late:
                 counters = [part for part in self.slots_of(model) if "int" in str(part.dtype)]
                 entry["begun"] = max([0, *(int(part) for part in self.values(keras, counters))])
@@ -1113,8 +1131,8 @@ class Recorder:
                 layers.append((layer, flatten(output)[0]))
             return output
 
-        base.__call__ = noted
-        try:
+        def step():
+            del layers[:]
             with self.tensorflow.GradientTape() as tape:
                 if hasattr(model, "compiled_loss") or hasattr(model, "compute_loss"):
                     outputs = model(x, training=True)
@@ -1126,17 +1144,25 @@ class Recorder:
                 else:  # TensorFlow 2.0 and 2.1
                     from tensorflow.python.keras.engine import training_eager
 
-                    given = model._standardize_user_data(x, y, sample_weight=weights)[:3]
                     words = {"sample_weights": given[2], "training": True}
                     words["output_loss_metrics"] = model._output_loss_metrics
                     loss = training_eager._model_loss(model, *given[:2], **words)[1]
+            gradients = [
+                None if part is None else self.tensorflow.convert_to_tensor(part)
+                for part in tape.gradient(loss, list(model.trainable_weights))
+            ]
+            return [output for _, output in layers], loss, gradients
+
+        if not (hasattr(model, "compiled_loss") or hasattr(model, "compute_loss")):
+            given = model._standardize_user_data(x, y, sample_weight=weights)[:3]
+        if not getattr(model, "run_eagerly", False):  # some losses have another formula in a graph
+            step = self.tensorflow.function(step, autograph=False)
+        base.__call__ = noted
+        try:
+            outputs, loss, gradients = step()
         finally:
             base.__call__ = original
-        gradients = tape.gradient(loss, list(model.trainable_weights))
-        gradients = [
-            None if part is None else self.tensorflow.convert_to_tensor(part) for part in gradients
-        ]
-        return layers, loss, gradients
+        return [(layer, output) for (layer, _), output in zip(layers, outputs)], loss, gradients
 
     def config_of(self, instance):
         """Return the configuration of a layer or an optimizer."""
