@@ -397,3 +397,12 @@ def test_settings_of_evaluations_are_told():
     one, other = ({"method": "evaluate", "steps": steps} for steps in (None, 2))
     said = judge.how_evaluated(one, other, a_run(), a_run())
     assert said == "steps: not written → 2"
+
+
+def test_a_run_that_takes_more_of_the_same_batches_has_no_other_data():
+    first, second = a_run(), a_run(steps=("1", "2", "3"))
+    for run, batches in ((first, ["p", "q"]), (second, ["p", "q", "r"])):
+        run["calls"][0] |= {"data": {"hash": str(batches)}, "batches": batches, "parts": None}
+    assert ladder.possible_causes(first, second) == ([], [])
+    second["calls"][0]["batches"] = ["p", "s", "r"]
+    assert "trains on batches that differ" in ladder.possible_causes(first, second)[1][0]

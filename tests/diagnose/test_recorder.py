@@ -100,9 +100,9 @@ def test_state_of_the_optimizer_is_recorded_and_not_disturbed(record, environmen
     found, _, printed, bare = record(environment, "state")
     assert printed == subprocess.run(bare, capture_output=True, text=True, check=True).stdout
     for model, slots in zip(found["models"], 2 * [13, 7, 7], strict=True):
-        assert len(model["hashes"]) == len(model["states"]) == 6
+        assert len(model["hashes"]) == len(model["states"]) == 4
         assert {len(state) for state in model["states"]} == {len(model["slots"])} == {slots}
-        assert len({tuple(state) for state in model["states"]}) == 6
+        assert len({tuple(state) for state in model["states"]}) == 4
 
 
 @pytest.mark.parametrize("environment", [OLD, NEW])

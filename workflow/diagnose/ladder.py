@@ -244,6 +244,16 @@ def data_of(record: Record) -> list[str | None]:
     return list(dict.fromkeys(hashes))
 
 
+def same_batches(first: Record, second: Record) -> bool:
+    """Say whether runs train on the same batches in the steps that both make."""
+    batches = [[call.get("batches") for call in training_calls(run)] for run in (first, second)]
+    pairs = list(zip(*batches, strict=False))
+    known = pairs and len(batches[0]) == len(batches[1]) and all(all(pair) for pair in pairs)
+    return bool(known) and all(
+        one == other for pair in pairs for one, other in zip(*pair, strict=False)
+    )
+
+
 def parted_before_data(first: Record, second: Record) -> bool:
     """Say whether runs that start equally have other weights before they are given other data."""
     parted = initial_weights(first) != initial_weights(second)
@@ -332,8 +342,8 @@ def possible_causes(first: Record, second: Record) -> tuple[list[Cause], list[st
     data = [data_of(run) for run in (first, second)]
     if None in data[0] + data[1]:
         blocked.append("training data cannot be seen, and so not be exchanged")
-    elif parted_before_data(first, second):
-        pass  # the scripts make other data of what the models have become
+    elif same_batches(first, second) or parted_before_data(first, second):
+        pass  # one run goes on, or the scripts make other data of what the models have become
     elif data[0] != data[1] and replaceable(first, second):
         causes.append("data")
     elif data[0] != data[1]:

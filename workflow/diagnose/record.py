@@ -680,6 +680,7 @@ class Recorder:
         if batches is not None:
             used = batches[: call.get("steps", 0)] if batches else None
             call["data"] = {"hash": digest([numpy.array(used)])} if used else None
+            call["batches"] = used
         if name.startswith("fit"):
             for key, values in result.history.items():
                 self.report(call, key, [float(numpy.ravel(value)[0]) for value in values])
