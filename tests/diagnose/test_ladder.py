@@ -406,3 +406,12 @@ def test_a_run_that_takes_more_of_the_same_batches_has_no_other_data():
     assert ladder.possible_causes(first, second) == ([], [])
     second["calls"][0]["batches"] = ["p", "s", "r"]
     assert "trains on batches that differ" in ladder.possible_causes(first, second)[1][0]
+
+
+def test_an_optimizer_that_goes_on_is_told():
+    first, second = a_run(), a_run()
+    first["models"][0]["begun"] = 60
+    said = ["steps that the optimizer has made before: 60 → 0"]
+    assert judge.reasons(first, second) == said
+    second["models"] *= 2
+    assert judge.reasons(second, second | {"models": second["models"][:1]}) == []

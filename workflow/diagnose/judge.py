@@ -673,9 +673,8 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
             again = entry["class"] in {made["class"] for made in other["made"]}
             only = f"{entry['class']} is made in the {side} script only"
             said.append(f"the {side} script makes one more {entry['class']}" if again else only)
-    steps = [[m.get("begun") for m in trained(run)] for run in (first, second_run)]
-    if steps[0] != steps[1]:
-        numbers = [sum(filter(None, part)) for part in steps]
+    numbers = [sum(m.get("begun", 0) for m in trained(run)) for run in (first, second_run)]
+    if numbers[0] != numbers[1]:
         said.append(f"steps that the optimizer has made before: {numbers[0]} → {numbers[1]}")
     return list(dict.fromkeys(said + call_settings(first, second_run)))
 
