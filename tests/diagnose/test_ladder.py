@@ -355,7 +355,8 @@ def test_what_both_scripts_write_is_the_same_whatever_a_release_makes_of_it():
     assert ladder.changed_defaults(*pair) == []
     assert judge.reasons(*pair) == ["Dense.trainable: False → True"]
     absent = made("BatchNormalization"), made("BatchNormalization", renorm_momentum=0.99)
-    pair = [a_run(made=[one]) for one in absent]
+    models = made("Sequential"), made("Sequential", trainable=True)  # of Keras 2, of Keras 3
+    pair = [a_run(made=list(part)) for part in zip(absent, models, strict=True)]
     assert judge.reasons(*pair, "update") == ladder.changed_defaults(*pair) == []
     absent = made("Adagrad", kind="optimizer"), made("Adagrad", kind="optimizer", start=0.1)
     pair = [a_run(made=[one]) for one in absent]

@@ -652,14 +652,12 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
     """
     found = settings(first, second_run)
     optimizing = part in ("optimizer state", "update")
-    keys = [
-        entry for entry in found
-        if entry["key"] and (
-            entry["written"] or entry["key"] == "trainable"
-            or (optimizing and entry["kind"] == "optimizer"
-                and ABSENT in (entry["first"], entry["second"]))
-        )
-    ]  # fmt: skip
+    keys = []
+    for entry in found:
+        alone = ABSENT in (entry["first"], entry["second"])
+        told = optimizing and entry["kind"] == "optimizer" if alone else entry["key"] == "trainable"
+        if entry["key"] and (entry["written"] or told):
+            keys.append(entry)
     policies = [run.get("policy") for run in (first, second_run)]
     said = [f"dtype policy: {policies[0]} → {policies[1]}"] if policies[0] != policies[1] else []
     said += losses_differ(first, second_run)
