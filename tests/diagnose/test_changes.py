@@ -33,6 +33,15 @@ GENERATOR = """def batches():
 model.fit_generator(batches(), steps_per_epoch=5, epochs=4, verbose=0)"""
 BEST = ("epochs=4,", "epochs=9, validation_data=(rows[:9], labels[:9]), callbacks=[callbacks."
         "EarlyStopping(monitor='loss', min_delta=9.0, patience=3)],")  # fmt: skip
+OBJECT = ('"binary_crossentropy"', "tensorflow.keras.losses.BinaryCrossentropy()")
+# The order of a set of texts is another one in each process.
+SET = ("y = (x", 'x = x[:, [int(key) for key in set("0123456789")]]\ny = (x')
+EAGER = """for start in 4 * list(range(0, 160, 32)):
+    with tensorflow.GradientTape() as tape:
+        errors = model(rows[start : start + 32])[:, 0] - labels[start : start + 32]
+        loss = tensorflow.reduce_mean(errors**2)
+    gradients = tape.gradient(loss, model.trainable_variables)
+    model.optimizer.apply_gradients(zip(gradients, model.trainable_variables))"""
 # name: (environment, changes of both scripts, change of the second, causes, in the sentence)
 CHANGES = {
     "class_weight": ("tf2.6", [], ("epochs=4", "epochs=4, class_weight={0: 1.0, 1: 4.0}"),
@@ -46,6 +55,17 @@ CHANGES = {
                  ["evaluation"], "with weights restored from step"),
     "generator": (OLD, [], (FIT, GENERATOR), [], "all 20 steps agree to the bit"),
     "loop": ("tf2.6", [], (FIT, LOOP), [], "all 20 steps agree to the bit"),
+    "loss_object": ("tf2.11", [OBJECT], ("SGD(0.1)", "SGD(0.2)"), ["computation"],
+                    "compute differently (SGD.learning_rate: 0.1 → 0.2): 100 %"),
+    "compiled_again": ("tf2.6", [("SGD(0.1)", "Adam(0.01)"), (FIT, f"{FIT}\n# again\n{FIT}")],
+                       ("# again", "model.compile('adam', 'binary_crossentropy')"),
+                       ["computation"], "the second script makes one more Adam"),
+    "set": ("tf2.6", [SET], ("epochs=4", "epochs=4, initial_epoch=0"), ["not reproducible"],
+            "the training data differ from run to run"),
+    "eager_loop": ("tf2.6", [(FIT, EAGER)], ("SGD(0.1)", "SGD(0.2)"), ["computation"],
+                   "SGD.learning_rate: 0.1 → 0.2"),
+    "policy": ("tf2.11", [], ("# here", "tensorflow.keras.mixed_precision.set_global_policy("
+                              "'mixed_float16')"), ["computation"], "mixed_float16"),
 }  # fmt: skip
 
 
