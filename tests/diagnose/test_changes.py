@@ -36,12 +36,27 @@ BEST = ("epochs=4,", "epochs=9, validation_data=(rows[:9], labels[:9]), callback
 OBJECT = ('"binary_crossentropy"', "tensorflow.keras.losses.BinaryCrossentropy()")
 # The order of a set of texts is another one in each process.
 SET = ("y = (x", 'x = x[:, [int(key) for key in set("0123456789")]]\ny = (x')
+DATASET = """dataset = tensorflow.data.Dataset.from_tensor_slices((rows, labels)).batch(32)
+model.fit(dataset.repeat(), steps_per_epoch=5, epochs=4, verbose=0)"""
 EAGER = """for start in 4 * list(range(0, 160, 32)):
     with tensorflow.GradientTape() as tape:
         errors = model(rows[start : start + 32])[:, 0] - labels[start : start + 32]
         loss = tensorflow.reduce_mean(errors**2)
     gradients = tape.gradient(loss, model.trainable_variables)
     model.optimizer.apply_gradients(zip(gradients, model.trainable_variables))"""
+OWN_STEP = """class Sequential(models.Sequential):
+    def train_step(self, data):
+        with tensorflow.GradientTape() as tape:
+            errors = self(data[0])[:, 0] - tensorflow.cast(data[1], "float32")
+            loss = tensorflow.reduce_mean(errors**2) * 1.0
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
+        return {"loss": loss}
+
+
+model = Sequential()"""
+SHOWN = ("print(model.evaluate(*held_out, verbose=0))",
+         "print((model.predict(held_out[0]) > 0.5).mean())")  # fmt: skip
 # name: (environment, changes of both scripts, change of the second, causes, in the sentence)
 CHANGES = {
     "class_weight": ("tf2.6", [], ("epochs=4", "epochs=4, class_weight={0: 1.0, 1: 4.0}"),
@@ -62,8 +77,14 @@ CHANGES = {
                        ["computation"], "the second script makes one more Adam"),
     "set": ("tf2.6", [SET], ("epochs=4", "epochs=4, initial_epoch=0"), ["not reproducible"],
             "the training data differ from run to run"),
+    "steps": ("tf2.6", [(FIT, DATASET)], ("epoch=5", "epoch=8"), ["training length"],
+              "in the 20 steps that both make"),
     "eager_loop": ("tf2.6", [(FIT, EAGER)], ("SGD(0.1)", "SGD(0.2)"), ["computation"],
                    "SGD.learning_rate: 0.1 → 0.2"),
+    "own_step": ("tf2.11", [("model = models.Sequential()", OWN_STEP)], (" * 1.0", " * 1.5"),
+                 ["computation"], "compute differently: 100 %"),
+    "printed": (NEW, [("epochs=4,", "epochs=4, validation_data=held_out,"), SHOWN],
+                ("> 0.5).mean", "> 0.4).mean"), ["evaluation"], "from the same predictions"),
     "policy": ("tf2.11", [], ("# here", "tensorflow.keras.mixed_precision.set_global_policy("
                               "'mixed_float16')"), ["computation"], "mixed_float16"),
 }  # fmt: skip
