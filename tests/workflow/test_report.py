@@ -94,7 +94,9 @@ def test_caption_leads_from_the_figure_to_its_table(page):
     assert "Graph-level seed 3" in text
 
 
-def test_claims_are_a_table_that_sorts_and_filters(page):
+@pytest.mark.parametrize("width", [400, 1300])
+def test_claims_are_a_table_that_sorts_and_filters(page, width):
+    page.resize(width, 900)
     page.click(MENU.format("Claims"))
     view(page, "claims")
     page.enter_frame("//iframe")
