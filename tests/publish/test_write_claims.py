@@ -5,6 +5,7 @@ import html
 import json
 import re
 
+import jinja2
 import pytest
 from plan.claims import read_claims
 from plan.documents import read_yaml
@@ -78,6 +79,21 @@ def test_first_page_opens_the_page_at_a_claim():
     assert (
         "results['results/report/claims.html'].data_uri + '#claim-question_loss_with_bn'" in listed
     )
+
+
+def test_statement_is_text_in_both_templates():
+    """Snakemake makes the report's first page of what we make of the template."""
+    statement = "{{ 6 * 7 }}\n\n{% endraw %} <script>ran()</script>"
+    listed = write_page.render(
+        TEMPLATE.with_name("first_page.rst"),
+        claims=[{"claim": "one", "verdict": "refuted", "statement": statement}],
+        counts={},
+        page="claims.html",
+        origin="",
+    )
+    listed = jinja2.Template(listed).render()
+    assert "<script>ran" not in listed
+    assert statement.replace("\n", " ") in html.unescape(listed)
 
 
 def test_embedded_picture_is_small():
