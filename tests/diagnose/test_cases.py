@@ -110,10 +110,11 @@ CASES = {
     "ADADELTA keras": Case("cases/adadelta_keras cases/adadelta_tf_keras", OLD,
                            {"initial draws": ANY,
                             "changed default Adadelta.learning_rate": (0.9, 1.1)},
-                           "Adadelta.learning_rate: 1 → 0.001", unrepeatable=None),
+                           "Adadelta.learning_rate: 1.0 → 0.001", unrepeatable=None),
     "ADADELTA 1.13": Case("cases/adadelta_tf_keras", f"tf1.13 {OLD}",
                           {"changed default Adadelta.learning_rate": (0.9, 1.1)},
-                          "Adadelta.learning_rate: 1 → 0.001"),
+                          "Adadelta.learning_rate: 1.0 → 0.001"),
+    # No truth by hand: with SGD in place of Adam keras 2.2.4 does not always repeat, either.
     "KADAMRACE": Case("cases/keras_adam cases/keras_adam", OLD, unrepeatable=None),
     "VALSPLIT": Case("cases/validation_split cases/validation_hand", NEW,
                      {"data": ANY, "evaluation": ANY}, "on other rows"),
@@ -221,7 +222,6 @@ COMPILED = ("load_model(path)\n", "load_model(path)\n    model.compile(loss=word
 PENALTY = ("print(model.evaluate(x, y, verbose=0))", "weights = model.get_weights()[0]\n"
            "print(model.evaluate(x, y, verbose=0) - 0.01 * float((weights**2).sum()))")  # fmt: skip
 UNSHUFFLED = ("shuffle=True", "shuffle=False")
-SGD = ('"adam"', '"sgd"')
 SEEDED = "cases/seeded_convolution"
 SPLIT, SOFTMAX = "cases/validation_split", ("cases/softmax_plain", "cases/softmax_identity")
 ARRAYS, GENERATOR = "cases/validation_arrays", "cases/validation_generator"
@@ -242,7 +242,6 @@ TRUTHS = [
     ((OLD, "cases/recurrent_gru", START), (NEW, "cases/recurrent_gru", START, GRU_OLD), "close"),
     (("tf1.13", "cases/adadelta_tf_keras"), (OLD, "cases/adadelta_tf_keras"), "apart"),
     (("tf1.13", "cases/adadelta_tf_keras"), (OLD, "cases/adadelta_tf_keras", RATE), "close"),
-    ((OLD, "cases/keras_adam", SGD), (OLD, "cases/keras_adam", SGD), "equal"),
     ((NEW, SPLIT, VAL_LOSS), (NEW, SPLIT, VAL_LOSS, FIRST_ROWS, BY_HAND), "equal"),
     ((NEW, SPLIT, VAL_LOSS), (NEW, "cases/validation_hand", VAL_LOSS), "apart"),
     (("tf2.3", "cases/accuracy_saved"), ("tf2.3", "cases/accuracy_loaded"), "apart"),
