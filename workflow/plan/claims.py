@@ -22,12 +22,17 @@ class Test(NamedTuple):
 TESTS = {name: Test(**entry) for name, entry in read_schema("claims.yaml").items()}
 
 
-def read_claims(path: str | Path) -> list[Claim]:
-    """Return the claims in a file that has been checked."""
+def claims_in(document: dict[str, Any]) -> list[Claim]:
+    """Return the claims of a checked document, their cells in their parts."""
     return [
         claim | ({"cells": [*map(parse_cell, claim["cells"])]} if "cells" in claim else {})
-        for claim in read_yaml(path)["claims"]
+        for claim in document["claims"]
     ]
+
+
+def read_claims(path: str | Path) -> list[Claim]:
+    """Return the claims in a file that has been checked."""
+    return claims_in(read_yaml(path))
 
 
 def tables_of(claims: list[Claim]) -> set[str]:

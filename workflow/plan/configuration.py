@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 from snakemake.exceptions import WorkflowError
 
 from plan.cells import parse_cell
-from plan.claims import Claim, claims_schema, read_claims
+from plan.claims import Claim, claims_in, claims_schema
 from plan.controls import variants_of
 from plan.documents import WORKFLOW, read_schema, read_yaml
 from plan.module import read_interface
@@ -361,7 +361,7 @@ def load_claims(path: str | Path, config: dict) -> list[Claim]:
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     check_schema(document, claims_schema(), str(path))
-    claims = read_claims(path)
+    claims = claims_in(document)
     identifiers = [claim["id"] for claim in claims]
     repeated = sorted({name for name in identifiers if identifiers.count(name) > 1})
     report((("id", f"{name} twice", "once") for name in repeated), path)
