@@ -39,6 +39,7 @@ from diagnose.ladder import (
     reported,
     settings,
     take_turns,
+    trained_models,
     training_calls,
     trajectory,
     value,
@@ -129,7 +130,7 @@ def shared_hashes(record: Record, reference: Record) -> list:
     Where neither model's arrays are all shared, or other models are trained, of all arrays.
     """
     found = []
-    trained = [[m for m in run["models"] if m["hashes"]] for run in (record, reference)]
+    trained = [trained_models(run) for run in (record, reference)]
     if len(trained[0]) != len(trained[1]):
         return trajectory(record)
     for mine, theirs in zip(*trained, strict=True):
@@ -158,9 +159,8 @@ def first_step(one: Record, other: Record) -> tuple[int, int] | None:
     """
     found = []
     numbers = [n for n, entry in enumerate(one["models"]) if entry["hashes"]]
-    trained = [entry for entry in other["models"] if entry["hashes"]]
     paths = (shared_hashes(one, one), shared_hashes(other, one))
-    for number, entry, mine, theirs in zip(numbers, trained, *paths, strict=False):
+    for number, entry, mine, theirs in zip(numbers, trained_models(other), *paths, strict=False):
         if shared_slots(one["models"][number], entry):
             mine = list(zip(mine, one["models"][number]["states"], strict=True))
             theirs = list(zip(theirs, entry["states"], strict=True))
@@ -459,7 +459,7 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     if place["place"] and not scattered:
         number, step = place["place"]
         ended = [len(runs.one(name)["models"][number]["hashes"]) for name in (first, other)]
-        same = len(trained(runs.one(first))) == len(trained(runs.one(other)))
+        same = len(trained_models(runs.one(first))) == len(trained_models(runs.one(other)))
         kind = "length" if same and step > min(ended) else kind
     rows.append([kind, computation, computation])
     if rounded:
@@ -671,21 +671,16 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
             again = entry["class"] in {made["class"] for made in other["made"]}
             only = f"{entry['class']} is made in the {side} script only"
             said.append(f"the {side} script makes one more {entry['class']}" if again else only)
-    numbers = [sum(m.get("begun", 0) for m in trained(run)) for run in (first, second_run)]
+    numbers = [sum(m.get("begun", 0) for m in trained_models(run)) for run in (first, second_run)]
     if numbers[0] != numbers[1]:
         said.append(f"steps that the optimizer has made before: {numbers[0]} → {numbers[1]}")
     return list(dict.fromkeys(said + call_settings(first, second_run)))
 
 
-def trained(record: Record) -> list[dict]:
-    """Return the models of a run that are trained."""
-    return [entry for entry in record["models"] if entry["hashes"]]
-
-
 def losses_differ(first: Record, second_run: Record) -> list[str]:
     """Return how the losses of two runs, or their weights, differ, model by model."""
     said = []
-    for one, other in zip(trained(first), trained(second_run), strict=False):
+    for one, other in zip(trained_models(first), trained_models(second_run), strict=False):
         for key in ("loss", "loss_weights"):
             old, new = (
                 part["class_name"] if isinstance(part, dict) and "class_name" in part else part
@@ -738,8 +733,8 @@ def notes(runs: Runs, verdict: dict, closer: dict) -> list[str]:
     if parted_before_data(*records):
         said.append("The runs are given other data only after they have parted.")
     for side, record in zip(("first", "second"), records, strict=True):
-        if len(trained(record)) > 1:
-            said.append(f"The {side} script trains {len(trained(record))} models.")
+        if len(trained_models(record)) > 1:
+            said.append(f"The {side} script trains {len(trained_models(record))} models.")
         if record["writes"]:
             names = ", ".join(record["writes"][:3])
             said.append(f"While the {side} script ran, {names} changed beside it; runs take turns.")

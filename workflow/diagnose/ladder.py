@@ -136,14 +136,19 @@ def choose_metric(first: Record, second: Record, repeats: bool = True) -> str:
 # --- what may differ -----------------------------------------------------------------------------
 
 
+def trained_models(record: Record) -> list[dict]:
+    """Return the models of a run that are trained."""
+    return [entry for entry in record["models"] if entry["hashes"]]
+
+
 def trajectory(record: Record) -> list[list[list[str]]]:
     """Return the hashes of all arrays after every step, model by model."""
-    return [entry["hashes"] for entry in record["models"] if entry["hashes"]]
+    return [entry["hashes"] for entry in trained_models(record)]
 
 
 def initial_weights(record: Record) -> list[list[str]]:
     """Return the hashes of all initial arrays of the models that are trained."""
-    return [entry["initial"] for entry in record["models"] if entry["hashes"]]
+    return [entry["initial"] for entry in trained_models(record)]
 
 
 def unequal(one: Any, other: Any) -> bool:
@@ -419,7 +424,7 @@ def plan_swaps(
 
     There are none where the models do not share all their weights.
     """
-    trained = [[entry for entry in run["models"] if entry["hashes"]] for run in (first, second)]
+    trained = [trained_models(run) for run in (first, second)]
     whole = len(trained[0]) == len(trained[1]) and all(
         len(match(one["layers"], other["layers"])) == len(one["weights"]) == len(other["weights"])
         for one, other in zip(*trained, strict=True)
