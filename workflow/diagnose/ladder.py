@@ -176,8 +176,8 @@ def settings(first: Record, second: Record) -> list[dict]:
         for one, other in pairs:
             entry = {key: (one or other)[key] for key in ("class", "kind")}
             if one is None or other is None:
-                seen = {"first": "made", "second": "not made"}
-                seen = seen if one else dict(zip(seen, reversed(seen.values()), strict=True))
+                sides = (("first", one), ("second", other))
+                seen = {side: "made" if made else "not made" for side, made in sides}
                 found.append(entry | {"key": None, **seen, "written": "both"})
                 continue
             keys = {*one["config"], *other["config"], *one["written"], *other["written"]}
