@@ -16,13 +16,14 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path += [str(ROOT / "tests"), str(ROOT / "tests/cluster"), str(ROOT / "workflow")]
+sys.path += [str(ROOT / "tests"), str(ROOT / "tests/cluster"), str(ROOT / "workflow"), str(ROOT)]
 
-from page.plans import CHUNK_FILE  # noqa: E402
 from plan.runs import RUN_FILE, name_seeds  # noqa: E402
 from repository import copy_repository, run_driver, write_yaml  # noqa: E402
 from slurm import Cluster, install, run  # noqa: E402
 from submission import IMPATIENT, Run  # noqa: E402
+
+from page.plans import CHUNK_FILE  # noqa: E402
 
 PART = "protocols"
 REPORT = ROOT / "results/benchmarks/chunk_size.csv"

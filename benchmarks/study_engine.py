@@ -40,7 +40,7 @@ def seconds(function, repeats=1):
 def fresh_process(number):
     """Train one seed with stock Keras in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-s", str(WORKFLOW / "page/train_stock.py")]
+        command = [sys.executable, "-s", str(ROOT / "page/train_stock.py")]
         command += [json.dumps(dict(CELL, seed=number)), folder + "/out.npz"]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
 
@@ -106,9 +106,10 @@ def inside():
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     result = {"fresh process": seconds(fresh_process, 3)}
     result["engine, start-up included"] = seconds(engine_process) / SEEDS
-    sys.path[:0] = [str(WORKFLOW), str(ROOT / "tests/page")]
+    sys.path[:0] = [str(WORKFLOW), str(ROOT), str(ROOT / "tests/page")]
     import numpy
     import tensorflow as tf
+
     from page import engine
     from page import train_stock as stock
 
@@ -132,7 +133,7 @@ def inside():
 
 def engine_only(count):
     """Train so many seeds and nothing else: what a job of the study does."""
-    sys.path[:0] = [str(WORKFLOW)]
+    sys.path[:0] = [str(WORKFLOW), str(ROOT)]
     from page import engine
 
     engine.train_seeds(engine.TrainSettings(variant="bn"), range(count))

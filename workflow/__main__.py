@@ -1,4 +1,4 @@
-"""Start a module as a command, with this folder as the only root of imports of ours.
+"""Start a module as a command: one in a room of this folder, or in page/ beside the folder.
 
 python -s workflow judge.check --help
 """
@@ -6,11 +6,13 @@ python -s workflow judge.check --help
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 from train.end_with_run import end_with_run
 
 if len(sys.argv) < 2:
     sys.exit("usage: python -s workflow ROOM.MODULE [OPTION ...], such as judge.check --help")
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 name = sys.argv[0] = sys.argv.pop(1)
 end_with_run()
 try:

@@ -20,11 +20,12 @@ from judge.claims import (
     tolerance_of,
 )
 from judge.tables import COLUMNS, make_table, read_table
-from page import study_claims
 from plan.claims import TESTS, read_claims
 from planted import make_record
 from publish import summary
 from repository import ROOT
+
+from page import study_claims
 
 EMPTY = {name: pandas.DataFrame(columns=list(COLUMNS[name])) for name in COLUMNS}
 CELL = {"environment": "tf1.14-keras2.2.4", "api": "tf.keras", "protocol": "question", "seed": 3}

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy
 import pandas
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow"))
 
 from judge.tables import COLUMNS, write_table
+
 from page import effects
 from page.study import CELL, complete
 

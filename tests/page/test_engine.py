@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from engine_forms import BITS, SPEED
 
-PAGE = Path(__file__).parents[2] / "workflow/page"
+PAGE = Path(__file__).parents[2] / "page"
 ENGINE = PAGE / "engine.py"
 STOCK = (PAGE / "train_stock.py").read_text()  # one run of stock Keras, in the page's order
 PORTABLE = "TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL"  # see train/framework.py
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.long
 # Runs any code with the engine in scope, in the execution mode asked for, then saves `result`.
 WITH_ENGINE = """
 import json, os, sys
-sys.path.insert(0, {folder!r})
+sys.path[:0] = {folders!r}
 import numpy as np
 import tensorflow as tf
 (cells, eager), out = json.loads(sys.argv[1]), sys.argv[2]
@@ -123,7 +123,9 @@ def run(framework_python, tmp_path_factory):
 @pytest.fixture(scope="module")
 def with_engine(run):
     def with_engine(environment, code, cells=None, eager=None, **options):
-        code = WITH_ENGINE.format(folder=str(ENGINE.parents[1]), code=code)
+        code = WITH_ENGINE.format(
+            folders=[str(PAGE.parent / "workflow"), str(PAGE.parent)], code=code
+        )
         return run(environment, code, [cells, eager], **options)
 
     return with_engine

@@ -8,11 +8,12 @@ import pandas
 import pytest
 from judge.claims import NOT_REPRODUCED, NOT_TESTED, REFUTED, REPRODUCED, judge
 from judge.tables import COLUMNS
+from plan.claims import TESTS, read_claims
+from repository import ROOT
+
 from page.chunks import read_chunks
 from page.plans import chunk_files, study_parts, study_trainings
 from page.study import CELL, evaluated_rows, expand_part, noted_epochs
-from plan.claims import TESTS, read_claims
-from repository import ROOT
 
 CLAIMS = {
     claim["id"]: claim

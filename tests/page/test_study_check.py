@@ -3,9 +3,10 @@
 import copy
 
 import pytest
-from page.study_check import check_study, study_mistakes
 from plan.configuration import ConfigurationError, check_config
 from repository import ROOT
+
+from page.study_check import check_study, study_mistakes
 
 
 def mistakes_in(config):

@@ -157,6 +157,6 @@ def test_the_caller_does_not_choose_the_matrix_kernel(
 def test_the_engine_imports_nothing_that_it_does_not_use(environment, in_environment):
     code = "import sys; sys.path[:0] = sys.argv[1:]; from page import engine as e;"
     code += "print(e.tf.__version__, [n for n in e.UNUSED if n in sys.modules]); import h5py, scipy"
-    done = in_environment(environment, "-c", code, WORKFLOW)
+    done = in_environment(environment, "-c", code, WORKFLOW, ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split(maxsplit=1)[1] == "[]\n"

@@ -6,7 +6,6 @@ from itertools import product
 from types import SimpleNamespace
 
 import pytest
-from page.plans import plan_chunk, plan_sample
 from plan.cells import name_cell
 from plan.configuration import (
     ConfigurationError,
@@ -22,7 +21,9 @@ from plan.runs import plan_runs, run_files, training_jobs
 from planted import plan_of_controls
 from repository import ROOT, write_yaml
 
-MODULE = "workflow/page/autoencoder.py"
+from page.plans import plan_chunk, plan_sample
+
+MODULE = "page/autoencoder.py"
 REMOVED = object()
 
 

@@ -51,10 +51,11 @@ def test_code_that_is_imported_by_what_is_imported(monkeypatch, tmp_path):
 
 
 def test_modulefinder_of_python_finds_the_same():
-    programs = [file for file in WORKFLOW.glob("*/*.py") if "\ndef main(" in file.read_text()]
+    files = [*WORKFLOW.glob("*/*.py"), *ROOT.glob("page/*.py")]
+    programs = [file for file in files if "\ndef main(" in file.read_text()]
     for module in (f"{file.parent.name}.{file.stem}" for file in programs):
-        finder = ModuleFinder(path=[str(WORKFLOW)])
+        finder = ModuleFinder(path=[str(WORKFLOW), str(ROOT)])
         finder.import_hook(module)
         files = {Path(found.__file__) for found in finder.modules.values() if found.__file__}
         found = {ROOT / file for file in code_of(module) if file.endswith(".py")}
-        assert found == {file for file in files if WORKFLOW in file.parents}
+        assert found == {file for file in files if ROOT in file.parents}

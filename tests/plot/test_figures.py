@@ -60,7 +60,7 @@ def figure(request, planted):
 def test_two_processes_give_the_same_bytes(planted, tmp_path):
     drawing = [
         f"{path.parent.name}.{path.stem}"
-        for path in [*ROOT.glob("workflow/plot/*.py"), *ROOT.glob("workflow/page/*.py")]
+        for path in [*ROOT.glob("workflow/plot/*.py"), *ROOT.glob("page/*.py")]
         if "\ndef plot(" in path.read_text(encoding="utf-8")
     ]
     assert {figure["module"] for figure in FIGURES.values()} == set(drawing)

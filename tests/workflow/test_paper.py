@@ -159,7 +159,7 @@ def test_numbers_are_links_to_lines_of_tables(note):
 def test_figures_are_links_to_their_script_and_tables(note):
     links = {link for link in links_of(note) if link.startswith("../") and "#" not in link}
     assert {"../tables/releases.csv", "../../workflow/plot/releases.py"} <= links
-    assert {"../tables/study_cells.csv", "../../workflow/page/seeds.py"} <= links
+    assert {"../tables/study_cells.csv", "../../page/seeds.py"} <= links
     assert [link for link in links if not (note.parent / link).is_file()] == []
 
 

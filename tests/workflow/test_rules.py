@@ -11,7 +11,10 @@ from plan.runs import grow
 from repository import ROOT, ask_snakemake, copy_repository, copy_results, run_driver
 from rule_graph import PAGE, draw_graph
 
-RULE_FILES = [ROOT / "workflow/Snakefile", *sorted(ROOT.glob("workflow/rules/*.smk"))]
+RULE_FILES = [
+    *(ROOT / "workflow/Snakefile", ROOT / "page/study.smk", ROOT / "paper/paper.smk"),
+    *sorted(ROOT.glob("workflow/rules/*.smk")),
+]
 TARGETS = [
     *("all", "study", "sweep"),
     *("set_paper", "write_crate", "check"),

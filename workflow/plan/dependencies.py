@@ -47,9 +47,11 @@ def imported_by(file: Path) -> set[Path]:
 
 def files_of(module: str) -> list[Path]:
     """Return the file of a module and those of the packages that it is in."""
-    path = WORKFLOW.joinpath(*module.split("."))
-    found = [path.with_suffix(".py"), path / "__init__.py"]
-    found += [parent / "__init__.py" for parent in path.parents if WORKFLOW in parent.parents]
+    found = []
+    for root in (WORKFLOW, WORKFLOW.parent):
+        path = root.joinpath(*module.split("."))
+        found += [path.with_suffix(".py"), path / "__init__.py"]
+        found += [parent / "__init__.py" for parent in path.parents if root in parent.parents]
     return [file for file in found if file.is_file()]
 
 

@@ -26,8 +26,9 @@ def check_parts(path, found):
     missing = [name for name in PARTS if name not in found]
     if missing:
         raise ValueError(
-            "{}: an experiment also has to define {} (example: "
-            "workflow/page/autoencoder.py)".format(path, ", ".join(missing))
+            "{}: an experiment also has to define {} (example: page/autoencoder.py)".format(
+                path, ", ".join(missing)
+            )
         )
 
 

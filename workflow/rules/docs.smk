@@ -32,7 +32,7 @@ rule build_documentation:
     params:
         rules=partial(list_rules, workflow, OWN_RULES),  # called when all rules are known
         folder=subpath(output[0], parent=True),
-        path=str(ROOT / "workflow"),
+        path=f"{ROOT}/workflow:{ROOT}",
     message:
         "Building the documentation"
     shell:

@@ -22,6 +22,6 @@ if hasattr(SOURCE, "ref"):
         )
         subprocess.run(["git", "-C", clone, "checkout", "--quiet", commit], check=True)
         clone.rename(SOURCE.parents[1])  # the clone is there as a whole or not at all
-sys.path.insert(0, os.path.realpath(f"{SOURCE}/.."))
+sys.path[:0] = [os.path.realpath(f"{SOURCE}/{folder}") for folder in ("..", "../..")]
 
 from plan.places import ROOT, amend, find_files, of_workflow, source, sources, workflow_files

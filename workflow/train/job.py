@@ -2,7 +2,7 @@
 
 A plain command line, without Snakemake: Python 3.7, numpy and the framework are enough.
 
-    python -s workflow train.job --experiment workflow/page/autoencoder.py \
+    python -s workflow train.job --experiment page/autoencoder.py \
         --plan plan.json --output runs.jsonl
 
 A plan.json that trains one variant under one protocol, with everything that it has to say:

@@ -43,7 +43,7 @@ rule set_paper:
         f"{RESULTS}/benchmarks/set_paper.tsv"
     localrule: True
     conda:
-        "../../envs/paper.yaml"
+        "../envs/paper.yaml"
     threads: 1
     resources:
         mem_mb=grow(500),
