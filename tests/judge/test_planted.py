@@ -5,15 +5,15 @@ from types import SimpleNamespace
 
 import numpy
 import pytest
+from judge.causes import HYPOTHESES
 from judge.compare import (
-    HYPOTHESES,
-    computation_size,
     describe_parts,
     differences,
     find_causes,
     first_difference,
     judge_comparisons,
     rounding_limit,
+    same_rows_differences,
     split_difference,
 )
 from judge.controls import make_tables
@@ -472,13 +472,13 @@ def test_runs_of_other_lengths_and_sizes_are_compared_as_far_as_they_go():
 
 def test_the_larger_of_two_equal_starts_counts():
     rows = [SimpleNamespace(same_rows_difference=value) for value in (0.1, -0.3, numpy.nan)]
-    assert computation_size(rows) == 0.3
-    assert computation_size(rows[2:]) is None
+    assert same_rows_differences(rows) == [0.1, -0.3]
+    assert same_rows_differences(rows[2:]) == []
     by_name = {"initial_weights": SimpleNamespace(observed="equal")}
     entry = {"first": {"rows": "a"}, "second": {"rows": "a"}}
-    assert find_causes(entry, by_name, 0.3, 0.3) == []  # not more than rounding makes
-    assert find_causes(entry, by_name, 0.31, 0.3) == ["computation"]
-    assert find_causes(entry, by_name, None, 0.3) == []
+    assert find_causes(entry, by_name, [0.3, -0.1], 0.3) == []  # not more than rounding makes
+    assert find_causes(entry, by_name, [0.1, -0.31], 0.3) == ["computation"]
+    assert find_causes(entry, by_name, [], 0.3) == []
 
 
 def test_a_verdict_reads_each_published_run_once(tmp_path, monkeypatch):

@@ -17,7 +17,15 @@ from typing import Any
 
 import numpy
 import pandas
-from judge.compare import last_places
+from judge.causes import (
+    Cause,
+    NoCause,
+    exceeds,
+    last_places,
+    limit_of,
+    mean_of_orders,
+    share_of,
+)
 from judge.tables import write_table
 
 from diagnose.ladder import (
@@ -52,14 +60,14 @@ Array = numpy.ndarray
 # unit in the last place of each weight, or another matrix kernel, does to the same number.
 BEYOND = 10
 LABELS = {
-    "data": "data",
-    "weights": "initial draws",
-    "draws": "draws during training",
-    "evaluation": "evaluation",
-    "computation": "computation",
-    "rounding": "rounding",
-    "spread": "spread of repeats",
-    "length": "training length",
+    "data": Cause.DATA,
+    "weights": Cause.INITIAL_DRAWS,
+    "draws": Cause.DRAWS_DURING_TRAINING,
+    "evaluation": Cause.EVALUATION,
+    "computation": Cause.COMPUTATION,
+    "rounding": NoCause.ROUNDING,
+    "spread": NoCause.SPREAD,
+    "length": Cause.LENGTH,
 }
 SENTENCES = {
     "data": "The two runs are trained on other data",
@@ -426,7 +434,7 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     scattered = not (runs.repeat(first) and runs.repeat(other))
     rows, rest, early = climb(runs, causes, agree and plain and not scattered)
     # --- what remains: evaluation, rounding or computation
-    limit = max(2 * spread, BEYOND * yardstick)
+    limit = limit_of(BEYOND * yardstick, spread)
     closer = look_closer(runs, place["place"]) if "first/probe-1" in place["runs"] else {}
     varied = runs.vary(data_of)
     if varied:
@@ -465,19 +473,18 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     if rounded:
         rows[-2:] = [["evaluation", 0.0, 0.0], ["rounding", rest, rest if early is None else early]]
     for cause, one, two in rows:
-        mean = (one + two) / 2
-        # What one order gives and the other takes back is a cause, too.
-        named = max(abs(one), abs(two)) > limit and cause not in ("rounding", "spread")
-        named = named or (cause == "length" and bool(rest))
+        mean = mean_of_orders([one, two])
+        counts = exceeds([one, two], limit) and cause not in ("rounding", "spread")
+        counts = counts or (cause == "length" and bool(rest))
         verdict["rows"].append(
             {
-                "cause": "changed default" if isinstance(cause, list) else LABELS[cause],
+                "cause": Cause.CHANGED_DEFAULT if isinstance(cause, list) else LABELS[cause],
                 "label": label(cause, ladder),
                 "contribution": mean,
-                "share": mean / total if total else None,
+                "share": share_of(mean, total),
                 "first_order": one,
                 "second_order": two,
-                "named": named,
+                "named": counts,
             }
         )
     named = [row for row in verdict["rows"] if row["named"]]
@@ -532,7 +539,7 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
             verdict = undecided(verdict, reason, left)
             return verdict | {"notes": notes(runs, verdict, closer)}
     if parted:
-        verdict["causes"].insert(0, "not reproducible")
+        verdict["causes"].insert(0, Cause.NOT_REPRODUCIBLE)
     verdict["sentence"] = tell(runs, ladder, verdict, numbers, parted, rest)
     verdict["notes"] = notes(runs, verdict, closer)
     return verdict
@@ -540,7 +547,9 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
 
 def label(cause: str | list, ladder: dict) -> str:
     """Return the name of a row."""
-    return LABELS[cause] if isinstance(cause, str) else f"changed default {cause[0]}.{cause[1]}"
+    if isinstance(cause, str):
+        return LABELS[cause]
+    return f"{Cause.CHANGED_DEFAULT} {cause[0]}.{cause[1]}"
 
 
 def not_carried_out(runs: Runs, causes: list) -> str | None:
@@ -559,7 +568,7 @@ def not_carried_out(runs: Runs, causes: list) -> str | None:
 def undecided(verdict: dict, reason: str, rest: float | None = None) -> dict:
     """Return a verdict that there is none, with the reason."""
     left = f" ({rest:+.3g} of {verdict['total']:+.6g} remains)" if rest is not None else ""
-    known = [row for row in verdict["rows"] if row["named"] and row["cause"] != "computation"]
+    known = [row for row in verdict["rows"] if row["named"] and row["cause"] != Cause.COMPUTATION]
     shares = "".join(f" {row['label']}: {row['contribution']:+.3g}." for row in known)
     sentence = f"Undecided: {reason}{left}.{shares}"
     return verdict | {"undecided": reason, "sentence": sentence, "causes": []}
@@ -589,10 +598,10 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
         )
     named = [row for row in verdict["rows"] if row["named"]]
     for row in named:
-        if row["cause"] == "changed default":
+        if row["cause"] == Cause.CHANGED_DEFAULT:
             change = next(
                 entry for entry in settings(*records)
-                if row["label"] == f"changed default {entry['class']}.{entry['key']}"
+                if row["label"] == f"{Cause.CHANGED_DEFAULT} {entry['class']}.{entry['key']}"
             )  # fmt: skip
             text = f"A default has changed, {change['class']}.{change['key']}: "
             text += f"{brief(change['first'])} → {brief(change['second'])}"
@@ -627,14 +636,14 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
         else:
             parts.append(f"Rounding alone: {number} differs by {total:+.3g}.")
     if verdict["equal_start"] and (not parted or not named):
-        where = "from equal weights " if "initial draws" in verdict["causes"] else ""
+        where = "from equal weights " if Cause.INITIAL_DRAWS in verdict["causes"] else ""
         agreed = f"{where}all {verdict['steps']} steps agree to the bit"
         agreed += " in some repeats" if parted else ""
         parts.append(f"Nothing is computed differently: {agreed}.")
-    elif "training length" in verdict["causes"]:
+    elif Cause.LENGTH in verdict["causes"]:
         both = verdict["place"]["step"][1] - 1
         parts.append(f"Nothing is computed differently in the {both} steps that both make.")
-    elif verdict["rows"][-1]["cause"] == "rounding" and rest and not verdict["elsewhere"]:
+    elif verdict["rows"][-1]["cause"] == NoCause.ROUNDING and rest and not verdict["elsewhere"]:
         parts.append(
             f"What remains, {rest:+.2g}, is rounding, which by itself moves this number by "
             f"{verdict['yardstick']:.2g}."
@@ -725,9 +734,9 @@ def notes(runs: Runs, verdict: dict, closer: dict) -> list[str]:
         for row in verdict["rows"]:
             if row["named"]:
                 said += advice(row, verdict, runs)
-    if verdict["equal_start"] and not {*verdict["causes"]} - {"initial draws", "data"}:
+    if verdict["equal_start"] and not {*verdict["causes"]} - {Cause.INITIAL_DRAWS, Cause.DATA}:
         said += without_effect(*records)[:6]
-    elif len(why) > told and (verdict["undecided"] or "computation" in verdict["causes"]):
+    elif len(why) > told and (verdict["undecided"] or Cause.COMPUTATION in verdict["causes"]):
         more = "More that" if told else "What"
         said.append(f"{more} differs between the scripts: {'; '.join(why[told:9])}.")
     if parted_before_data(*records):
@@ -812,8 +821,8 @@ def describe_row(row: dict, equal: set[str] | None = None) -> str:
 
 def advice(row: dict, verdict: dict, runs: Runs) -> list[str]:
     """Return what makes the runs agree, which has been tried in a rung of the ladder."""
-    if row["cause"] == "changed default":
-        name = row["label"].removeprefix("changed default ")
+    if row["cause"] == Cause.CHANGED_DEFAULT:
+        name = row["label"].removeprefix(f"{Cause.CHANGED_DEFAULT} ")
         cause = next(c for c in settings(runs.one("first/as_is"), runs.one("second/as_is"))
                      if f"{c['class']}.{c['key']}" == name)  # fmt: skip
         old = cause["first"]
@@ -821,18 +830,18 @@ def advice(row: dict, verdict: dict, runs: Runs) -> list[str]:
         words = f"{cause['class']}(…, {cause['key']}={old})"
         said = f"What to do, tried here: write {words} in the second script."
         left = [
-            part for part in verdict["rows"] if part["named"] and part["cause"] == "computation"
+            part for part in verdict["rows"] if part["named"] and part["cause"] == Cause.COMPUTATION
         ]
         if left:
             said += f" This leaves {left[0]['contribution']:+.3g}, which is computed differently."
         return [said]
     return {
-        "initial draws": [
+        Cause.INITIAL_DRAWS: [
             "What to do, tried here: start both from the same weights; those of the first run are "
             "initial/… in runs/first/as_is-1.npz."
         ],
-        "data": ["What to do, tried here: hand both models the first script's data."],
-        "draws during training": [
+        Cause.DATA: ["What to do, tried here: hand both models the first script's data."],
+        Cause.DRAWS_DURING_TRAINING: [
             "What to do, tried here: shuffle=False, and no dropout or noise, in both scripts."
         ],
     }.get(row["cause"], [])

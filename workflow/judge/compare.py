@@ -17,12 +17,22 @@ import pandas
 from plan.controls import applicable, runs_of
 from plan.runs import PUBLISHED
 
+from judge.causes import (
+    HYPOTHESES,
+    Cause,
+    NoCause,
+    exceeds,
+    last_places,
+    limit_of,
+    mean_of_orders,
+    share_of,
+)
 from judge.records import Records
 from judge.tables import Row, make_frame
 
 Array = numpy.ndarray[Any, numpy.dtype[numpy.float32]]
 
-NO_DIFFERENCE, ROUNDING = "no difference", "rounding"
+NO_DIFFERENCE = "no difference"
 UNDECIDED = "undecided"  # what causes a difference; the reason follows
 
 
@@ -34,16 +44,7 @@ class Observed(StrEnum):
     NO_STATEMENT = "no statement"
 
 
-class Cause(StrEnum):
-    """What may make two losses differ: a hypothesis, and a cause once the controls leave it."""
-
-    COMPUTATION = "computation"
-    DRAWS = "draws"
-    EVALUATION = "evaluation"
-
-
 EQUAL, DIFFER, NO_STATEMENT = Observed
-HYPOTHESES = tuple(Cause)
 
 
 def compared_layers(record: dict) -> list[str]:
@@ -329,9 +330,8 @@ def judge_comparison(
     }
     spread = largest(list(spreads.values()))
     rounding = rounding_limit(kernel, published, steps)
-    computation = computation_size(starts)
-    # Each of the two runs may be off by the spread.
-    causes = find_causes(entry, by_name, computation, max(rounding, 2 * spread))
+    computation = same_rows_differences(starts)
+    causes = find_causes(entry, by_name, computation, limit_of(rounding, spread))
     parts = split_difference(published, starts)
     conclusion = conclude(published, starts, spreads, causes)
     at_equal_start = max((abs(row.loss_difference) for row in starts), default=None)
@@ -342,7 +342,7 @@ def judge_comparison(
         "second_loss": published.second_loss,
         "difference": published.loss_difference,
         "difference_at_equal_start": at_equal_start,
-        "computation_size": computation,
+        "computation_size": max(map(abs, computation), default=None),
         **{f"{name}_part": part for name, part in parts.items()},
         "rounding_limit": rounding,
         "repeat_spread": spread,
@@ -375,38 +375,30 @@ def rounding_limit(kernel: float, published: Any, steps: int) -> float:
     """Return how far two runs of the same computation may differ in their loss by rounding.
 
     Each of them may be off by what the matrix kernel contributes (`kernel`), so twice that. It is
-    measured only where `processor.csv` is asked for, so at least by one unit in the last place of
-    a float32 loss per step: independent roundings of n steps add up as a random walk does, to the
-    square root of n (Higham and Mary, 2019, doi:10.1137/18M1226312).
+    measured only where `processor.csv` is asked for, so at least by `last_places`.
     """
     loss = max(abs(published.first_loss), abs(published.second_loss))
     return 2 * max(kernel, last_places(loss, steps))
 
 
-def last_places(loss: float, steps: int) -> float:
-    """Return what independent roundings of this many steps add up to in a float32 loss."""
-    return float(numpy.spacing(numpy.float32(abs(loss)))) * steps**0.5
-
-
-def computation_size(starts: list[Any]) -> float | None:
-    """Return the largest difference in loss, on the same rows, from equal initial weights."""
-    sizes = [abs(row.same_rows_difference) for row in starts]
-    return max((size for size in sizes if not pandas.isna(size)), default=None)
+def same_rows_differences(starts: list[Any]) -> list[float]:
+    """Return the differences in loss, on the same rows, from equal initial weights."""
+    found = [row.same_rows_difference for row in starts]
+    return [difference for difference in found if not pandas.isna(difference)]
 
 
 def split_difference(published: Any, starts: list[Any]) -> dict[str, float | None]:
     """Return what each hypothesis adds to the difference of the losses; the parts sum up to it.
 
     The computation adds what is left from equal initial weights, on the first run's rows: the mean
-    over both starts, so that the order of the two steps does not matter (Shapley's value). The
-    evaluation adds what the second run's own rows change, the draws add the rest. No parts where
-    no start was made equal, or where the runs have no rows in common.
+    over both starts. The evaluation adds what the second run's own rows change, the draws add the
+    rest. No parts where no start was made equal, or where the runs have no rows in common.
     """
     left = [row.same_rows_difference for row in starts]
     same_rows = published.same_rows_difference
     if not left or pandas.isna([*left, same_rows]).any():
         return dict.fromkeys(HYPOTHESES)
-    computation = float(numpy.mean(left))
+    computation = mean_of_orders(left)
     parts = (computation, same_rows - computation, published.loss_difference - same_rows)
     return dict(zip(HYPOTHESES, parts, strict=True))
 
@@ -434,11 +426,11 @@ def conclude(
         return NO_DIFFERENCE  # in the result; `reason` says whether the weights differ on the way
     if not starts:
         return f"{UNDECIDED}: no equal start"
-    return " and ".join(causes) or ROUNDING
+    return " and ".join(causes) or NoCause.ROUNDING
 
 
 def find_causes(
-    entry: dict, by_name: dict[str, Any], computation: float | None, limit: float
+    entry: dict, by_name: dict[str, Any], computation: list[float], limit: float
 ) -> list[Cause]:
     """Return the list of what contributes to a difference, by intervention.
 
@@ -446,7 +438,7 @@ def find_causes(
     without a size is none, and last bits differ between processors.
     """
     causes = []
-    if computation is not None and computation > limit:
+    if exceeds(computation, limit):
         causes.append(Cause.COMPUTATION)
     if by_name["initial_weights"].observed == DIFFER:
         causes.append(Cause.DRAWS)
@@ -458,9 +450,13 @@ def find_causes(
 def describe_parts(published: Any, parts: dict[str, float | None]) -> str:
     """Return the parts of a difference in words, each with its share; "" where there are none."""
     total = published.loss_difference
-    if total == 0 or None in parts.values():
+    words = [
+        f"{name} {part:+.3g} ({share_of(part, total):z.1%})"
+        for name, part in parts.items()
+        if part is not None and total
+    ]
+    if not words:
         return ""
-    words = [f"{name} {part:+.3g} ({part / total:z.1%})" for name, part in parts.items()]
     return f"; the difference is made up of {', '.join(words)}"
 
 
