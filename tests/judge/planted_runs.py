@@ -83,23 +83,25 @@ def plant(config, first, second, losses=None, controls=False):
 def write(path, plan, variants, losses=None):
     """Write the records of a plan."""
     lines = []
-    for run in plan["runs"]:
-        donor = run.get("initial_weights")
+    for wanted in plan["cells"]:
+        donor = wanted.get("initial_weights")
         given = Path(donor["file"]).read_text().splitlines() if donor else []
         records = map(json.loads, given)
         donors = [one for one in records if one["cell"]["variant"] == donor["variant"]]
-        variant = variants[run["variant"]]
+        variant = variants[wanted["variant"]]
         for repeat in range(1, plan["repeats"] + 1):
-            record = train(variant, run, *donors[:1])
+            record = train(variant, wanted, *donors[:1])
             if losses:
-                record["evaluations"] = dict.fromkeys(record["evaluations"], losses[run["variant"]])
-            again = run["change"] in ("default_threads", "new_process")
+                record["evaluations"] = dict.fromkeys(
+                    record["evaluations"], losses[wanted["variant"]]
+                )
+            again = wanted["change"] in ("default_threads", "new_process")
             factor = variant.repeats.get(repeat, 1.0) * (variant.again if again else 1.0)
             record["evaluations"] = {
                 rows: loss * factor for rows, loss in record["evaluations"].items()
             }
             cell = {"environment": plan["environment"], "api": plan["api"], "repeat": repeat}
-            record["cell"] |= {key: run[key] for key in ("change", "variant", "protocol")} | cell
+            record["cell"] |= {key: wanted[key] for key in ("change", "variant", "protocol")} | cell
             lines.append(json.dumps(record) + "\n")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text("".join(lines))

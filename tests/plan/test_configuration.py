@@ -355,12 +355,12 @@ def planned_cells(config):
     """Return (environment, api, variant, protocol, seed, repeat) of every run that is planned."""
     jobs = training_jobs(config)
     return [
-        (environment, api, run["variant"], run["protocol"], seed, repeat)
+        (environment, api, cell["variant"], cell["protocol"], seed, repeat)
         for environment, entry in config["environments"].items()
         for api, job in product(entry["apis"], jobs)
         for wildcards in [SimpleNamespace(environment=environment, api=api, job=job)]
         for plan in [json.loads(plan_runs(config, jobs, wildcards))]
-        for seed, run, repeat in product(plan["seeds"], plan["runs"], range(plan["repeats"]))
+        for seed, cell, repeat in product(plan["seeds"], plan["cells"], range(plan["repeats"]))
     ]
 
 

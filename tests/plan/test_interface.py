@@ -122,7 +122,7 @@ def train(module, folder):
     plan = {
         **{"environment": "none", "api": "tf.keras", "seeds": [1]},
         **{"data": {"path": "flowers.csv"}, "variants": {"none": {}}, "protocols": protocols},
-        "runs": [{"variant": "none", "protocol": protocol} for protocol in protocols],
+        "cells": [{"variant": "none", "protocol": protocol} for protocol in protocols],
     }
     (folder / "plan.json").write_text(json.dumps(plan))
     command = [

@@ -41,7 +41,7 @@ def mistaken(start, plan, train_arguments, committed_config, tmp_path_factory):
     (folder / "inputs.py").write_text(module.replace("return inputs, ", "return [inputs] * 2, "))
     protocol = committed_config["protocols"]["question"] | {"optimizer": "Best"}
     right = plan(NEW, ["plain"], protocols=["question"])
-    run = right["runs"][0]
+    cell = right["cells"][0]
     plans = {
         "layer": right | {"variants": {"plain": {"between": ["Dens"]}}},
         "argument of a layer": right | {"variants": {"plain": {"between": [{"Dense": {"un": 3}}]}}},
@@ -52,9 +52,9 @@ def mistaken(start, plan, train_arguments, committed_config, tmp_path_factory):
         "JSON": '{"variants": [',
         "lacking": {name: value for name, value in right.items() if name != "seeds"},
         "unknown": right | {"epochz": 20},
-        "variant": right | {"runs": [run | {"variant": "plane"}]},
+        "variant": right | {"cells": [cell | {"variant": "plane"}]},
         "donor": right
-        | {"runs": [run | {"initial_weights": {"file": "nowhere.jsonl", "variant": "bn"}}]},
+        | {"cells": [cell | {"initial_weights": {"file": "nowhere.jsonl", "variant": "bn"}}]},
         "API": right | {"api": "pytorch"},
         "endless experiment": right | {"time_limit": 0.02},
     }
@@ -94,7 +94,7 @@ MESSAGES = {
     "JSON": "JSON.plan.json: Expecting value: line 1",
     "lacking": "lacking.plan.json: lacks seeds",
     "unknown": "unknown.plan.json: unknown epochz",
-    "variant": "variant.plan.json: runs: found variant 'plane', expected one of variants",
+    "variant": "variant.plan.json: cells: found variant 'plane', expected one of variants",
     "donor": "nowhere.jsonl",
     "API": "API.plan.json: api: found 'pytorch', expected tf.keras or keras",
     "endless experiment": "endless.py: no end after 0.02 minutes, which is the limit",

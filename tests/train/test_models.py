@@ -95,7 +95,7 @@ def test_building_a_model_again_leaves_no_trace(
         "data": committed_config["experiment"]["data"],
         "variants": {"bn": {"between": ["BatchNormalization"]}},
         "protocols": {"answer": protocol},
-        "runs": [{"change": "published", "variant": "bn", "protocol": "answer"}] * 2,
+        "cells": [{"change": "published", "variant": "bn", "protocol": "answer"}] * 2,
     }
     (tmp_path / "plan.json").write_text(json.dumps(plan))
     kept = []

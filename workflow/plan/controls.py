@@ -14,6 +14,7 @@ from plan.cells import Cell
 from plan.runs import (
     PUBLISHED,
     RUN_FILE,
+    cross,
     jobs_of_seed,
     make_plan,
     run_files,
@@ -43,31 +44,23 @@ class Job(NamedTuple):
     api: str
 
 
-class Run(NamedTuple):
-    """One training of a job, `repeats` times."""
-
-    change: str
-    variant: str
-    protocol: str
-
-
 def control_tables(config: dict) -> list[str]:
     """Return the names of the tables made of the controls: two always, the others on request."""
     requests = {**config["control_runs"], **config["figures"]}
     return ["controls", "verdicts", *(name for name in TABLES_ON_REQUEST if name in requests)]
 
 
-def control_jobs(config: dict) -> dict[Job, list[Run]]:
-    """Return {Job: [Run]}: every run that the controls need beyond the published ones."""
-    jobs: dict[Job, list[Run]] = defaultdict(list)
-    for change, cell in wanted_runs(config):
+def control_jobs(config: dict) -> dict[Job, list[dict]]:
+    """Return {Job: [cell of a plan]}: what the controls train beyond the published runs."""
+    jobs: dict[Job, list[dict]] = defaultdict(list)
+    for change, cell in wanted_cells(config):
         if change == PUBLISHED and cell["variant"] in config["variants"]:
             continue
         process = change if needs_own_process(config, change) else SHARED
-        runs = jobs[Job(process, cell["environment"], cell["api"])]
-        run = Run(change, cell["variant"], cell["protocol"])
-        if run not in runs:
-            runs.append(run)
+        cells = jobs[Job(process, cell["environment"], cell["api"])]
+        (wanted,) = cross(change, [cell["variant"]], [cell["protocol"]])
+        if wanted not in cells:
+            cells.append(wanted)
     return dict(jobs)
 
 
@@ -81,7 +74,7 @@ def needs_own_process(config: dict, change: str) -> bool:
     return "initializer_seeds" not in config["controls"][change]["change"]
 
 
-def wanted_runs(config: dict) -> Iterator[tuple[str, Cell]]:
+def wanted_cells(config: dict) -> Iterator[tuple[str, Cell]]:
     """Yield (change, cell) for everything that the controls look at."""
     for _, control, comparison in applicable(config):
         for change, cell in runs_of(config, control, comparison):
@@ -191,15 +184,15 @@ def donor_cells(config: dict) -> Iterator[Cell]:
             yield cell_in(environment, crossed, variant)
 
 
-def donor_files(config: dict, jobs: dict[Job, list[Run]], wildcards: Any) -> list[str]:
-    """Return the files whose initial weights a job's runs start from."""
+def donor_files(config: dict, jobs: dict[Job, list[dict]], wildcards: Any) -> list[str]:
+    """Return the files whose initial weights a job's cells start from."""
     job, known = Job(wildcards.process, wildcards.environment, wildcards.api), donors(config)
-    found = [known[run.change]["file"] for run in jobs[job] if run.change in known]
+    found = [known[cell["change"]]["file"] for cell in jobs[job] if cell["change"] in known]
     return list(dict.fromkeys(found))
 
 
-def plan_controls(config: dict, jobs: dict[Job, list[Run]], wildcards: Any, input: Any) -> str:
-    """Return the plan of a job: its runs with what each changes, and what its process changes.
+def plan_controls(config: dict, jobs: dict[Job, list[dict]], wildcards: Any, input: Any) -> str:
+    """Return the plan of a job: its cells with what each changes, and what its process changes.
 
     `input.donors` are its `donor_files` as Snakemake has them, with the prefix of a module.
     """
@@ -207,19 +200,19 @@ def plan_controls(config: dict, jobs: dict[Job, list[Run]], wildcards: Any, inpu
     changes = {name: control.get("change") or {} for name, control in config["controls"].items()}
     known = donors(config)
     files = dict(zip(donor_files(config, jobs, wildcards), input.donors, strict=True))
-    runs = [
+    cells = [
         {
-            **run._asdict(),
-            "initial_weights": (donor := known.get(run.change))
+            **cell,
+            "initial_weights": (donor := known.get(cell["change"]))
             and {**donor, "file": files[donor["file"]]},
-            "initializer_seeds": changes.get(run.change, {}).get("initializer_seeds"),
+            "initializer_seeds": changes.get(cell["change"], {}).get("initializer_seeds"),
         }
-        for run in jobs[job]
+        for cell in jobs[job]
     ]
     process = changes.get(job.process, {})
     return make_plan(
         config,
-        runs,
+        cells,
         [config["seed"]],
         environment=job.environment,
         api=job.api,

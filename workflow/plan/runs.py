@@ -55,26 +55,26 @@ def run_files(config: dict, jobs: Iterable[str]) -> list[str]:
     ]
 
 
-def make_plan(config: dict, runs: list[dict], seeds: list[int], **process: object) -> str:
-    """Return the plan of a job of train.job; what `runs` do not name is left out of it.
+def make_plan(config: dict, cells: list[dict], seeds: list[int], **process: object) -> str:
+    """Return the plan of a job of train.job; what `cells` do not name is left out of it.
 
-    A run has the keys change, variant and protocol, and what is changed in its start. `process`
+    A cell has the keys change, variant and protocol, and what is changed in its start. `process`
     is what all of them share: environment, api, repeats, threads, eager, matrix_kernel.
     """
     variants = {**config["variants"], **config["control_runs"]["variants"]}
     experiment = config["experiment"]
     plan = {
         **{name: experiment[name] for name in TOLD if name in experiment},
-        "variants": {run["variant"]: variants[run["variant"]]["layers"] for run in runs},
-        "protocols": {run["protocol"]: config["protocols"][run["protocol"]] for run in runs},
+        "variants": {cell["variant"]: variants[cell["variant"]]["layers"] for cell in cells},
+        "protocols": {cell["protocol"]: config["protocols"][cell["protocol"]] for cell in cells},
         "seeds": seeds,
-        "runs": runs,
+        "cells": cells,
     }
     return json.dumps({**process, **plan})
 
 
 def cross(change: str, variants: Iterable[str], protocols: Iterable[str]) -> list[dict]:
-    """Return a run of each variant under each protocol."""
+    """Return a cell of each variant under each protocol."""
     return [
         {"change": change, "variant": variant, "protocol": protocol}
         for variant, protocol in product(variants, protocols)
@@ -107,9 +107,9 @@ def release_modes(config: dict) -> list[tuple[str, str]]:
 
 
 def plan_release(config: dict, wildcards: Any) -> str:
-    """Return the plan of a release in a mode, which its runs have for their change."""
-    runs = cross(wildcards.mode, config["variants"], config["protocols"])
-    return plan_in_release(config, runs, wildcards)
+    """Return the plan of a release in a mode, which its cells have for their change."""
+    cells = cross(wildcards.mode, config["variants"], config["protocols"])
+    return plan_in_release(config, cells, wildcards)
 
 
 def plan_probe(config: dict, wildcards: Any) -> str:
@@ -118,11 +118,11 @@ def plan_probe(config: dict, wildcards: Any) -> str:
     return plan_in_release(config, cross(wildcards.mode, config["sweep"]["pair"], first), wildcards)
 
 
-def plan_in_release(config: dict, runs: list[dict], wildcards: Any) -> str:
-    """Return the plan of runs in a release and mode, with one thread."""
+def plan_in_release(config: dict, cells: list[dict], wildcards: Any) -> str:
+    """Return the plan of cells in a release and mode, with one thread."""
     return make_plan(
         config,
-        runs,
+        cells,
         [config["seed"]],
         environment=wildcards.environment,
         api="tf.keras",

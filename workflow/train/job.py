@@ -13,12 +13,13 @@ A plan.json that trains one variant under one protocol, with everything that it 
      "protocols": {"answer": {"procedure": "train_on_batch", "optimizer": "Adam",
                               "learning_rate": 0.001, "epochs": 20, "batch_size": 10,
                               "training_rows": [0, 90], "evaluation_rows": [[90, 100]]}},
-     "runs": [{"change": "published", "variant": "bn", "protocol": "answer"}]}
+     "cells": [{"change": "published", "variant": "bn", "protocol": "answer"}]}
 
-A run may also name its `initializer_seeds` (one for each layer that draws, or the first few) or
-its `initial_weights` ({"file": another output, "variant": of a run in it with the same seed}).
-OPTIONS below are what else a plan may say. The output holds one record in a line; the file appears
-whole or not at all.
+A cell is trained with each seed, `repeats` times; each training is a run. A cell may also name its
+`initializer_seeds` (one for each layer that draws, or the first few) or its `initial_weights`
+({"file": another output, "variant": of a run in that file with the same seed}). OPTIONS below are
+what else a plan may say. The output holds one record in a line; the file appears whole or not at
+all.
 """
 
 import argparse
@@ -34,11 +35,11 @@ import traceback
 
 from train import framework, run
 
-REQUIRED = ("environment", "api", "seeds", "data", "variants", "protocols", "runs")
+REQUIRED = ("environment", "api", "seeds", "data", "variants", "protocols", "cells")
 OPTIONS = {  # key of a plan: (its default, its meaning or what it may be)
     "data_seed": (1, "seed of numpy.random"),
     "python_seed": (2, "seed of Python's random"),
-    "repeats": (1, "how often each run is trained"),
+    "repeats": (1, "how often each cell is trained"),
     "threads": (0, "0: the framework's own choice"),
     "eager": ("default", ("default", "switched")),
     "matrix_kernel": ("processor", ("processor", "portable")),
@@ -75,17 +76,17 @@ def read_plan(path):
             message = "{}: {}: found {!r}, expected {}"
             expected = " or ".join(may)
             raise argparse.ArgumentTypeError(message.format(path, name, plan[name], expected))
-    for wanted, key in itertools.product(plan["runs"], ("variant", "protocol")):
+    for wanted, key in itertools.product(plan["cells"], ("variant", "protocol")):
         if wanted.get(key) not in plan[key + "s"]:
-            message = "{}: runs: found {} {!r}, expected one of {}s"
+            message = "{}: cells: found {} {!r}, expected one of {}s"
             raise argparse.ArgumentTypeError(message.format(path, key, wanted.get(key), key))
     return plan
 
 
-def cells(plan):
-    """Yield the description of every run, as its record keeps it."""
+def cells_of_runs(plan):
+    """Yield the cell of every run, as its record keeps it."""
     repeats = range(1, plan["repeats"] + 1)
-    for seed, repeat, wanted in itertools.product(plan["seeds"], repeats, plan["runs"]):
+    for seed, repeat, wanted in itertools.product(plan["seeds"], repeats, plan["cells"]):
         yield {
             "change": wanted.get("change"),
             "environment": plan["environment"],
@@ -173,7 +174,7 @@ def train_all(experiment, plan):
     """Train every run, each as if in a process of its own, and yield its record."""
     tensorflow, keras, machine = start_framework(plan)
     framework.check_classes(keras, plan["variants"], plan["protocols"])
-    for cell in cells(plan):
+    for cell in cells_of_runs(plan):
         donor = find_donor(cell)
         what = "{}, {}, seed {}".format(cell["variant"], cell["protocol"], cell["seed"])
         with telling(experiment.__file__, "in the training of " + what):
@@ -187,7 +188,7 @@ def main():
     options = parse_arguments()
     if options.plan["time_limit"]:
         end_after(options.plan["time_limit"], options.experiment)
-    for cell in cells(options.plan):
+    for cell in cells_of_runs(options.plan):
         find_donor(cell)
     with telling(options.experiment, "when it was imported"):
         experiment = run.load_experiment(options.experiment, options.plan["data"])

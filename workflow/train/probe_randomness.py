@@ -1,11 +1,11 @@
 """Find out where a release takes its initial weights from: vary one source of randomness a time.
 
 A plain command line with the options of train.job; Python 3.7, numpy and the framework are enough.
-Of the two runs in the plan the first is built every time, the second only as "extra_layer".
+Of the two cells in the plan the first is built every time, the second only as "extra_layer".
 """
 
 from train import framework, observe, run
-from train.job import cells, parse_arguments, start_framework
+from train.job import cells_of_runs, parse_arguments, start_framework
 
 SEED_SOURCES = ("graph_seed", "numpy_seed", "python_seed")  # they vary the seeds of run.SEEDS
 # What is varied, each alone, and the framework started afresh before each. The first and the last
@@ -54,7 +54,7 @@ def main():
     plan = options.plan
     experiment = run.load_experiment(options.experiment, plan["data"])
     tensorflow, keras, machine = start_framework(plan)
-    built, with_layer = cells(plan)
+    built, with_layer = cells_of_runs(plan)
     drawn = {}
     for source in SOURCES:
         cell = with_layer if source == "extra_layer" else built
