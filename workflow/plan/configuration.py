@@ -6,7 +6,8 @@ import json
 import math
 import operator
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -16,7 +17,7 @@ from snakemake.exceptions import WorkflowError
 from plan.cells import parse_cell
 from plan.claims import Claim, claims_in, claims_schema
 from plan.controls import variants_of
-from plan.documents import WORKFLOW, read_schema, read_yaml
+from plan.documents import WORKFLOW, find_entries, read_schema, read_yaml
 from plan.module import read_interface
 from plan.places import FILES, is_file
 
@@ -42,9 +43,6 @@ Validator = validators.extend(
 )
 APIS = ("tf.keras", "keras")
 Mistake = tuple[str, object, str]  # key, found, expected
-# A kind of name, the names that there are, and the paths of `find_entries` to where they are used.
-# Where a path ends at a mapping, its keys are the names.
-Reference = tuple[str, Collection, list[str]]
 
 
 class ConfigurationError(WorkflowError):
@@ -176,10 +174,9 @@ def fill_defaults(config: dict) -> None:
             name: {**known.get(name, {}), **entry} if isinstance(entry, dict) else entry
             for name, entry in own.items()
         }
-    for _, parts in find_entries(config, ["study", "parts"]):
-        for name, part in parts.items() if isinstance(parts, dict) else ():
-            if isinstance(part, dict):
-                part.setdefault("question", name)
+    for entry in find_entries(config, "study/parts/*"):
+        if isinstance(entry.value, dict):
+            entry.value.setdefault("question", entry.place)
     set_defaults(config, read_schema("config.schema.yaml"))
 
 
@@ -197,10 +194,10 @@ def set_defaults(document: object, schema: dict | bool) -> None:
 def missing_files(config: dict, base: Path) -> Iterator[Mistake]:
     """Yield each file that the configuration names and that is not there."""
     for path in FILES:
-        for key, file in find_entries(config, path.split("/")):
-            if not is_file(base / str(file)):
+        for entry in find_entries(config, path):
+            if not is_file(base / str(entry.value)):
                 places = f"a path from the configuration's folder, {base} or the workflow's"
-                yield key, f"{name_found(file)}, which is no file", places
+                yield entry.key, f"{name_found(entry.value)}, which is no file", places
 
 
 def unknown_keys(config: dict, base: Path) -> Iterator[Mistake]:
@@ -222,8 +219,6 @@ def unknown_keys(config: dict, base: Path) -> Iterator[Mistake]:
 def row_mistakes(config: dict, base: Path) -> Iterator[Mistake]:
     """Yield the rows that no training can have."""
     rows = config["experiment"]["data"].get("rows")
-    if isinstance(rows, str):
-        yield "experiment/data/rows", shorten(rows), "a number of rows"
     for name, protocol in config["protocols"].items():
         first, last = protocol["training_rows"]
         ranges = [("training_rows", protocol["training_rows"])]
@@ -239,114 +234,77 @@ def row_mistakes(config: dict, base: Path) -> Iterator[Mistake]:
 
 def unknown_names(config: dict, base: Path) -> Iterator[Mistake]:
     """Yield each name that the configuration uses and nowhere defines."""
-    experiment = config["experiment"]
+    experiment, environments = config["experiment"], config["environments"]
     try:
-        interface = read_interface(base / experiment["module"], experiment["data"])
+        slots, procedures = read_interface(base / experiment["module"], experiment["data"])
     except ValueError as error:
         raise ConfigurationError(str(error).removeprefix(f"{base}/")) from None
-    yield from unknown_among(config, references(config, *interface))
-    for key, name, known, kind in dependent_names(config):
-        if name not in known:
-            yield key, name_found(name), f"{kind}: {', '.join(map(name_found, known))}"
+    study = config.get("study", {"default": [], "parts": {}})
+    shown = [study["parts"][name] for name in study["default"] if name in study["parts"]]
+    known = {
+        "an environment": environments,
+        "an environment of the study's default parts": [
+            name for part in shown for name in part["environments"]
+        ],
+        "an API of every environment": [
+            api for api in APIS if all(api in one["apis"] for one in environments.values())
+        ],
+        "a protocol": config["protocols"],
+        "a variant": config["variants"],
+        "own or a variant": ["own", *config["variants"]],
+        "a variant, or one of control_runs": variants_of(config),
+        "a comparison": config["comparisons"],
+        "a control": config["controls"],
+        "a part": study["parts"],
+        "a slot of {module}": slots,
+        "one of {module}": procedures,
+    }
+    yield from unknown_among(config, "config", known, experiment["module"])
+    yield from unfitting_names(config)
     yield from unknown_keys(config, base)
 
 
-def unknown_among(document: dict, references: list[Reference]) -> Iterator[Mistake]:
-    """Yield each name that a document uses where a reference says and that is not known."""
-    for kind, known, paths in references:
-        for path in paths:
-            for key, found in find_entries(document, path.split("/")):
-                for name in found if isinstance(found, dict) else [found]:
-                    if name not in known:
-                        yield key, name_found(name), f"{kind}: {', '.join(map(name_found, known))}"
+def unknown_among(
+    document: dict, kind: str, known: dict[str, Iterable], module: str = ""
+) -> Iterator[Mistake]:
+    """Yield each name that a document of a kind uses (schemas/names.yaml) and that is not known."""
+    for what, paths in read_schema("names.yaml")[kind].items():
+        for entry in chain(*(find_entries(document, path) for path in paths)):
+            for name in entry.value if isinstance(entry.value, dict) else [entry.value]:
+                yield from unknown(entry.key, name, what.format(module=module), known[what])
 
 
-def references(config: dict, slots: list, procedures: list) -> list[Reference]:
-    """Return where the configuration uses which names."""
-    module, environments = config["experiment"]["module"], config["environments"]
-    study = config.get("study", {"default": [], "parts": {}})
-    shown = [study["parts"][name] for name in study["default"] if name in study["parts"]]
-    shown_environments = list(dict.fromkeys(one for part in shown for one in part["environments"]))
-    apis = [name for name in APIS if all(name in one["apis"] for one in environments.values())]
-    first, second, panels = "comparisons/*/first", "comparisons/*/second", "figures/seeds/panels"
-    studied, crossed = "study/parts/*/cells", "control_runs/crossed"
-    environment = "an environment of the study's default parts"
-    return [
-        ("an environment", environments, [f"{first}/environment", f"{second}/environment"]),
-        ("an environment", environments, ["study/parts/*/environments"]),
-        (environment, shown_environments, [f"{panels}/environment"]),
-        ("an API of every environment", apis, ["figures/weight_sums/api", "figures/val_loss/api"]),
-        ("a protocol", config["protocols"], [f"{first}/protocol", f"{second}/protocol"]),
-        ("a protocol", config["protocols"], ["control_runs/*/protocol", "figures/*/protocol"]),
-        ("a protocol", config["protocols"], [f"{panels}/protocol", f"{studied}/protocol"]),
-        ("a protocol", config["protocols"], ["sweep/rows"]),
-        ("a variant", config["variants"], ["control_runs/evaluation_swap/pairs", "sweep/pair"]),
-        ("a variant", config["variants"], ["figures/weight_sums/variants", f"{panels}/variants"]),
-        ("a variant", config["variants"], [f"{studied}/variant"]),
-        ("own or a variant", ["own", *config["variants"]], [f"{studied}/start"]),
-        ("a variant", variants_of(config), [f"{first}/variant", f"{second}/variant"]),
-        ("a variant", variants_of(config), ["control_runs/*/variants"]),
-        ("a variant", variants_of(config), [f"{crossed}/architectures", f"{crossed}/starts_of"]),
-        ("a comparison", config["comparisons"], ["controls/*/comparisons"]),
-        ("a comparison", config["comparisons"], ["figures/*/comparisons"]),
-        ("a control", config["controls"], ["figures/trajectories/controls"]),
-        ("a part", study["parts"], ["study/default"]),
-        (f"a slot of {module}", slots, ["variants/*/layers", "control_runs/variants/*/layers"]),
-        (f"one of {module}", procedures, ["protocols/*/procedure"]),
+def unknown(key: str, name: object, what: str, known: Iterable) -> Iterator[Mistake]:
+    """Yield a mistake if a name is not one of the known ones."""
+    names = dict.fromkeys(known)
+    if name not in names:
+        yield key, name_found(name), f"{what}: {', '.join(map(name_found, names))}"
+
+
+def unfitting_names(config: dict) -> Iterator[Mistake]:
+    """Yield each name that other keys beside it do not allow."""
+    protocols, environments = config["protocols"], config["environments"]
+    rows = [
+        (f"sweep/rows/{protocol}", protocol, rows)
+        for protocol, rows in config.get("sweep", {}).get("rows", {}).items()
     ]
-
-
-def find_entries(document: object, path: list[str], key: str = "") -> Iterator[tuple[str, object]]:
-    """Yield (key, entry) for each entry of a document at a path.
-
-    A * in the path is any key; lists on the way and at its end are gone through.
-    """
-    if isinstance(document, list):
-        for item in document:
-            yield from find_entries(item, path, key)
-    elif not path:
-        yield key, document
-    elif isinstance(document, dict):
-        step, *rest = path
-        for name in document if step == "*" else {step} & document.keys():
-            yield from find_entries(document[name], rest, f"{key}/{name}" if key else name)
-
-
-def dependent_names(config: dict) -> Iterator[tuple[str, object, Collection, str]]:
-    """Yield (key, name, known names, kind) where what is known depends on other keys."""
-    figures, protocols, environments = (
-        config[key] for key in ("figures", "protocols", "environments")
-    )
-    cells = [
-        (f"comparisons/{name}/{side}", comparison[side])
-        for name, comparison in config["comparisons"].items()
-        for side in ("first", "second")
-    ]
-    for key, cell in cells:
-        if cell["environment"] in environments:
-            apis = environments[cell["environment"]]["apis"]
-            yield f"{key}/api", cell["api"], apis, "an API of that environment"
-    sweep = config.get("sweep", {"rows": {}, "releases": {}})
-    shown = [
-        *((f"{key}/rows", cell["protocol"], cell["rows"]) for key, cell in cells),
-        *(("figures/val_loss/rows", one["protocol"], one["rows"])
-          for one in [figures.get("val_loss")] if one),
-        *((f"sweep/rows/{protocol}", protocol, rows) for protocol, rows in sweep["rows"].items()),
-    ]  # fmt: skip
-    for key, protocol, rows in shown:
+    if figure := config["figures"].get("val_loss"):
+        rows.append(("figures/val_loss/rows", figure["protocol"], figure["rows"]))
+    for name, comparison in config["comparisons"].items():
+        for side in ("first", "second"):
+            cell, key = comparison[side], f"comparisons/{name}/{side}"
+            rows.append((f"{key}/rows", cell["protocol"], cell["rows"]))
+            if cell["environment"] in environments:
+                apis = environments[cell["environment"]]["apis"]
+                yield from unknown(f"{key}/api", cell["api"], "an API of that environment", apis)
+    for key, protocol, name in rows:
         if protocol in protocols:
             known = evaluation_rows(config, protocol)
-            yield key, rows, known, "evaluation rows of its protocol"
-    for name, entry in sweep["releases"].items():
+            yield from unknown(key, name, "evaluation rows of its protocol", known)
+    for name, entry in config.get("sweep", {}).get("releases", {}).items():
         file = environments.get(name, entry)["file"]
-        key = f"sweep/releases/{name}/file"
-        yield key, entry["file"], [file], "the file of the environment with that name"
-    if "published_and_measured" in figures:
-        yield "figures/published_and_measured", "claims", config, "the key claims among"
-    if "spread" in config["control_runs"]:
-        yield "control_runs/spread", "default_threads", config["controls"], "a control"
-    if "study" in config:
-        yield "figures", "seeds", figures, "an entry for that figure of the study among"
+        what = "the file of the environment with that name"
+        yield from unknown(f"sweep/releases/{name}/file", entry["file"], what, [file])
 
 
 def evaluation_rows(config: dict, protocol: str) -> list[str]:
@@ -365,15 +323,14 @@ def load_claims(path: str | Path, config: dict) -> list[Claim]:
     identifiers = [claim["id"] for claim in claims]
     repeated = sorted({name for name in identifiers if identifiers.count(name) > 1})
     report((("id", f"{name} twice", "once") for name in repeated), path)
-    crossed = config["control_runs"].get("crossed", {})
-    known: list[Reference] = [
-        ("an environment", config["environments"], ["*/cells/environment", "*/environment"]),
-        ("a variant", config["variants"], ["*/cells/variant", "*/variant"]),
-        ("a protocol", config["protocols"], ["*/cells/protocol", "*/protocol"]),
-        ("a comparison", config["comparisons"], ["*/comparison"]),
-        ("a control", config["controls"], ["*/control"]),
-        ("an architecture", crossed.get("architectures", []), ["*/architecture"]),
-        ("a figure", read_schema("figures.yaml"), ["*/figure"]),
-    ]
-    report(unknown_among({claim["id"]: claim for claim in claims}, known), path)
+    known = {
+        "an environment": config["environments"],
+        "a variant": config["variants"],
+        "a protocol": config["protocols"],
+        "a comparison": config["comparisons"],
+        "a control": config["controls"],
+        "an architecture": config["control_runs"].get("crossed", {}).get("architectures", []),
+        "a figure": read_schema("figures.yaml"),
+    }
+    report(unknown_among({claim["id"]: claim for claim in claims}, "claims", known), path)
     return claims

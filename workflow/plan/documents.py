@@ -1,8 +1,9 @@
 """Reading YAML, and the documents that the workflow brings with it."""
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -35,3 +36,40 @@ def read_mapping(path: str | Path) -> dict:
 def read_schema(name: str) -> Any:
     """Return the document in a file of schemas/; it is read once, and not to be changed."""
     return read_yaml(WORKFLOW / "schemas" / name)
+
+
+class Entry(NamedTuple):
+    """An entry of a document: its key as a path, without places in lists, and where it stands."""
+
+    key: str
+    value: Any
+    holder: Any = None  # the mapping or list that has it, None for the document itself
+    place: Any = None  # there
+
+
+def find_entries(document: Any, path: str) -> Iterator[Entry]:
+    """Yield each entry of a document at a path, such as "environments/*/file".
+
+    The sign * is any key; lists on the way and at its end are gone through.
+    """
+    entries = [Entry("", document)]
+    for step in path.split("/"):
+        entries = [
+            Entry(
+                f"{entry.key}/{name}" if entry.key else name, entry.value[name], entry.value, name
+            )
+            for entry in in_lists(entries)
+            if isinstance(entry.value, dict)
+            for name in (entry.value if step == "*" else {step} & entry.value.keys())
+        ]
+    yield from in_lists(entries)
+
+
+def in_lists(entries: list[Entry]) -> Iterator[Entry]:
+    """Yield entries, those of a list instead of the list."""
+    for entry in entries:
+        if isinstance(entry.value, list):
+            items = enumerate(entry.value)
+            yield from in_lists([Entry(entry.key, item, entry.value, n) for n, item in items])
+        else:
+            yield entry

@@ -3,20 +3,12 @@
 import ast
 import inspect
 from pathlib import Path
-from typing import NamedTuple
 
 from plan.interface import check_calls, check_parts
 
 
-class Interface(NamedTuple):
-    """What a configuration can refer to in an experiment module."""
-
-    slots: list
-    procedures: list
-
-
-def read_interface(path: str | Path, data: dict | None = None) -> Interface:
-    """Return the Interface of an experiment module; `data` are the arguments for make_data.
+def read_interface(path: str | Path, data: dict | None = None) -> tuple[list, list]:
+    """Return slots and procedures of an experiment module; `data` are make_data's arguments.
 
     Raises ValueError, in one line, when the file is not Python, lacks a part of the interface,
     or has a function that cannot be called as it will be.
@@ -53,7 +45,7 @@ def read_interface(path: str | Path, data: dict | None = None) -> Interface:
     for name, value in procedures.items():
         called[name] = functions.get(value.id) if isinstance(value, ast.Name) else None
     check_calls(path, {name: signature_of(node) for name, node in called.items()}, data)
-    return Interface(slots, [*procedures])
+    return slots, [*procedures]
 
 
 def imported_names(tree: ast.Module) -> list[str]:

@@ -4,12 +4,13 @@ For Snakemake's process. Everything that is written goes to the working director
 the folder of the workflow.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from snakemake.io import local, sourcecache_entry
 from snakemake.utils import simplify_path, update_config
+
+from plan.documents import find_entries
 
 ROOT = Path(__file__).resolve().parents[2]  # the repository
 # Where a configuration names files. The sign "*" is any key.
@@ -61,12 +62,12 @@ def find_files(config: dict, folders: Iterable[str | Path]) -> None:
         found = next((file.absolute() for file in there if is_file(file)), None)
         return simplify_path(str(found)) if found else path
 
-    experiment = config.get("experiment")
-    if isinstance(experiment, dict) and isinstance(files := experiment.get("files"), list):
-        data = replaced(experiment.get("data"), ["*"], lambda x: find(x) if x in files else x)
-        experiment["data"] = data
-    for path in FILES:
-        config.update(replaced(config, path.split("/"), find))
+    files = [entry.value for entry in find_entries(config, "experiment/files")]
+    entries = [entry for path in FILES for entry in find_entries(config, path)]
+    entries += [one for one in find_entries(config, "experiment/data/*") if one.value in files]
+    for entry in entries:
+        if isinstance(entry.value, str):
+            entry.holder[entry.place] = find(entry.value)
 
 
 def is_file(path: Path) -> bool:
@@ -82,16 +83,3 @@ def amend(config: dict, page: dict) -> None:
     find_files(page, [ROOT])
     update_config(page, config)
     config.update(page)
-
-
-def replaced(part: Any, path: list[str], replace: Callable[[str], str]) -> Any:
-    """Return a part of a configuration with every text at a path replaced."""
-    if isinstance(part, list):
-        return [replaced(item, path, replace) for item in part]
-    if isinstance(part, dict) and path:
-        first, *rest = path
-        return {
-            key: replaced(below, rest, replace) if first in ("*", key) else below
-            for key, below in part.items()
-        }
-    return replace(part) if isinstance(part, str) and not path else part

@@ -63,22 +63,14 @@ def reduce_config(config: dict, claims: list[Claim]) -> dict:
         "variants": pick(known, values(cells, "variant")),
         "protocols": pick(config["protocols"], values(cells, "protocol")),
         "comparisons": comparisons,
-        "controls": controls_of(config["controls"], comparisons),
+        "controls": {
+            name: control
+            | {"comparisons": [*filter(comparisons.get, control.get("comparisons", comparisons))]}
+            for name, control in config["controls"].items()
+        },
         "control_runs": runs,
         "figures": pick(config["figures"], ["formats"]),
     }
-
-
-def controls_of(controls: dict, comparisons: dict) -> dict:
-    """Return the controls that apply to these comparisons, or to any."""
-    kept = {}
-    for name, control in controls.items():
-        limited = [one for one in control.get("comparisons", []) if one in comparisons]
-        if limited:
-            kept[name] = control | {"comparisons": limited}
-        elif "comparisons" not in control:
-            kept[name] = control
-    return kept
 
 
 def values(cells: list[dict], key: str, **only: str) -> list[str]:
