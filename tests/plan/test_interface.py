@@ -17,7 +17,7 @@ from plan.cells import name_cell, parse_cell
 from plan.configuration import ConfigurationError, check_config
 from plan.controls import applicable
 from plan.documents import read_yaml
-from plan.module import read_interface
+from plan.interface import read_interface
 from repository import ROOT, copy_repository, run_driver, write_yaml
 from train import run
 

@@ -8,7 +8,7 @@ numbers drawn during the training are part of what is computed, "draws" are thos
 import base64
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -286,10 +286,12 @@ def judge_comparisons(
     return make_frame("verdicts", rows)
 
 
-def read_repeats(config: dict, records: Records, cell: dict) -> list[dict]:
-    """Return the published runs of a cell, every repeat."""
+def read_repeats(
+    config: dict, records: Records, cell: Mapping[str, Any], change: str = PUBLISHED
+) -> list[dict]:
+    """Return the runs of a cell under a change, every repeat."""
     repeats = range(1, config["repeats"][cell["api"]] + 1)
-    return [records.find(PUBLISHED, cell, repeat) for repeat in repeats]
+    return [records.find(change, cell, repeat) for repeat in repeats]
 
 
 def repeat_differences(entry: dict, repeats: list[list[dict]]) -> list[float]:

@@ -6,12 +6,12 @@ drawn from it.
 
 import argparse
 import json
+from collections.abc import Iterator
 from itertools import chain, product
 from pathlib import Path
 
 import numpy
 import pandas
-from plan.cells import Cell
 from plan.controls import (
     PORTABLE,
     cell_in,
@@ -31,207 +31,171 @@ from judge.compare import (
     differences,
     first_difference,
     judge_comparisons,
+    read_repeats,
     sha256_of,
     trajectory,
 )
 from judge.records import Records
-from judge.tables import make_frame, run_rows, write_table
+from judge.tables import Row, make_frame, run_rows, write_table
 
 
 def make_tables(config: dict, records: Records) -> dict[str, pandas.DataFrame]:
     """Return {name: table} for every table that the configuration asks of the controls."""
     controls = compare_controls(config, records)
-    asked = control_tables(config)
-    tables = {name: TABULATE[name](config, records) for name in asked if name in TABULATE}
-    kernel = tables["processor"]["difference"] if "processor" in tables else ()
-    tables |= {
-        "controls": controls,
-        "verdicts": judge_comparisons(config, controls, records, kernel),
+    tables = {
+        name: make_frame(name, make_rows(config, records))
+        for name, make_rows in ROWS.items()
+        if name in control_tables(config)
     }
-    return {name: tables[name] for name in asked}
+    kernel = tables["processor"]["difference"] if "processor" in tables else ()
+    verdicts = judge_comparisons(config, controls, records, kernel)
+    return {"controls": controls, "verdicts": verdicts, **tables}
 
 
-def tabulate_identity_layers(config: dict, records: Records) -> pandas.DataFrame:
-    """Return identity_layers.csv: op-level seeds and loss by number and place of identities."""
-    rows, variants = [], variants_of(config)
+def identity_layers_rows(config: dict, records: Records) -> Iterator[Row]:
+    """Yield op-level seeds and loss by number and place of identity layers."""
+    variants = variants_of(config)
     for cells in requested_cells(config, "identity_layers"):
         runs = [records.find(PUBLISHED, cell) for cell in cells]
         first = trajectory(runs[0])
         for record in runs:
-            described = {
-                "added_layers": count_layers(variants[record["cell"]["variant"]]["layers"]),
-                "op_seeds": list_op_seeds(record),
-                "equals_first_variant": first_difference(first, trajectory(record)) is None,
-            }
-            rows += [row | described for row in run_rows(record)]
-    return make_frame("identity_layers", rows)
+            slots, seeds = variants[record["cell"]["variant"]]["layers"], record["op_level_seeds"]
+            drawn = [seeds[name]["op_seed"] for name in record["drawing_layers"] if name in seeds]
+            for row in run_rows(record):
+                yield {
+                    **row,
+                    "added_layers": ", ".join(
+                        f"{slot} {len(layers)}" for slot, layers in slots.items()
+                    ),
+                    "op_seeds": ", ".join(map(str, drawn)),
+                    "equals_first_variant": first_difference(first, trajectory(record)) is None,
+                }
 
 
-def count_layers(slots: dict[str, list]) -> str:
-    """Return the number of layers in each slot as text: "between 1, after 0"."""
-    return ", ".join(f"{slot} {len(layers)}" for slot, layers in slots.items())
-
-
-def list_op_seeds(record: dict) -> str:
-    """Return the op-level seeds of a run's layers that draw, as text: "4, 24"."""
-    seeds = record["op_level_seeds"]
-    return ", ".join(
-        str(seeds[name]["op_seed"]) for name in record["drawing_layers"] if name in seeds
-    )
-
-
-def tabulate_crossed(config: dict, records: Records) -> pandas.DataFrame:
-    """Return crossed.csv: every architecture from the initial weights of every variant."""
-    rows = []
+def crossed_rows(config: dict, records: Records) -> Iterator[Row]:
+    """Yield every architecture from the initial weights of every variant."""
     for environment, crossed in requests(config, "crossed"):
         for start in crossed["starts_of"]:
             change = start_of(cell_in(environment, crossed, start))
             baseline: dict[str, float] = {}
             for architecture in crossed["architectures"]:
                 record = records.find(change, cell_in(environment, crossed, architecture))
-                described = {
-                    "start_of": start,
-                    "start_sha256": sha256_of(trajectory(record)[0]),
-                    "architecture": architecture,
-                }
+                start_sha256 = sha256_of(trajectory(record)[0])
                 for row in run_rows(record):
                     loss = row["val_loss"]
-                    difference = loss - baseline.setdefault(row["rows"], loss)
-                    rows.append({**row, **described, "difference": difference})
-    return make_frame("crossed", rows)
+                    yield {
+                        **row,
+                        "start_of": start,
+                        "start_sha256": start_sha256,
+                        "architecture": architecture,
+                        "difference": loss - baseline.setdefault(row["rows"], loss),
+                    }
 
 
-def tabulate_evaluation_swap(config: dict, records: Records) -> pandas.DataFrame:
-    """Return evaluation_swap.csv: each published pair under every protocol and rows."""
-    rows = []
+def evaluation_swap_rows(config: dict, records: Records) -> Iterator[Row]:
+    """Yield each published pair under every protocol and rows."""
     for environment, swap in requests(config, "evaluation_swap"):
         for pair, protocol in product(swap["pairs"], config["protocols"]):
             cells = [cell_in(environment, {**swap, "protocol": protocol}, name) for name in pair]
             runs = (run_rows(records.find(PUBLISHED, cell)) for cell in cells)
             for first, second in zip(*runs, strict=True):
-                losses = first["val_loss"], second["val_loss"]
-                rows.append(
-                    {
-                        **first,
-                        "first": pair[0],
-                        "second": pair[1],
-                        "first_loss": losses[0],
-                        "second_loss": losses[1],
-                        "difference": losses[1] - losses[0],
-                    }
-                )
-    return make_frame("evaluation_swap", rows)
+                yield {
+                    **first,
+                    "first": pair[0],
+                    "second": pair[1],
+                    "first_loss": first["val_loss"],
+                    "second_loss": second["val_loss"],
+                    "difference": second["val_loss"] - first["val_loss"],
+                }
 
 
-def tabulate_spread(config: dict, records: Records) -> pandas.DataFrame:
-    """Return spread.csv: repeats of runs that need not be equal, by number of threads."""
-    rows = []
+def spread_rows(config: dict, records: Records) -> Iterator[Row]:
+    """Yield how far repeats that need not be equal lie apart, by number of threads."""
     for cells in requested_cells(config, "spread"):
         for change, cell in product((PUBLISHED, "default_threads"), cells):
-            repeats = range(1, config["repeats"][cell["api"]] + 1)
-            rows += spread_rows(cell, [records.find(change, cell, repeat) for repeat in repeats])
-    return make_frame("spread", rows)
+            repeats = read_repeats(config, records, cell, change)
+            trajectories = [trajectory(record) for record in repeats]
+            steps = [first_difference(trajectories[0], other) for other in trajectories[1:]]
+            for rows in repeats[0]["evaluations"]:
+                losses = numpy.array([record["evaluations"][rows] for record in repeats])
+                yield {
+                    **cell,
+                    "threads": repeats[0]["machine"]["threads"],
+                    "rows": rows,
+                    "repeats": len(repeats),
+                    "mean": losses.mean(),
+                    "standard_deviation": losses.std(ddof=1) if len(losses) > 1 else None,
+                    "minimum": losses.min(),
+                    "maximum": losses.max(),
+                    "distinct_initial_weights": len({sha256_of(t[0]) for t in trajectories}),
+                    "distinct_trajectories": len({sha256_of(t) for t in trajectories}),
+                    "first_difference_step": min(
+                        (step for step in steps if step is not None), default=None
+                    ),
+                }
 
 
-def spread_rows(cell: Cell, records: list[dict]) -> list[dict]:
-    """Return the rows of spread.csv for the repeats of one cell."""
-    trajectories = [trajectory(record) for record in records]
-    steps = [first_difference(trajectories[0], other) for other in trajectories[1:]]
-    differing = [step for step in steps if step is not None]
-    rows = []
-    for rows_name in records[0]["evaluations"]:
-        losses = numpy.array([record["evaluations"][rows_name] for record in records])
-        rows.append(
-            {
-                **cell,
-                "threads": records[0]["machine"]["threads"],
-                "rows": rows_name,
-                "repeats": len(records),
-                "mean": losses.mean(),
-                "standard_deviation": losses.std(ddof=1) if len(losses) > 1 else None,
-                "minimum": losses.min(),
-                "maximum": losses.max(),
-                "distinct_initial_weights": len({sha256_of(t[0]) for t in trajectories}),
-                "distinct_trajectories": len({sha256_of(t) for t in trajectories}),
-                "first_difference_step": min(differing, default=None),
-            }
-        )
-    return rows
-
-
-def tabulate_processor(config: dict, records: Records) -> pandas.DataFrame:
-    """Return processor.csv: what the kernel made for this processor contributes to a result."""
-    rows = []
+def processor_rows(config: dict, records: Records) -> Iterator[Row]:
+    """Yield what the kernel made for this processor contributes to a result."""
     for cell in chain(*requested_cells(config, "processor")):
         own, portable = (records.find(change, cell) for change in (PUBLISHED, PORTABLE))
         found = compare_trajectories(trajectory(own), trajectory(portable))
         for row, other in zip(run_rows(own), run_rows(portable), strict=True):
-            losses = {
+            yield {
+                **row,
                 "portable_val_loss": other["val_loss"],
                 "difference": other["val_loss"] - row["val_loss"],
+                **found,
             }
-            rows.append({**row, **losses, **found})
-    return make_frame("processor", rows)
 
 
-def tabulate_trajectories(config: dict, records: Records) -> pandas.DataFrame:
-    """Return trajectories.csv: the largest difference between two runs after each step."""
+def trajectories_rows(config: dict, records: Records) -> Iterator[Row]:
+    """Yield the largest difference between two runs after each step."""
     figure = config["figures"]["trajectories"]
-    rows = []
-    for comparison in figure["comparisons"]:
-        for name in figure["controls"]:
-            control = {"name": name, **config["controls"][name]}
-            first, second = (
-                trajectory(records.find(*run)) for run in runs_of(config, control, comparison)
-            )
-            rows += [
-                {
-                    "comparison": comparison,
-                    "control": name,
-                    "step": step,
-                    "largest_difference": float(difference),
-                }
-                for step, difference in enumerate(differences(first, second))
-            ]
-    return make_frame("trajectories", rows)
+    for comparison, name in product(figure["comparisons"], figure["controls"]):
+        runs = runs_of(config, {"name": name, **config["controls"][name]}, comparison)
+        first, second = (trajectory(records.find(*run)) for run in runs)
+        for step, difference in enumerate(differences(first, second)):
+            yield {
+                "comparison": comparison,
+                "control": name,
+                "step": step,
+                "largest_difference": float(difference),
+            }
 
 
-def tabulate_initial_kernels(config: dict, records: Records) -> pandas.DataFrame:
-    """Return initial_kernels.csv: the values of the kernel drawn last, for each run of a pair."""
-    rows = []
-    for comparison in config["figures"]["initial_kernels"]["comparisons"]:
-        for side in ("first", "second"):
-            cell = config["comparisons"][comparison][side]
-            record = records.find(PUBLISHED, cell)
-            layers = compared_layers(record)
-            arrays = record["initial_weights"]["arrays"]
-            layer = [array["layer"] for array in arrays if array["layer"] in layers][-1]
-            kernel = next(array for array in arrays if array["layer"] == layer)
-            seeds = record["op_level_seeds"].get(layer, {})
-            rows += [
-                {
-                    "comparison": comparison,
-                    "environment": cell["environment"],
-                    "variant": cell["variant"],
-                    "layer": layer,
-                    "graph_seed": seeds.get("graph_seed"),
-                    "op_seed": seeds.get("op_seed"),
-                    "index": index,
-                    "value": value,
-                }
-                for index, value in enumerate(kernel["values"])
-            ]
-    return make_frame("initial_kernels", rows)
+def initial_kernels_rows(config: dict, records: Records) -> Iterator[Row]:
+    """Yield the values of the kernel drawn last, for each run of a pair."""
+    comparisons = config["figures"]["initial_kernels"]["comparisons"]
+    for comparison, side in product(comparisons, ("first", "second")):
+        cell = config["comparisons"][comparison][side]
+        record = records.find(PUBLISHED, cell)
+        layers = compared_layers(record)
+        arrays = record["initial_weights"]["arrays"]
+        layer = [array["layer"] for array in arrays if array["layer"] in layers][-1]
+        kernel = next(array for array in arrays if array["layer"] == layer)
+        seeds = record["op_level_seeds"].get(layer, {})
+        for index, value in enumerate(kernel["values"]):
+            yield {
+                "comparison": comparison,
+                "environment": cell["environment"],
+                "variant": cell["variant"],
+                "layer": layer,
+                "graph_seed": seeds.get("graph_seed"),
+                "op_seed": seeds.get("op_seed"),
+                "index": index,
+                "value": value,
+            }
 
 
-TABULATE = {
-    "identity_layers": tabulate_identity_layers,
-    "crossed": tabulate_crossed,
-    "evaluation_swap": tabulate_evaluation_swap,
-    "spread": tabulate_spread,
-    "processor": tabulate_processor,
-    "trajectories": tabulate_trajectories,
-    "initial_kernels": tabulate_initial_kernels,
+ROWS = {
+    "identity_layers": identity_layers_rows,
+    "crossed": crossed_rows,
+    "evaluation_swap": evaluation_swap_rows,
+    "spread": spread_rows,
+    "processor": processor_rows,
+    "trajectories": trajectories_rows,
+    "initial_kernels": initial_kernels_rows,
 }
 
 

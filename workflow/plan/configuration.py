@@ -18,7 +18,7 @@ from plan.cells import parse_cell
 from plan.claims import Claim, claims_in, claims_schema
 from plan.controls import variants_of
 from plan.documents import WORKFLOW, find_entries, read_schema, read_yaml
-from plan.module import read_interface
+from plan.interface import read_interface
 from plan.places import FILES, is_file
 
 

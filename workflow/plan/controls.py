@@ -11,6 +11,7 @@ from itertools import chain, product
 from typing import Any, NamedTuple
 
 from plan.cells import Cell
+from plan.documents import read_schema
 from plan.runs import (
     PUBLISHED,
     RUN_FILE,
@@ -24,16 +25,6 @@ from plan.runs import (
 CONTROL_FILE = "controls/{process}/{environment}/{api}.jsonl"  # below the results
 PORTABLE = "portable_matrix_kernel"
 SHARED = "shared"  # all changes that need no process of their own share this process
-# These tables are made when `control_runs` or `figures` has an entry of that name.
-TABLES_ON_REQUEST = (
-    "identity_layers",
-    "crossed",
-    "evaluation_swap",
-    "spread",
-    "processor",
-    "trajectories",
-    "initial_kernels",
-)
 
 
 class Job(NamedTuple):
@@ -45,9 +36,14 @@ class Job(NamedTuple):
 
 
 def control_tables(config: dict) -> list[str]:
-    """Return the names of the tables made of the controls: two always, the others on request."""
-    requests = {**config["control_runs"], **config["figures"]}
-    return ["controls", "verdicts", *(name for name in TABLES_ON_REQUEST if name in requests)]
+    """Return the names of the tables made of the controls: two always, the others on request.
+
+    A request is an entry of `control_runs`, or a figure that is drawn from a table of its name.
+    """
+    figures = read_schema("figures.yaml")
+    asked = [name for name in config["control_runs"] if name != "variants"]
+    drawn = [name for name in config["figures"] if figures.get(name, {}).get("tables") == [name]]
+    return ["controls", "verdicts", *asked, *drawn]
 
 
 def control_jobs(config: dict) -> dict[Job, list[dict]]:

@@ -14,11 +14,51 @@ not nested, so that their weights can be told apart. Where the loss comes with m
 `train_on_batch`, the loss is the first.
 """
 
+import ast
 import inspect
 
 PARTS = ("SLOTS", "make_data", "build_model", "PROCEDURES")
 BUILD_MODEL = ("keras", "inputs", "slots", "optimizer", "initializer")
 PROCEDURE = ("model", "inputs", "targets", "settings", "observer")
+
+
+def read_interface(path, data=None):
+    """Return (slots, procedures) of a module, from its text: the host may lack what it imports.
+
+    `data` are the arguments for make_data. Raises ValueError, in one line, when the file is not
+    Python, lacks a part of the interface, or has a function that cannot be called as it will be.
+    """
+    try:
+        with open(path, encoding="utf-8") as stream:
+            tree = ast.parse(stream.read())
+    except SyntaxError as error:
+        raise ValueError("{}: line {}: {}".format(path, error.lineno, error.msg)) from None
+    values = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            values.update((name.id, node.value) for name in node.targets if hasattr(name, "id"))
+        elif isinstance(node, ast.FunctionDef):
+            values[node.name] = node
+    check_parts(path, {**values, **dict.fromkeys(imported_names(tree))})
+    try:
+        slots = list(ast.literal_eval(values["SLOTS"]))
+        written = values["PROCEDURES"]
+        procedures = {
+            ast.literal_eval(key): getattr(value, "id", None)
+            for key, value in zip(written.keys, written.values)
+            if key is not None
+        }
+    except (ValueError, AttributeError, KeyError):
+        raise ValueError(
+            "{}: expected SLOTS to be a tuple of names, PROCEDURES a dictionary from name to "
+            "function, both written out".format(path)
+        ) from None
+    called = dict(procedures, build_model="build_model")
+    if data is not None:
+        called["make_data"] = "make_data"
+    found = {name: signature_of(values.get(function)) for name, function in called.items()}
+    check_calls(path, found, data)
+    return slots, list(procedures)
 
 
 def check_parts(path, found):
@@ -52,27 +92,24 @@ def check_calls(path, signatures, data):
             ) from None
 
 
-def signatures_of(path, module):
-    """Return what `check_calls` wants to know of an imported module.
-
-    Raises ValueError for a part that is no function.
-    """
-    if not isinstance(module.PROCEDURES, dict):
-        raise ValueError("{}: PROCEDURES: expected a dictionary, name to function".format(path))
-    functions = {"make_data": module.make_data, "build_model": module.build_model}
-    functions.update(module.PROCEDURES)
-    for name, function in functions.items():
-        if not callable(function):
-            raise ValueError("{}: {}: expected a function".format(path, name))
-    return {name: signature_of(function) for name, function in functions.items()}
+def imported_names(tree):
+    """Return the names that a module imports."""
+    imports = (node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom)))
+    return [alias.asname or alias.name for node in imports for alias in node.names]
 
 
 def signature_of(function):
-    """Return a function's signature, None for those of C that have none."""
-    try:
-        return inspect.signature(function)
-    except ValueError:
+    """Return the signature of a function's syntax tree, None where it cannot be known from it."""
+    if not isinstance(function, ast.FunctionDef) or function.decorator_list:
         return None
+    arguments = function.args
+    for node in ast.walk(arguments):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+    arguments.defaults = [ast.Constant(None) for _ in arguments.defaults]
+    arguments.kw_defaults = [default and ast.Constant(None) for default in arguments.kw_defaults]
+    stub = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, ast.Constant(None))))
+    return inspect.signature(eval(compile(stub, function.name, "eval")))
 
 
 def check_cell(path, module, cell):

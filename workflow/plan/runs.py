@@ -106,23 +106,13 @@ def release_modes(config: dict) -> list[tuple[str, str]]:
     ]
 
 
-def plan_release(config: dict, wildcards: Any) -> str:
+def plan_release(
+    config: dict, variants: Iterable[str], protocols: Iterable[str], wildcards: Any
+) -> str:
     """Return the plan of a release in a mode, which its cells have for their change."""
-    cells = cross(wildcards.mode, config["variants"], config["protocols"])
-    return plan_in_release(config, cells, wildcards)
-
-
-def plan_probe(config: dict, wildcards: Any) -> str:
-    """Return the plan of probe_randomness.py: two variants, under the first protocol."""
-    first = list(config["protocols"])[:1]
-    return plan_in_release(config, cross(wildcards.mode, config["sweep"]["pair"], first), wildcards)
-
-
-def plan_in_release(config: dict, cells: list[dict], wildcards: Any) -> str:
-    """Return the plan of cells in a release and mode, with one thread."""
     return make_plan(
         config,
-        cells,
+        cross(wildcards.mode, variants, protocols),
         [config["seed"]],
         environment=wildcards.environment,
         api="tf.keras",

@@ -1,7 +1,6 @@
 """Write what a run stood on and what it took: machine, code, configuration, packages, resources."""
 
 import argparse
-import csv
 import json
 import os
 import platform
@@ -65,23 +64,15 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     None stands for what was not measured: of a job that has not run, or was too short.
     """
     path = Path(job.pop("benchmark"))
-    row: dict[str, str] = {}
-    ended = None
+    measured: dict[str, float | None] = dict.fromkeys(MEASURED)
+    started = ended = None
     if path.is_file():
+        row = pandas.read_csv(path, sep="\t", na_values=["-"], nrows=1).iloc[0].dropna()
+        measured = {name: float(row[key]) if key in row else None for name, key in MEASURED.items()}
         ended = path.stat().st_mtime
-        with path.open(encoding="utf-8", newline="") as stream:
-            row = next(csv.DictReader(stream, delimiter="\t"))
-    measured = {name: number(row.get(key)) for name, key in MEASURED.items()}
-    times = {
-        "started": ended and in_words(ended - (measured["wall_seconds"] or 0)),
-        "ended": ended and in_words(ended),
-    }
+        started = ended - (measured["wall_seconds"] or 0)
+    times = {"started": started and in_words(started), "ended": ended and in_words(ended)}
     return job | times | measured
-
-
-def number(text: str | None) -> float | None:
-    """Return a measured number, or None where nothing was measured."""
-    return None if text in ("", "NA", "-", None) else float(text)
 
 
 def in_words(seconds: float) -> str:

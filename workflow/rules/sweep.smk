@@ -6,7 +6,7 @@ Out: results/sweep/{environment}/{mode}.jsonl, records as train.smk has them,
      results/tables/{releases,randomness}.csv, results/figures/releases.{svg,pdf,png}
 """
 
-from plan.runs import plan_probe, plan_release, release_modes
+from plan.runs import plan_release, release_modes
 
 SWEPT = {
     "environment": [release for release, _ in release_modes(config)],
@@ -29,7 +29,7 @@ use rule train_runs as train_releases with:
         mem_mb=grow(1500),
         runtime=grow(20),
     params:
-        plan=partial(plan_release, config),
+        plan=partial(plan_release, config, config["variants"], config["protocols"]),
     message:
         "Training every variant in {wildcards.environment}, eager execution: {wildcards.mode}"
 
@@ -55,7 +55,8 @@ rule probe_randomness:
         mem_mb=grow(800),
         runtime=grow(10),
     params:
-        plan=partial(plan_probe, config),
+        # train.probe_randomness looks at a pair of variants under the first protocol.
+        plan=partial(plan_release, config, config["sweep"]["pair"], [*config["protocols"]][:1]),
     message:
         "Varying the sources of randomness in {wildcards.environment}, eager: {wildcards.mode}"
     shell:
