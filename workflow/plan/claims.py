@@ -1,4 +1,4 @@
-"""The tests that decide claims: what each needs of a claim, and which tables it reads."""
+"""The tests that decide claims. A test needs keys of a claim, and reads some tables."""
 
 import copy
 from pathlib import Path
@@ -13,7 +13,7 @@ Claim = dict[str, Any]  # an entry of claims.yaml, its cells in their parts
 class Test(NamedTuple):
     """A way to decide a claim, as schemas/claims.yaml describes it."""
 
-    module: str  # its function of the test's name decides
+    module: str  # the module has a function of the test's name
     needs: list[str]  # keys that the claim has to have
     cells: int  # how many the claim names at least
     reads: list[str]  # tables that the function reads

@@ -1,4 +1,4 @@
-"""Checking the configuration before anything is run, and the cells that it asks for."""
+"""Check the configuration, and the claims, before any job runs."""
 
 import copy
 import functools
@@ -23,12 +23,12 @@ from plan.places import FILES, is_file
 
 
 def match_whole(_: object, pattern: str, text: object, __: object) -> Iterator[ValidationError]:
-    """Check a pattern as JSON Schema means it: `$` is the end, not a line end before that."""
+    """Check a pattern as JSON Schema does: `$` is the end of the text, and no line end."""
     if isinstance(text, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), text):
         yield ValidationError(f"{text!r} does not match {pattern!r}")
 
 
-# Here a number is finite, and 2.0 is no integer: no framework takes these for a number of epochs.
+# Here a number is finite, and 2.0 is no integer: no framework takes 2.0 for a number of epochs.
 Validator = validators.extend(
     Draft202012Validator,
     {"pattern": match_whole},
@@ -48,7 +48,7 @@ Mistake = tuple[str, object, str]  # key, found, expected
 class ConfigurationError(WorkflowError):
     """A mistake in a file of the user's; the message says file, key, found and expected."""
 
-    # Snakemake begins with the line of a rule file where it finds one of these on the way.
+    # With a traceback, Snakemake would begin the message with a line of a rule file.
     __traceback__ = None
 
 
@@ -74,7 +74,7 @@ def check_schema(document: object, schema: dict, source: str) -> None:
     """
     errors = sorted(Validator(schema).iter_errors(document), key=lambda error: error.json_path)
     if errors:
-        # jsonschema reports each missing key; `describe_error` names all those of an object.
+        # jsonschema reports each missing key; `describe_error` names all missing keys of an object.
         lines = dict.fromkeys(describe_error(error, source) for error in errors)
         raise ConfigurationError("\n".join(lines))
 
@@ -129,17 +129,17 @@ def shorten(value: object) -> str:
 
 
 def name_found(name: object) -> str:
-    """Return a name that was found as it stands, or shortened as a value where that is no line."""
+    """Return a name as the file has it; a name that is no line is shortened as a value is."""
     text = str(name)
     return text if text.isprintable() and len(text) <= 60 else shorten(name)
 
 
 def check_config(config: dict, base: str | Path, source: str = "config") -> dict:
-    """Check the merged configuration, its files, and the names it uses of other entries.
+    """Check the merged configuration, its files, and the names that it uses.
 
-    Adds what the configuration leaves out, in place. Returns a copy as the rules use it: each cell
-    of a comparison in its parts, and under `seed` the published seed, the first of `seeds`. `base`
-    is the folder that its relative paths start from. Raises ConfigurationError.
+    Adds the defaults, in place. Returns a copy as the rules use it: each cell of a comparison is in
+    its parts, and the key `seed` has the published seed, the first of `seeds`. Relative paths start
+    from the folder `base`. Raises ConfigurationError.
     """
     fill_defaults(config)
     check_schema(config, read_schema("config.schema.yaml"), source)
@@ -162,10 +162,10 @@ def report(mistakes: Iterable[Mistake], source: str | Path) -> None:
 
 
 def fill_defaults(config: dict) -> None:
-    """Add what a configuration may leave out, in place: the schema's defaults, and the controls.
+    """Add the defaults of the schema and the controls to a configuration, in place.
 
-    The controls are those of defaults/controls.yaml, with the keys that the configuration sets, and
-    then its own. What is no mapping is left as it stands, for `check_schema` to tell.
+    The controls are the controls of defaults/controls.yaml, with the keys that the configuration
+    sets, and then the configuration's own. `check_schema` tells of an entry that is no mapping.
     """
     own = config.get("controls", {})
     if isinstance(own, dict):
@@ -181,7 +181,7 @@ def fill_defaults(config: dict) -> None:
 
 
 def set_defaults(document: object, schema: dict | bool) -> None:
-    """Add what each mapping of a document leaves out and its schema has a default for, in place."""
+    """Add the defaults of a schema to each mapping of a document, in place."""
     if isinstance(document, dict) and isinstance(schema, dict):
         entries = schema.get("properties", {})
         for key, entry in entries.items():
@@ -203,7 +203,7 @@ def missing_files(config: dict, base: Path) -> Iterator[Mistake]:
 def unknown_keys(config: dict, base: Path) -> Iterator[Mistake]:
     """Yield each key of a protocol that neither the workflow nor the module knows.
 
-    A module may ask for settings of its own; it does so by their name.
+    A module may have settings of its own: the text of the module names such a setting.
     """
     schema = read_schema("config.schema.yaml")["properties"]["protocols"]
     known = schema["additionalProperties"]["properties"]
@@ -282,7 +282,7 @@ def unknown(key: str, name: object, what: str, known: Iterable) -> Iterator[Mist
 
 
 def unfitting_names(config: dict) -> Iterator[Mistake]:
-    """Yield each name that other keys beside it do not allow."""
+    """Yield each name that another key of the same entry does not allow."""
     protocols, environments = config["protocols"], config["environments"]
     rows = [
         (f"sweep/rows/{protocol}", protocol, rows)

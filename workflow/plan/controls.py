@@ -1,6 +1,6 @@
-"""Which runs the controls need, and how each one differs from the published runs.
+"""The cells that the controls train, and how each cell differs from the published cell.
 
-A change is what a control changes in how a run starts: "published" (nothing), the name of a
+A change says what a control changes at the start of a run: "published" (nothing), the name of a
 control, "start_of.ENVIRONMENT.API.VARIANT" (the initial weights of that variant's published run),
 or "portable_matrix_kernel".
 """
@@ -28,9 +28,9 @@ SHARED = "shared"  # all changes that need no process of their own share this pr
 
 
 class Job(NamedTuple):
-    """One process: all runs in one environment and API that may share it."""
+    """One process: all runs in one environment and API that may share the process."""
 
-    process: str  # SHARED, or the name of the change that it is made for
+    process: str  # SHARED, or the name of the change that needs the process
     environment: str
     api: str
 
@@ -61,9 +61,9 @@ def control_jobs(config: dict) -> dict[Job, list[dict]]:
 
 
 def needs_own_process(config: dict, change: str) -> bool:
-    """Tell whether a change is about the process: its threads, mode or kernels, or just another.
+    """Tell whether a change is about the process: its threads, mode or kernels, or a new process.
 
-    Runs as published need one, too, since others may start from their initial weights.
+    Published cells need their own process, too, since other cells may start from their weights.
     """
     if change == PUBLISHED or change not in config["controls"]:
         return change in (PUBLISHED, PORTABLE)
@@ -152,10 +152,9 @@ def control_files(config: dict, jobs: Iterable[Job]) -> list[str]:
 
 
 def donors(config: dict) -> dict[str, dict]:
-    """Return {change: where its initial weights are}, for each change that starts from others'.
+    """Return {change: file and variant of a published run}, for each change with others' weights.
 
-    Where is the file of a published run, and the run's variant. Initial weights are drawn before
-    the training, so those under any protocol will do.
+    Initial weights are drawn before the training, so a run under any protocol will do.
     """
     jobs = training_jobs(config)
     job_of = {

@@ -1,4 +1,4 @@
-"""What a rule depends on besides its data: the code that a script imports, its settings."""
+"""A rule depends on its data, on the code that a module imports, and on its settings."""
 
 import json
 import re
@@ -15,10 +15,10 @@ IMPORT = re.compile(r"^ *(?:from ([\w.]+) )?import (?:\(([^)]*)\)|(.*))", re.MUL
 
 @cache
 def code_of(*modules: str) -> list[str]:
-    """Return the files of modules, such as "judge.claims", and of those that they import.
+    """Return the files of modules, such as "judge.claims", and of the modules that these import.
 
-    With them the data that a module reads from workflow/schemas under its own name. Nothing is run.
-    What lies elsewhere (numpy, say) belongs to the environment of the job.
+    The files of workflow/schemas with the names of these modules belong to them. No module is run.
+    A module from elsewhere (numpy, say) belongs to the environment of the job.
     """
     files: set[Path] = set()
     left = {file for module in modules for file in files_of(module)}
@@ -46,7 +46,7 @@ def imported_by(file: Path) -> set[Path]:
 
 
 def files_of(module: str) -> list[Path]:
-    """Return the file of a module and those of the packages that it is in."""
+    """Return the file of a module and the files of the packages around the module."""
     found = []
     for root in (WORKFLOW, WORKFLOW.parent):
         path = root.joinpath(*module.split("."))

@@ -1,4 +1,4 @@
-"""Reading YAML, and the documents that the workflow brings with it."""
+"""Read YAML and the schemas of the workflow; find entries of a document."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -24,7 +24,7 @@ def read_yaml(path: str | Path) -> Any:
 
 
 def read_mapping(path: str | Path) -> dict:
-    """Return what is in a YAML file with keys at its top. Raises ValueError, naming the file."""
+    """Return the mapping in a YAML file. Raises ValueError, naming the file, for others."""
     document = read_yaml(path)
     if not isinstance(document, dict):
         found = "nothing" if document is None else f"a {type(document).__name__}"
@@ -34,7 +34,7 @@ def read_mapping(path: str | Path) -> dict:
 
 @cache
 def read_schema(name: str) -> Any:
-    """Return the document in a file of schemas/; it is read once, and not to be changed."""
+    """Return the document in a file of schemas/. The file is read once; nobody may change it."""
     return read_yaml(WORKFLOW / "schemas" / name)
 
 

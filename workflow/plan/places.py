@@ -1,4 +1,4 @@
-"""Where files are: the workflow's beside the workflow, the user's beside their configuration.
+"""The places of files: the workflow's own files, and the files that a configuration names.
 
 For Snakemake's process. Everything that is written goes to the working directory, which need not be
 the folder of the workflow.
@@ -51,10 +51,10 @@ def workflow_files(*patterns: str) -> list[str]:
 
 
 def find_files(config: dict, folders: Iterable[str | Path]) -> None:
-    """Replace the files that a configuration names, in place, by where they are.
+    """Replace the paths that a configuration names, in place, by paths that lead to the files.
 
-    A path starts from the first of the folders in which it leads to a file; one that leads nowhere
-    stays as it is. A setting of experiment/data that is one of experiment/files is a path, too.
+    A path starts from the first of the folders in which the path leads to a file; a path that leads
+    nowhere stays as it is. A setting of experiment/data that is in experiment/files is a path, too.
     """
 
     def find(path: str) -> str:
@@ -71,7 +71,7 @@ def find_files(config: dict, folders: Iterable[str | Path]) -> None:
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether a path leads to a file, also one that no file can have: it is too long, say."""
+    """Tell whether a path leads to a file; a path that is too long leads to none."""
     try:
         return path.is_file()
     except OSError:
@@ -79,7 +79,7 @@ def is_file(path: Path) -> bool:
 
 
 def amend(config: dict, page: dict) -> None:
-    """Add to a configuration, in place, what it leaves out of the page's."""
+    """Add the entries of the page's configuration that a configuration leaves out, in place."""
     find_files(page, [ROOT])
     update_config(page, config)
     config.update(page)

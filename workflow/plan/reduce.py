@@ -1,4 +1,4 @@
-"""The configuration of one claim alone, or of some: what they rest on, and nothing else."""
+"""The configuration of some claims alone: all that these claims rest on, and nothing else."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Which trainings a configuration asks for, and what each job is told: its plan.
+"""The cells that a configuration asks for, and the plan of each job.
 
 For Snakemake's process. A plan is JSON, as train.job and train.probe_randomness take it; a job
 whose plan has changed runs again.
@@ -12,7 +12,7 @@ from typing import Any
 PUBLISHED = "published"  # the change of a run in which nothing is changed
 # What a job writes, below the folder of the results.
 RUN_FILE = "runs/{environment}/{api}/{job}.jsonl"
-# What a job is told of the section `experiment`, as far as the configuration says it.
+# A plan has these keys of the section `experiment`, if the configuration has them.
 TOLD = ("data", "data_seed", "python_seed", "time_limit")
 
 
@@ -56,10 +56,10 @@ def run_files(config: dict, jobs: Iterable[str]) -> list[str]:
 
 
 def make_plan(config: dict, cells: list[dict], seeds: list[int], **process: object) -> str:
-    """Return the plan of a job of train.job; what `cells` do not name is left out of it.
+    """Return the plan of a job of train.job, with the variants and protocols of `cells` alone.
 
     A cell has the keys change, variant and protocol, and what is changed in its start. `process`
-    is what all of them share: environment, api, repeats, threads, eager, matrix_kernel.
+    has what all cells share: environment, api, repeats, threads, eager, matrix_kernel.
     """
     variants = {**config["variants"], **config["control_runs"]["variants"]}
     experiment = config["experiment"]

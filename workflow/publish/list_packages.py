@@ -20,7 +20,7 @@ def conda_packages(prefix: Path) -> Iterator[Dict[str, str]]:
     """Yield a row per conda package, from the prefix's own records."""
     for path in sorted((prefix / "conda-meta").glob("*.json")):
         package = json.loads(path.read_text(encoding="utf-8"))
-        # conda names the channels behind `defaults` so. What they hold is not what was pinned.
+        # conda names the channels behind `defaults` so. These channels have other packages.
         if "/pkgs/" in str(package.get("channel")):
             sys.exit(
                 "{}: {} {} comes from {}, expected conda-forge; set `channel_priority: strict` in "

@@ -1,4 +1,4 @@
-"""What report, documentation and provenance show of the workflow. For rule files."""
+"""Rules and jobs of the workflow, for documentation and provenance. For rule files."""
 
 import json
 import os
@@ -26,9 +26,9 @@ def list_rules(workflow: Workflow, own: Container, _wildcards: object) -> str:
 def list_jobs(workflow: Workflow, rules: list[str], _wildcards: object) -> str:
     """Return this run's jobs of these rules as JSON, in the order of the rules.
 
-    Also jobs that had nothing to do this time, and none of another configuration. Each has its
-    rule, the values of its wildcards, the files that it reads, code aside, those that it makes, the
-    lock of its environment, and the file in which Snakemake measured what it took.
+    Jobs that had nothing to do are among them. A job has its rule, the values of its wildcards, its
+    input files without code, its output files, the lock of its environment, and the file with its
+    times and memory.
     """
     found = [
         {

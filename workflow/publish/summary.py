@@ -1,4 +1,4 @@
-"""What a run came to, in words: at its end on the terminal, and in the report."""
+"""The outcome of a run in words, for the terminal at the end of the run, and for the report."""
 
 import csv
 import json
@@ -54,9 +54,9 @@ def summarize(results: str, colour: bool = False) -> str:
 
 
 def made_here(results: str, job: str) -> bool:
-    """Tell whether a run here has made what a job makes: then its log is there.
+    """Tell whether a run here has made the files of a job. The log of the job says so.
 
-    Results can come with the repository, logs cannot.
+    Results can come with the repository; logs cannot.
     """
     return Path(results, "logs", f"{job}.log").is_file()
 
@@ -99,7 +99,7 @@ def format_claims(claims: list[dict[str, str]], width: int = 76, colour: bool = 
 
 
 def tell_origin(results: str) -> str:
-    """Return in words what the tables stand on: processors, commit, and whether it was changed."""
+    """Return in words where the tables come from: processors, commit, and changes of the files."""
     run, runs = Path(results, "provenance/run.json"), Path(results, "tables/runs.csv")
     processors = sorted({row["cpu_model"] for row in read_rows(runs)}) if runs.is_file() else []
     trained = f"Trained on {', '.join(processors) or 'no processor yet'}"

@@ -28,26 +28,26 @@ SHOWN = {
 }
 FIGURE_WIDTH = 640  # pixels; a report is to stay below 5 MB
 FIGURE_COLOURS = 16
-LINE = "line"  # the line of a row in its file; the heading's is 1
+LINE = "line"  # the line of a row in its file; the heading has line 1
 
 Row = dict[str, str]
 Rows = list[Row]
 
 
 def read_rows(path: Path) -> Rows:
-    """Return the rows of a CSV file, each with the line that it stands on."""
+    """Return the rows of a CSV file, each with its line."""
     return [{**row, LINE: str(line)} for line, row in enumerate(summary.read_rows(path), 2)]
 
 
 def rows_with(rows: Rows, wanted: dict) -> Rows:
-    """Return the rows that have these values, in the columns that they have."""
+    """Return the rows that have these values. A row need not have all columns."""
     return [
         row for row in rows if all(row.get(key, str(of)) == str(of) for key, of in wanted.items())
     ]
 
 
 def cells_of(claim: dict, config: dict) -> list[dict]:
-    """Return the cells that a claim is about: its own, or those of its comparison."""
+    """Return the cells of a claim or of the comparison of a claim."""
     if "comparison" not in claim:
         return claim.get("cells", [])
     pair = config["comparisons"][claim["comparison"]]
@@ -68,7 +68,7 @@ def rows_of(claim: dict, config: dict, tables: dict[str, Rows]) -> dict[str, Row
 
 
 def comparisons_of(claim: dict, config: dict) -> list[str]:
-    """Return the comparisons that are about a claim's cells, those about two of them first."""
+    """Return the comparisons of a claim's cells; comparisons of two of the cells come first."""
     if "comparison" in claim:
         return [claim["comparison"]]
     keys = [part for part in PARTS if part != "seed"]
@@ -98,7 +98,7 @@ def records_of(claim: dict, config: dict) -> list[str]:
 
 
 def describe_claim(claim: dict, config: dict, tables: dict[str, Rows], commands: Rows) -> dict:
-    """Return a claim with what its section shows: its verdict, rows, records and comparisons."""
+    """Return a claim with all that its section shows: verdict, rows, records and comparisons."""
     wanted = {"claim": claim["id"]}
     (row,) = rows_with(tables["claims"], wanted)
     rests_on = rows_of(claim, config, tables)

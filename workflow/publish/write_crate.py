@@ -85,13 +85,13 @@ def start_crate(citation: dict[str, Any]) -> ROCrate:
 
 
 def add(crate: ROCrate, identifier: str, kind: str, /, **properties: Any) -> Entity:
-    """Add what is no file; return it. One that is there already stays as it is."""
+    """Add an entity that is no file, unless the crate has the entity; return the entity."""
     known = crate.dereference(identifier)
     return known or crate.add(ContextEntity(crate, identifier, {"@type": kind, **properties}))
 
 
 def add_files(crate: ROCrate, paths: Iterable[str | Path]) -> list[Entity]:
-    """Return files, each with its size, type and SHA-256; what is not there yet is added."""
+    """Add files with their size, type and SHA-256, unless the crate has them; return them."""
     return [
         crate.dereference(name_in_crate(path))
         or crate.add_file(path, name_in_crate(path), properties=describe(Path(path)))
@@ -120,7 +120,7 @@ def name_in_crate(path: str | Path) -> str:
 
 
 def add_workflow(crate: ROCrate, files: list[str], citation: dict, run: dict) -> Entity:
-    """Add the Snakefile as the crate's workflow, and what it is made of."""
+    """Add the Snakefile as the crate's workflow, and the files of the workflow."""
     main, *parts = files
     git = run["git"] or {"commit": "unknown", "dirty": False}
     workflow = crate.add_workflow(
@@ -142,7 +142,7 @@ def add_workflow(crate: ROCrate, files: list[str], citation: dict, run: dict) ->
 
 
 def add_settings(crate: ROCrate, run: dict[str, Any]) -> list[Entity]:
-    """Add what a command line may change in the configuration, as values."""
+    """Add the settings that a command line may change, as values."""
     settings = {
         "threads_per_training": run["threads_per_training"],
         "seeds": run["config"]["seeds"],
@@ -154,7 +154,7 @@ def add_settings(crate: ROCrate, run: dict[str, Any]) -> list[Entity]:
 
 
 def add_jobs(crate: ROCrate, workflow: Entity, run: Entity, jobs: list[dict[str, Any]]) -> None:
-    """Add an action for each job, and the step that it carried out: a rule in an environment."""
+    """Add an action for each job, and the step of the job: a rule in an environment."""
     tools: dict[Entity, Entity] = {}  # {what was run: its step of the workflow}
     controls = []
     for number, job in enumerate(jobs, 1):

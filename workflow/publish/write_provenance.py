@@ -1,4 +1,4 @@
-"""Write what a run stood on and what it took: machine, code, configuration, packages, resources."""
+"""Write the provenance of a run: machine, code, configuration, packages, times and memory."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ MACHINE = ["environment", "python", "cpu_model", "cpu_instructions"]
 
 
 def main() -> None:
-    """Read configuration, tables, package lists and benchmarks; write what they say of the run."""
+    """Read configuration, tables, package lists and benchmarks; write run, resources and jobs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="the merged configuration")
     parser.add_argument("--runs", type=Path, required=True, help="runs.csv")
@@ -59,9 +59,9 @@ def main() -> None:
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
-    """Return a job with what Snakemake measured, and when it started and ended (ISO 8601, UTC).
+    """Return a job with its resources, and with its start and its end (ISO 8601, UTC).
 
-    None stands for what was not measured: of a job that has not run, or was too short.
+    None stands for a number that Snakemake has not measured: the job has not run, or was short.
     """
     path = Path(job.pop("benchmark"))
     measured: dict[str, float | None] = dict.fromkeys(MEASURED)
@@ -93,7 +93,7 @@ def sum_up(jobs: list[dict[str, Any]]) -> pandas.DataFrame:
 
 
 def git_state(folder: Path, results: Path) -> dict[str, Any] | None:
-    """Return the commit of a repository and what differs from it, results aside; None for none."""
+    """Return the commit of a repository and its changed files, without results; None for none."""
     try:
         if git(folder, "rev-parse", "--show-prefix").strip():  # within another one
             return None
