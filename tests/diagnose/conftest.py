@@ -9,10 +9,10 @@ from waiting import HANGS
 
 @pytest.fixture(scope="session")
 def diagnose(tmp_path_factory):
-    """Return a function that diagnoses pairs: diagnose(pairs, status=0) -> folder, printed."""
+    """Return a function that diagnoses pairs: diagnose(pairs) -> folder, printed."""
 
-    def diagnose(pairs, status=0):
-        folder = tmp_path_factory.mktemp("diagnosis")
+    def diagnose(pairs, status=0, folder=None):
+        folder = folder or tmp_path_factory.mktemp("diagnosis")
         (folder / "pairs.json").write_text(json.dumps({"pairs": pairs}))
         done = run_driver(
             *("snakemake", "--snakefile", ROOT / "workflow/diagnose/Snakefile", "--cores", 2),

@@ -1,13 +1,16 @@
 """Scripts with planted causes: what differs from the plain script is known.
 
-python planted_scripts.py plan FOLDER [ENVIRONMENT...]     writes scripts and pairs-ENVIRONMENT.yaml
+python planted_scripts.py plan FOLDER [VERSION...]         writes scripts and configurations
+python planted_scripts.py share FOLDER VERSION...          hands the plain script's runs on
 python planted_scripts.py tell FOLDER > docs/planted.md    what was said of them, as tables
 
-All pairs of an environment are one call of Snakemake, whose folder is FOLDER/ENVIRONMENT.
+The folder of Snakemake is FOLDER/VERSION, for three steps: diagnose plain-VERSION.yaml, share, and
+diagnose pairs-VERSION.yaml.
 """
 
 import itertools
 import json
+import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -119,6 +122,10 @@ Keras 3 this activation, `hard_sigmoid`, is another formula, so computation is p
 keras 2.2.4 the plain script does not always repeat itself; there, *not reproducible* may be named
 beside the planted causes.
 
+The plain script is the first script of most pairs. Its runs are made once for a version, and all
+these pairs take them: as it is, and with moved weights or without the processor's matrix kernel.
+The runs of the other script are each pair's own.
+
 **{tried} pairs were diagnosed, {right} of them with exactly the planted causes.** The tests plan
 {planned} pairs; the others have not been tried.
 
@@ -184,6 +191,37 @@ def plant(folder: Path, column: str) -> dict[str, dict]:
             name = name_of((DEFAULT, *causes))
             pairs[name] = {"first": first, "second": second, "in": f"{before} {environment}"}
     return pairs
+
+
+def share(folder: Path, pairs: dict[str, dict]) -> list[Path]:
+    """Hand the runs of the plain script to the pairs whose first script is the plain one.
+
+    These runs depend on the script and the version alone. A pair that switches draws off in both
+    scripts moves the weights of other runs; this may be so where two releases are compared.
+
+    Args:
+        folder: of Snakemake, in which the pairs of `givers` have been diagnosed.
+        pairs: those of a column.
+
+    Returns the files that were copied.
+    """
+    copied = []
+    for name, pair in pairs.items():
+        giver = next(
+            (part for part in givers(pairs) if pairs[part]["first"] == pair["first"]), name
+        )
+        kinds = ["as_is-*", *(() if " " in pair["in"] else ("ulp_*", "portable-*"))]
+        for path in [path for kind in kinds for path in folder.glob(f"{giver}/runs/first/{kind}")]:
+            target = folder / name / "runs/first" / path.name
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                copied.append(Path(shutil.copyfile(path, target)))
+    return copied
+
+
+def givers(pairs: dict[str, dict]) -> list[str]:
+    """Return the names of the pairs whose runs of the plain script are shared."""
+    return [name for name in (name_of((ROUNDING,)), name_of((DEFAULT,))) if name in pairs]
 
 
 def name_of(causes: tuple[str, ...]) -> str:
@@ -295,15 +333,21 @@ def table(head: list[str], rows: list[list]) -> str:
 
 
 def main() -> None:
-    """Write the scripts and their configurations, or tell what was said of them."""
+    """Write scripts and configurations, share runs, or tell what was said."""
     action, folder = sys.argv[1], Path(sys.argv[2]).resolve()
     if action == "tell":
         sys.stdout.write(tell(read_verdicts(folder)))
         return
     for column in sys.argv[3:] or CELLS:
+        if action == "share":
+            text = (folder / f"pairs-{column}.yaml").read_text(encoding="utf-8")
+            share(folder / column, yaml.safe_load(text)["pairs"])
+            continue
         pairs = plant(folder, column)
-        path = folder / f"pairs-{column}.yaml"
-        path.write_text(yaml.safe_dump({"pairs": pairs}, sort_keys=False), encoding="utf-8")
+        plain = {name: pairs[name] for name in givers(pairs)}
+        for word, part in (("plain", plain), ("pairs", pairs)):
+            path = folder / f"{word}-{column}.yaml"
+            path.write_text(yaml.safe_dump({"pairs": part}, sort_keys=False), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ from planted_scripts import (
     DEFAULT,
     FORMULA,
     ROUNDING,
+    givers,
     is_right,
     name_of,
     named_in,
     planned,
     plant,
     planted_in,
+    share,
     tell,
 )
 
@@ -28,6 +30,27 @@ def test_there_is_a_pair_for_each_cause_and_every_two(tmp_path):
         name_of(()),
         name_of((DEFAULT,)),
     }
+
+
+def test_runs_of_the_plain_script_are_shared(tmp_path):
+    pairs = plant(tmp_path, "tf2.0")
+    assert givers(pairs) == ["rounding", "changed_default"]
+    for giver in givers(pairs):
+        made = tmp_path / giver / "runs/first"
+        made.mkdir(parents=True)
+        for name in ("as_is-1.json", "ulp_1-1.npz", "probe-1.json"):
+            (made / name).write_text(giver)
+    own = tmp_path / "data/runs/first/as_is-1.json"
+    own.parent.mkdir(parents=True)
+    own.write_text("its own")
+    copied = share(tmp_path, pairs)
+    assert own.read_text() == "its own"
+    assert {path.name for path in copied} == {"as_is-1.json", "ulp_1-1.npz"}
+    assert (tmp_path / "data.evaluation/runs/first/as_is-1.json").read_text() == "rounding"
+    recurrent = tmp_path / "changed_default.data/runs/first"
+    assert [path.read_text() for path in recurrent.iterdir()] == ["changed_default"]
+    assert not (tmp_path / "both.data").exists()
+    assert not share(tmp_path, pairs)
 
 
 def test_page_counts_what_was_named():
@@ -71,7 +94,9 @@ def test_rounding_is_named_where_anything_is_left():
 @pytest.mark.parametrize("column", CELLS)
 def test_planted_causes_are_named_and_no_others(diagnose, tmp_path, column):
     pairs = plant(tmp_path, column)
-    folder, _ = diagnose(pairs)
+    folder, _ = diagnose({name: pairs[name] for name in givers(pairs)})
+    assert share(folder, pairs)
+    diagnose(pairs, folder=folder)
     wrong = {}
     for name in pairs:
         verdict = json.loads((folder / name / "verdict.json").read_text())
