@@ -27,7 +27,7 @@ LONGEST = (
     *("workflow/test_bills", "workflow/test_report", "deploy/test_locks"),
     *("workflow/test_documentation", "judge/test_sweep_real", "workflow/test_machines"),
     *("deploy/test_whole", "workflow/test_paper", "train/test_second_processor"),
-    *("diagnose/test_recorder", "deploy/test_local_channel", "train/test_models"),
+    *("diagnose/test_recorder", "train/test_models"),
 )
 
 

@@ -50,9 +50,18 @@ ELSEWHERE = {
     "a newer Python under another name": ("nothing", "newer_python_under_another_name_is_used"),
     "a Python without venv": ("what to install", "python_without_venv"),
     "the package index does not answer": ("that it does not", "no_package_index"),
-    "a package that was cut in conda's cache": (
-        "nothing; it is unpacked again",
-        "package_that_was_cut_in_the_cache_is_unpacked_again",
+    "a file that was cut in uv's cache": (
+        "nothing; it is fetched again",
+        "cut_file_in_the_cache_of_uv",
+    ),
+    "no Python 3.7, and none can be downloaded": ("what to install", "python_that_cannot_be_had"),
+    "the Python of an environment has gone": (
+        "nothing; the environment is made again",
+        "flag_of_an_environment_that_is_not_whole",
+    ),
+    "a conda whose channels do not answer": (
+        "that uv makes the environments",
+        "real_conda_that_cannot_plan_comes_after_the_front_end",
     ),
     "a folder on `PATH` that cannot be read": ("nothing", "folder_on_path_that_cannot_be_read"),
     "`.driver` is a file, or a link that leads nowhere": ("nothing", "driver_that_is_no_folder"),

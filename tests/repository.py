@@ -101,17 +101,6 @@ def clone_repository(target):
     return target
 
 
-def give_channel(folder):
-    """Give a copy the Pythons that the set-up of this repository has packed, if it had to.
-
-    The set-up of the copy looks at them and takes them; deploy/test_setup.py packs them anew.
-    """
-    packed = ROOT / ".driver/channel"
-    if packed.is_dir():
-        shutil.copytree(packed, folder / ".driver/channel")
-    return folder
-
-
 def copy_small(target):
     """Copy the repository with tests/small.yaml for its experiment; return the copy's path."""
     copy_repository(target)

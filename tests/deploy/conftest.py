@@ -1,22 +1,20 @@
-"""What the tests of environments share: the front-end, a local channel, small environments.
+"""What the tests of environments share: the front-end, and small environments.
 
-They use the real thing throughout: py-rattler, uv, Snakemake, this machine's Python. Wheels come
+They use the real thing throughout: uv, Snakemake, this machine's Pythons. Wheels come
 from a folder, so that no test but the slow ones needs a network.
 """
 
 import base64
 import functools
 import hashlib
-import http.server
 import os
 import socket
 import subprocess
-import threading
 import zipfile
 from pathlib import Path
 
 import pytest
-from deployment import DEPLOY, DRIVER, FRONT_END, RULE, Result
+from deployment import DRIVER, FRONT_END, RULE, Result
 from waiting import HANGS
 
 
@@ -26,34 +24,12 @@ def pytest_collection_modifyitems(items):
         pytest.exit("run 'make setup' first: these tests use .driver/", returncode=2)
 
 
-@pytest.fixture(scope="session")
-def channel(tmp_path_factory) -> Path:
-    """A local channel with a Python 3.7: that of the set-up, or one made now."""
-    made = DRIVER / "channel"
-    if not list(made.glob("conda-forge/linux-64/python-3.7*.conda")):
-        made = tmp_path_factory.mktemp("channel")
-        envs = tmp_path_factory.mktemp("envs")
-        (envs / "small.yaml").write_text('dependencies:\n  - "python =3.7"\n')
-        builder = [DRIVER / "bin/python", "-s", DEPLOY.parent, "deploy.machine_channel"]
-        subprocess.run([*builder, made / "conda-forge", envs], check=True)
-    return made
-
-
-@pytest.fixture(scope="session")
-def package_cache(tmp_path_factory) -> Path:
-    """Unpacked packages, once for all tests."""
-    return tmp_path_factory.mktemp("pkgs")
-
-
 @pytest.fixture
-def environ(tmp_path, channel, package_cache) -> dict[str, str]:
-    """An environment in which conda-forge means the local channel and no other conda is found."""
-    condarc = tmp_path / "condarc"
-    condarc.write_text(f'custom_channels: {{conda-forge: "{channel.as_uri()}"}}\n')
-    own = {"CONDARC": str(condarc), "CONDA_PKGS_DIRS": str(package_cache)}
+def environ() -> dict[str, str]:
+    """An environment in which no conda but the front-end is found."""
     path = f"{DRIVER / 'bin'}:/usr/local/bin:/usr/bin:/bin:{FRONT_END.parent}"
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    return inherited | own | {"PATH": path, "VIRTUAL_ENV": str(DRIVER)}
+    return inherited | {"PATH": path, "VIRTUAL_ENV": str(DRIVER)}
 
 
 @pytest.fixture
@@ -142,22 +118,6 @@ def write_env(tmp_path, wheels):
 def small_env(write_env, pin) -> Path:
     """An environment file: Python 3.7 and `tiny`."""
     return write_env(pin("tiny"))
-
-
-@pytest.fixture
-def http_channel(channel):
-    """The channel as a server offers it; yields its address and the paths asked for."""
-    asked = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, _format, *args):
-            asked.append(str(args[0]))
-
-    handler = functools.partial(Handler, directory=channel)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """Where the parts under test are, and small helpers of these tests."""
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "workflow/deploy"
@@ -34,3 +37,12 @@ def copy_modules(folder):
             source, folder / "workflow" / room, ignore=shutil.ignore_patterns("__pycache__")
         )
     shutil.copy(DEPLOY.with_name("__main__.py"), folder / "workflow")
+
+
+def other_python(version: str) -> Path:
+    """Return a Python of this machine that pyenv keeps."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = sorted(root.glob(f"versions/{version}.*/bin/python"))
+    if not found:
+        pytest.skip(f"this machine has no Python {version} under pyenv")
+    return found[-1]

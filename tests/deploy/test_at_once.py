@@ -143,6 +143,22 @@ def test_killed_run_with_the_number_of_this_one(monkeypatch, tmp_path, capsys):
     lock.release()
 
 
+@pytest.mark.parametrize("users", [[], ["process 1 on another machine"]])
+def test_flag_of_an_environment_that_is_not_whole(tmp_path, users):
+    """Its folder has gone, or the Python of which it is made; others may have that Python."""
+    (tmp_path / "here/bin").mkdir(parents=True)
+    (tmp_path / "here/bin/python").touch()
+    (tmp_path / "linked/bin").mkdir(parents=True)
+    (tmp_path / "linked/bin/python").symlink_to("/nowhere/python3.7")
+    (tmp_path / "without").mkdir()  # of another workflow, which needs no Python
+    flags = [tmp_path / f"{name}.env_setup_done" for name in ("here", "linked", "without", "gone")]
+    for flag in flags:
+        flag.touch()
+    stand = [at_once.stands(flag, users) for flag in flags]
+    assert stand == [True, bool(users), True, False]
+    assert [flag.exists() for flag in flags] == stand
+
+
 def test_full_disk_is_told_where_a_log_is_empty(monkeypatch, tmp_path):
     log = tmp_path / "snakemake.log"
     log.write_text("Logfile results/logs/train.log:\n")

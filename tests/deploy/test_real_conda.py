@@ -25,7 +25,7 @@ def facts(request):
 def test_set_up_asks_only_what_conda_knows(facts, monkeypatch, tmp_path):
     calls = []
     monkeypatch.setattr(setup.subprocess, "run", lambda command, **_: calls.append(command) or Done)
-    setup.plan(tmp_path / "conda", {}, tmp_path / "some.yaml")
+    setup.plan(tmp_path / "conda", tmp_path / "some.yaml")
     ((_, *words),) = calls
     assert words[:2] == ["env", "create"]
     options = {word for word in words if str(word).startswith("--")}

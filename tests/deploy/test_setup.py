@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from deployment import DRIVER, FRONT_END, ROOT, copy_modules
+from deployment import DRIVER, FRONT_END, ROOT, copy_modules, other_python
 from waiting import HANGS
 
 NOWHERE = "http://127.0.0.1:9"  # nothing listens on the discard port
@@ -25,7 +25,8 @@ def clone(tmp_path, write_env, pin) -> Path:
     folder = tmp_path / "clone"
     copy_modules(folder)
     (folder / "envs").mkdir()
-    shutil.copy(ROOT / "envs/driver.txt", folder / "envs")
+    for name in ("driver.txt", "python.json"):
+        shutil.copy(ROOT / "envs" / name, folder / "envs")
     write_env(pin("tiny"), folder=folder / "envs")
     return folder
 
@@ -68,7 +69,7 @@ def set_up(tmp_path):
         k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_", "CONDA", "PYENV"))
     }
     own = {"HOME": str(home), "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": f"{NOWHERE}/simple"}
-    # Reach neither conda-forge nor any other server, whatever this machine could reach.
+    # Reach no server, whatever this machine could reach.
     own |= dict.fromkeys(("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"), NOWHERE)
     own |= {"no_proxy": "127.0.0.1"}
 
@@ -103,14 +104,12 @@ def fake_conda(tmp_path):
     return fake_conda
 
 
-def conda_on_path(clone: Path, path: str, tmp_path: Path) -> tuple[str, str]:
-    """Which conda a shell finds after activation, and its CONDARC."""
-    script = f'VIRTUAL_ENV="{clone}/.driver"; . "{clone}/.driver/conda.sh"; '
-    script += 'command -v conda; echo "${CONDARC:-}"'
+def conda_on_path(clone: Path, path: str, tmp_path: Path) -> str:
+    """Which conda a shell finds after activation."""
+    script = f'VIRTUAL_ENV="{clone}/.driver"; . "{clone}/.driver/conda.sh"; command -v conda'
     environ = {"PATH": path, "HOME": str(tmp_path)}
     told = subprocess.run(["sh", "-c", script], env=environ, capture_output=True, text=True)
-    found, condarc = told.stdout.splitlines()
-    return found, condarc
+    return told.stdout.rstrip()
 
 
 def path_with(*folders: Path) -> str:
@@ -120,23 +119,22 @@ def path_with(*folders: Path) -> str:
 # --- which conda, and from where -----------------------------------------------------------------
 
 
-def test_real_conda_that_reaches_conda_forge_is_used_as_it_is(
+def test_real_conda_that_plans_the_environments_is_used_as_it_is(
     set_up, ready_clone, fake_conda, tmp_path
 ):
     conda = fake_conda()
     path = path_with(FRONT_END.parent, conda.parent)  # even if ours should come first
     done = set_up(ready_clone, PATH=path)
     assert done.returncode == 0, done.stderr
-    line = f"Environments: conda 25.5.1 ({conda}), packages from conda-forge."
+    line = f"Environments: conda 25.5.1 ({conda})."
     assert done.stdout.splitlines()[-1] == line
     calls = (tmp_path / "calls").read_text().splitlines()
     assert calls[0] == "--version"
     planned = f"env create --dry-run --quiet --file {ready_clone}/envs/small.yaml --prefix "
     assert [call for call in calls[1:] if not call.startswith(planned)] == []
     assert len(calls) == 2  # one environment
-    assert conda_on_path(ready_clone, path_with(conda.parent), tmp_path) == (str(conda), "")
-    assert not (ready_clone / ".driver/channel").exists()
-    assert not (ready_clone / ".driver/condarc").exists()
+    for before in (path_with(conda.parent), path):
+        assert conda_on_path(ready_clone, before, tmp_path) == str(conda)
     # What else decides about conda's packages and its pip, whatever the user has set.
     exported = (ready_clone / ".driver/conda.sh").read_text()
     for setting in ("CONDA_CHANNEL_PRIORITY=strict", "PIP_USER=0", "PIP_REQUIRE_VIRTUALENV=0"):
@@ -148,50 +146,22 @@ def test_real_conda_that_reaches_conda_forge_is_used_as_it_is(
 
 
 @pytest.fixture
-def with_channel(ready_clone, channel):
-    """A clone that has its local channel already: building one is tested elsewhere."""
-    shutil.copytree(channel, ready_clone / ".driver/channel")
-    return ready_clone
-
-
-@pytest.fixture
 def pyenv() -> dict[str, str]:
     """Where this machine keeps its other Pythons: set-up looks there."""
     return {"PYENV_ROOT": os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv"))}
 
 
-def test_real_conda_that_reaches_nothing_is_pointed_at_the_local_channel(
-    set_up, with_channel, fake_conda, tmp_path, pyenv
+def test_real_conda_that_cannot_plan_comes_after_the_front_end(
+    set_up, ready_clone, fake_conda, tmp_path, pyenv
 ):
-    conda = fake_conda(reaches='test -n "$CONDARC"')
-    done = set_up(with_channel, PATH=path_with(conda.parent), **pyenv)
+    conda = fake_conda(reaches="echo HTTP 404 for defaults; exit 1")
+    done = set_up(ready_clone, PATH=path_with(conda.parent), **pyenv)
     assert done.returncode == 0, done.stderr
     line = done.stdout.splitlines()[-1]
-    assert line.startswith(f"Environments: conda 25.5.1 ({conda}); no conda-forge: a local channel")
-    found, condarc = conda_on_path(with_channel, path_with(conda.parent), tmp_path)
-    assert (found, condarc) == (str(conda), str(with_channel / ".driver/condarc"))
-    assert (with_channel / ".driver/channel").as_uri() in Path(condarc).read_text()
-
-
-def test_condarc_of_another_clone_is_no_setting_of_the_user(
-    set_up, ready_clone, fake_conda, tmp_path, with_channel, pyenv
-):
-    """A shell in which another clone is active: its conda would seem to reach conda-forge."""
-    conda = fake_conda(reaches='test -n "$CONDARC"')
-    other = tmp_path / "other/.driver/condarc"
-    other.parent.mkdir(parents=True)
-    other.touch()
-    done = set_up(ready_clone, PATH=path_with(conda.parent), CONDARC=other, **pyenv)
-    assert "; no conda-forge: a local channel" in done.stdout
-    assert str(with_channel / ".driver/channel") in (with_channel / ".driver/condarc").read_text()
-
-
-def test_local_channel_that_conda_refuses_is_told(set_up, with_channel, fake_conda, pyenv):
-    conda = fake_conda(reaches="echo HTTP 404 for defaults; exit 1")
-    done = set_up(with_channel, PATH=path_with(conda.parent), **pyenv)
-    assert done.returncode == 1
-    assert "does not take the local channel" in done.stderr
-    assert "(conda: HTTP 404 for defaults)" in done.stderr
+    who = f"conda 25.5.1 ({conda}) cannot plan them (HTTP 404 for defaults)"
+    assert line.startswith(f"Environments: {who}; uv makes them with Python 3.7.")
+    front_end = ready_clone / "workflow/deploy/conda/bin/conda"
+    assert conda_on_path(ready_clone, path_with(conda.parent), tmp_path) == str(front_end)
 
 
 def test_updated_conda_is_asked_again(set_up, ready_clone, fake_conda):
@@ -214,33 +184,19 @@ def test_conda_that_only_its_shell_function_knows_is_found(
     done = set_up(ready_clone, PATH=path_with(), CONDA_EXE=conda)
     assert str(conda) in done.stdout
     for path in (path_with(), path_with(FRONT_END.parent)):  # of another clone that is active
-        found, condarc = conda_on_path(ready_clone, path, tmp_path)
-        assert (Path(found).resolve(), condarc) == (conda, "")
+        assert Path(conda_on_path(ready_clone, path, tmp_path)).resolve() == conda
 
 
-def test_without_conda_packages_come_from_conda_forge(set_up, ready_clone, http_channel, tmp_path):
-    condarc = tmp_path / "condarc"
-    condarc.write_text(f"custom_channels: {{conda-forge: '{http_channel[0]}'}}\n")
-    done = set_up(ready_clone, PATH=path_with(), CONDARC=condarc)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == (
-        "Environments: no conda here: the workflow's own front-end, packages from conda-forge."
-    )
-    front_end = ready_clone / "workflow/deploy/conda/bin/conda"
-    assert conda_on_path(ready_clone, path_with(), tmp_path) == (str(front_end), "")
-
-
-def test_without_conda_and_conda_forge_this_machine_serves(
-    set_up, with_channel, fake_conda, tmp_path, pyenv
-):
-    done = set_up(with_channel, PATH=path_with(), **pyenv)
+def test_without_conda_uv_makes_environments(set_up, ready_clone, fake_conda, tmp_path, pyenv):
+    done = set_up(ready_clone, PATH=path_with(), **pyenv)
     assert done.returncode == 0, done.stderr
     line = done.stdout.splitlines()[-1]
-    assert "the workflow's own front-end; no conda-forge: a local channel" in line
-    assert "Python 3.7." in line
-    # A real conda that appears later comes first all the same, with its own settings.
+    assert line.startswith("Environments: no conda here; uv makes them with Python 3.7.")
+    front_end = ready_clone / "workflow/deploy/conda/bin/conda"
+    assert conda_on_path(ready_clone, path_with(FRONT_END.parent), tmp_path) == str(front_end)
+    # A real conda that appears later comes first all the same.
     conda = fake_conda()
-    assert conda_on_path(with_channel, path_with(conda.parent), tmp_path) == (str(conda), "")
+    assert conda_on_path(ready_clone, path_with(conda.parent), tmp_path) == str(conda)
 
 
 # --- what is missing -----------------------------------------------------------------------------
@@ -254,15 +210,6 @@ def told(done: subprocess.CompletedProcess, clone: Path) -> str:
     assert sentence.startswith("set-up: ") and sentence.endswith((".\n", ")\n"))
     assert sentence.count("\n") == 1
     return sentence
-
-
-def other_python(version: str) -> Path:
-    """A Python of this machine that pyenv keeps."""
-    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    found = sorted(root.glob(f"versions/{version}.*/bin/python"))
-    if not found:
-        pytest.skip(f"this machine has no Python {version} under pyenv")
-    return found[-1]
 
 
 @pytest.mark.parametrize("version", ["2.7", "3.6", "3.8", "3.10"])
@@ -303,13 +250,16 @@ def test_python_without_venv(set_up, clone, folder_of, tmp_path):
     assert "apt-get install python3." in sentence
 
 
-@pytest.mark.parametrize(("home", "caches"), [("/proc/nobody", "{clone}/.driver/cache"), ("", "")])
-def test_home_in_which_nothing_can_be_made(set_up, clone, folder_of, tmp_path, home, caches):
+@pytest.mark.parametrize(
+    ("home", "folders"),
+    [("/proc/nobody", "{clone}/.driver/cache {clone}/.driver/python"), ("", " ")],
+)
+def test_home_in_which_nothing_can_be_made(set_up, clone, folder_of, tmp_path, home, folders):
     stand_in = tmp_path / "python"
-    stand_in.write_text('#!/bin/sh\necho "caches: ${XDG_CACHE_HOME:-}"\n')
+    stand_in.write_text('#!/bin/sh\necho "${XDG_CACHE_HOME:-} ${UV_PYTHON_INSTALL_DIR:-}"\n')
     stand_in.chmod(0o755)
     done = set_up(clone, PATH=folder_of(python3=stand_in), HOME=home or tmp_path)
-    assert done.stdout == f"caches: {caches.format(clone=clone)}\n"
+    assert done.stdout == f"{folders.format(clone=clone)}\n"
 
 
 def test_no_package_index(set_up, clone, pyenv):
@@ -327,20 +277,18 @@ def test_driver_that_is_no_folder(set_up, clone, pyenv, make):
     assert not (clone / ".driver").is_symlink()
 
 
-def test_channel_that_is_cut_is_made_again(set_up, with_channel, pyenv):
-    """A packed Python, and the list of what is packed."""
-    folder = with_channel / ".driver/channel/conda-forge/linux-64"
-    for damaged, size in ((next(folder.glob("python-3.7*")), 1000), (folder / "repodata.json", 13)):
-        os.truncate(damaged, size)
-        done = set_up(with_channel, PATH=path_with(), **pyenv)
-        assert done.returncode == 0, done.stderr
-        assert "packed Python 3.7." in done.stdout
-        assert damaged.stat().st_size > size
+def test_activation_that_is_cut_is_written_again(set_up, ready_clone, pyenv):
+    assert set_up(ready_clone, PATH=path_with(), **pyenv).returncode == 0
+    activation = ready_clone / ".driver/conda.sh"
+    written = activation.read_text()
+    os.truncate(activation, 100)
+    assert set_up(ready_clone, PATH=path_with(), **pyenv).returncode == 0
+    assert activation.read_text() == written
 
 
-def test_folder_on_path_that_cannot_be_read(set_up, with_channel, pyenv):
+def test_folder_on_path_that_cannot_be_read(set_up, ready_clone, pyenv):
     """Root may read everything; a name that is too long is refused to root, too."""
-    done = set_up(with_channel, PATH=path_with(Path("/" + "x" * 5000)), **pyenv)
+    done = set_up(ready_clone, PATH=path_with(Path("/" + "x" * 5000)), **pyenv)
     assert done.returncode == 0, done.stderr
 
 
@@ -348,7 +296,7 @@ def test_no_python_of_an_environment(set_up, ready_clone, folder_of, write_env):
     write_env(python="=3.5", folder=ready_clone / "envs")
     done = set_up(ready_clone, PATH=folder_of(python3=(DRIVER / "bin/python").resolve()))
     assert done.returncode == 1
-    assert done.stderr.startswith("set-up: Python 3.5 is needed, but conda-forge does not answer")
+    assert done.stderr.startswith("set-up: Python ==3.5.* is needed, but this machine has none")
     assert "pyenv install 3.5" in done.stderr
     assert done.stderr.count("\n") == 1
 
@@ -409,4 +357,4 @@ def test_driver_from_its_lock(clone, pyenv, tmp_path):
     lock.write_text("".join(lines))
     refused = subprocess.run(command, env=environ, capture_output=True, text=True)
     assert "the package index has other files than envs/driver.txt names" in refused.stderr
-    assert [path.name for path in (spaced / ".driver").iterdir()] == ["channel"]  # kept
+    assert not (spaced / ".driver").exists()

@@ -34,7 +34,7 @@ def test_failure_is_told_and_nothing_runs(snakemake, workflow, write_env):
     write_env(python="=3.4", folder=workflow)
     failed = snakemake()
     assert failed.code == 1
-    assert "conda front-end of bn-yes-or-no: conda packages from file://" in failed.output
+    assert "conda front-end of bn-yes-or-no: Python ==3.4.* is needed" in failed.output
     assert not (workflow / "told.txt").exists()
     assert list((workflow / ".snakemake/conda").glob("*_")) == []
 

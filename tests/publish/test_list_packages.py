@@ -1,7 +1,10 @@
 """The exact package list of an environment: conda packages and wheels, with known hashes."""
 
+import hashlib
 import json
+import platform
 import sys
+from pathlib import Path
 
 from publish.list_packages import list_packages, normalize, pinned_hashes
 
@@ -68,3 +71,13 @@ def test_conda_packages_come_first_and_are_listed_once(tmp_path):
         ("pip", "some-thing", "1.0", "", f"{A} {B}"),
         ("pip", "zzz", "1", "", ""),
     ]
+
+
+def test_python_of_a_virtual_environment_comes_first(tmp_path):
+    install(tmp_path, "zzz", "1")
+    python, package = list_packages(tmp_path, write_pins(tmp_path))
+    executable = Path(sys.executable).resolve()
+    digest = hashlib.sha256(executable.read_bytes()).hexdigest()
+    version = platform.python_version()
+    assert [*python.values()] == ["machine", "python", version, str(executable), digest]
+    assert package["name"] == "zzz"

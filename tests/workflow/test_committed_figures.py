@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 from judge.tables import read_table, write_table
-from repository import ROOT, clone_repository, give_channel, run_make
+from repository import ROOT, clone_repository, run_make
 from waiting import HANGS
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,7 @@ def figures_of(folder):
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     """A clone of the working tree, set up, with one figure gone and one that is another."""
-    folder = give_channel(clone_repository(tmp_path_factory.mktemp("clone") / "copy"))
+    folder = clone_repository(tmp_path_factory.mktemp("clone") / "copy")
     (folder / "results/figures/weight_sums.png").unlink()
     (folder / "results/figures/val_loss.svg").write_text("<svg/>")
     make(folder, "figures")

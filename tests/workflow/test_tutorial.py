@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from judge.tables import read_table
-from repository import ROOT, copy_repository, give_channel
+from repository import ROOT, copy_repository
 from waiting import HANGS
 
 TUTORIAL, EXPERIMENT = "docs/your-own.md", "docs/own-experiment.md"
@@ -67,7 +67,7 @@ def test_data_are_those_of_their_script():
 @pytest.fixture(scope="module")
 def shell(framework_pythons, tmp_path_factory):
     """Run commands in one shell, in a copy that shares the environments of the rules."""
-    folder = give_channel(copy_repository(tmp_path_factory.mktemp("tutorial") / "copy"))
+    folder = copy_repository(tmp_path_factory.mktemp("tutorial") / "copy")
     with Shell(folder) as shell:
         yield shell
 

@@ -54,15 +54,29 @@ def prepare(environments: Path | None, files: Iterable[Path]) -> list[Lock]:
     locks.append(Lock(STATE / own_name(RUNS), purpose))
     if environments and (not environments.exists() or os.access(environments, os.W_OK)):
         making = Lock(environments / MAKING, f"makes environments for {Path.cwd()}")
-        find_holders(environments / f"{USING}*")  # removes what killed runs have left
+        users = find_holders(environments / f"{USING}*")  # removes what killed runs have left
         Lock(environments / own_name(USING), purpose)
-        flags = environments.glob("*.env_setup_done")
+        flags = [flag for flag in environments.glob("*.env_setup_done") if stands(flag, users)]
         made = {copy.read_bytes() for flag in flags if (copy := flag.with_suffix(".yaml")).exists()}
         if all(file.read_bytes() in made for file in files):
             making.release()
         else:
             locks.append(making)
     return locks
+
+
+def stands(flag: Path, users: list[str]) -> bool:
+    """Tell whether an environment is there whose flag says so; if not, remove the flag.
+
+    `snakemake --conda-cleanup-envs` leaves flags behind. An environment whose Python has left this
+    machine is made again, unless others use it, on another machine perhaps.
+    """
+    prefix = flag.with_suffix("")
+    python = prefix / "bin/python"
+    gone = not prefix.exists() or (python.is_symlink() and not python.exists() and not users)
+    if gone:
+        flag.unlink(missing_ok=True)
+    return not gone
 
 
 def begin(lock: Lock, *making: Lock) -> None:

@@ -1,34 +1,39 @@
 """A conda command for machines without conda: just the calls that `snakemake --use-conda` makes.
 
-This is not conda. It belongs to the workflow bn-yes-or-no, solves and installs conda packages with
-py-rattler, and installs the `pip:` part of an environment with uv. Where a real conda is on PATH,
-that one is used and this one is never called.
+This is not conda. It belongs to the workflow bn-yes-or-no. uv makes an environment: a virtual one
+of a Python of this machine, or of one that uv downloads, with the `pip:` part of the environment
+file. Other conda packages are refused. A real conda that can plan the environments is used instead.
 """
 
 import argparse
-import asyncio
+import ctypes
 import json
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from deploy.channels import channel_urls, read_environment
+import psutil
+import yaml
+
 from deploy.installed import INSTALL, find_damage
 from deploy.locking import Lock
 from deploy.package_index import uv
 
+ROOT = Path(__file__).resolve().parents[2]
 PREFIX = Path(__file__).resolve().with_name("conda")  # Snakemake finds bin/activate there
 VERSION = "24.7.1"  # of the conda whose command line this follows; the least that Snakemake takes
 ME = "conda front-end of bn-yes-or-no"
-
-UNFINISHED = "conda-meta/unfinished"  # there while an environment is being made
+MADE = "conda-meta/history"  # by which conda knows an environment; written last
+SHELLS = ("bash", "sh", "dash", "zsh", "ksh")
+PYTHONS = ROOT / "envs/python.json"  # what uv does not know itself where to download
 
 
 class Failure(Exception):
@@ -36,16 +41,12 @@ class Failure(Exception):
 
 
 def main() -> None:
-    """Serve one call, and end at once: py-rattler's threads can crash a Python that shuts down."""
-    args, status = parser().parse_args(), 0
+    """Serve one call."""
+    args = parser().parse_args()
     try:
         args.serve(args)
     except Failure as failure:
-        print(f"{ME}: {failure}", file=sys.stderr)
-        status = 1
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed
-        stream.flush()
-    os._exit(status)
+        sys.exit(f"{ME}: {failure}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     config = command(commands, "config", serve_config, "Tell a setting.", "--json")
     config.add_argument("--get", metavar="KEY", required=True, help="only channel_priority")
     clean = ("--yes|-y", "--tarballs|-t", "--packages|-p", "--all|-a", "--quiet|-q")
-    command(commands, "clean", serve_clean, "Empty the package cache.", *clean)
+    command(commands, "clean", lambda _: None, "Do nothing: there is no package cache.", *clean)
     env = commands.add_parser("env", help="Create an environment.")
     environments = env.add_subparsers(metavar="COMMAND", required=True)
     quiet = ("--quiet|-q", "--yes|-y", "--no-default-packages", "--json", "--dry-run")
@@ -86,13 +87,8 @@ def serve_info(_args: argparse.Namespace) -> None:
     if re.search(r"[^\w@%+=:,./-]", prefix):
         # Snakemake writes `source PREFIX/bin/activate` without quotes.
         prefix = "'" + prefix.replace("'", "'\"'\"'") + "'"
-    told: dict[str, object] = {
-        "conda_prefix": prefix,
-        "root_prefix": prefix,
-        "platform": "linux-64",
-    }
-    told |= {"conda_version": VERSION, "front_end": ME, "channels": channel_urls([])}
-    print(json.dumps(told, indent=2))
+    told = {"conda_prefix": prefix, "root_prefix": prefix, "platform": "linux-64"}
+    print(json.dumps(told | {"conda_version": VERSION, "front_end": ME}, indent=2))
 
 
 def serve_config(args: argparse.Namespace) -> None:
@@ -103,20 +99,73 @@ def serve_config(args: argparse.Namespace) -> None:
 
 
 def serve_env_create(args: argparse.Namespace) -> None:
-    """`conda env create --file FILE --prefix PREFIX`."""
-    if not args.file.is_file():
-        raise Failure(f"there is no file {args.file}.")
-    channels, specs, pip = read_environment(args.file)
-    urls = channel_urls(channels)
-    from deploy import packages as conda  # slow to import
+    """`conda env create --file FILE --prefix PREFIX`; a dry run looks for the Python."""
+    python, pip = read_environment(args.file)
+    version, executable = find_python(python)
+    if not args.dry_run:
+        with making(args.prefix.absolute()):
+            told = ("--quiet", "--no-config", "--no-project", "--allow-existing")
+            if uv("venv", *told, "--python", executable, args.prefix).returncode:
+                raise Failure("uv could not make a virtual environment (see above).")
+            install_wheels(args.prefix, pip, args.file)
+    print(f"Python {version} ({executable}), {len(pip)} pinned wheels")
 
-    if args.dry_run:
-        attempt(conda.solve_specs(urls, specs), urls)
-        return
-    with making(args.prefix.absolute()):
-        attempt(conda.create(args.prefix, urls, specs), urls)
-        install_wheels(args.prefix, pip, args.file)
-    print(f"{ME}: {args.prefix} made from {', '.join(urls)} and {len(pip)} pinned wheels")
+
+def read_environment(file: Path) -> tuple[str, list[str]]:
+    """Return which Python an environment file asks for, as uv says it, and the pip lines."""
+    if not file.is_file():
+        raise Failure(f"there is no file {file}.")
+    dependencies = (yaml.safe_load(file.read_text()) or {}).get("dependencies") or []
+    pip = [line for entry in dependencies if isinstance(entry, dict) for line in entry["pip"]]
+    pinned = {re.split(r"[^\w.-]", line)[0].lower() for line in pip}
+    python = None
+    for spec in (entry for entry in dependencies if isinstance(entry, str)):
+        name, pin = re.findall(r"^(?:.*::)?([\w.-]*)\s*(.*)$", spec)[0]
+        if name == "python":  # `=3.7` and `3.7` mean 3.7 with any further digits to conda
+            python = re.sub(r"^=?(\d[\d.]*?)(\.\*)?$", r"==\1.*", pin)
+        elif name not in {"pip", *pinned}:  # uv does what pip would do
+            raise Failure(
+                f"{file} asks for the conda package '{spec}'. Without a conda that can plan the "
+                "environments, there is Python with wheels alone: install conda, or name the "
+                "package in the pip part."
+            )
+    if python is None:
+        raise Failure(f"{file} asks for no Python.")
+    return python, pip
+
+
+def find_python(pin: str) -> tuple[str, str]:
+    """Return version and path of the newest CPython that uv finds on this machine, or downloads."""
+    found = list_pythons(pin)
+    if not found:
+        for known in ((), ("--python-downloads-json-url", PYTHONS)):
+            command = ("python", "install", "--no-bin", "--no-config", f"cpython{pin}", *known)
+            said = uv(*command, capture_output=True, text=True).stderr
+            if "No download found" not in said:
+                break
+        found = list_pythons(pin)
+    if not found:
+        version = "".join(re.findall(r"\d+\.\d+", pin)[:1])
+        raise Failure(
+            f"Python {pin} is needed, but this machine has none and uv can download none; install "
+            f"conda, or this Python (for instance: pyenv install {version}, or python{version} "
+            f"from your distribution). (uv: {' '.join(said.split())})"
+        )
+    return found[0]["version"], str(Path(found[0]["path"]).absolute())
+
+
+def list_pythons(pin: str) -> list[dict[str, Any]]:
+    """Return what uv finds, newest first, pyenv's and those below /opt included."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    folders = [*pyenv.glob("versions/*/bin"), *Path("/opt").glob("python*/bin")]
+    path = [*map(str, folders), os.environ.get("PATH", ""), "/usr/local/bin", "/usr/bin"]
+    path = [each for each in os.pathsep.join(path).split(os.pathsep) if each != f"{pyenv}/shims"]
+    own = {"PATH": os.pathsep.join(path), "UV_PYTHON_PREFERENCE": "system"}
+    command = ("python", "list", "--only-installed", "--no-config", "--output-format", "json")
+    listed = uv(*command, f"cpython{pin}", env=own, capture_output=True, text=True)
+    if listed.returncode:
+        raise Failure(f"uv does not understand 'python {pin}': {listed.stderr.strip()}")
+    return [found for found in json.loads(listed.stdout) if found["variant"] == "default"]
 
 
 @contextmanager
@@ -125,29 +174,20 @@ def making(prefix: Path) -> Iterator[None]:
 
     Nothing of an interrupted creation survives; one that is under way is waited for.
     """
-    die_with_snakemake()
+    end_with_snakemake()
     with Lock(prefix.with_name(f"{prefix.name}.lock"), f"makes the environment {prefix}"):
-        if (prefix / "conda-meta").exists() and not (prefix / UNFINISHED).exists():
+        if (prefix / MADE).exists():
             raise Failure(f"{prefix} exists already.")
-        if prefix.exists() and any(prefix.iterdir()) and not (prefix / "conda-meta").exists():
+        if prefix.exists() and any(prefix.iterdir()) and not (prefix / MADE).parent.exists():
             raise Failure(f"{prefix} is not empty and no environment.")
         shutil.rmtree(prefix, ignore_errors=True)
-        (prefix / UNFINISHED).parent.mkdir(parents=True)
-        (prefix / UNFINISHED).touch()
+        (prefix / MADE).parent.mkdir(parents=True)
         try:
             yield
         except BaseException:
             shutil.rmtree(prefix, ignore_errors=True)
             raise
-        (prefix / UNFINISHED).unlink()
-
-
-def attempt(work: Coroutine, urls: list[str]) -> None:
-    """Have py-rattler do something; what it raises becomes a sentence."""
-    try:
-        asyncio.run(work)
-    except Exception as error:  # py-rattler's exceptions share no base class
-        raise Failure(f"conda packages from {', '.join(urls)}: {error}") from error
+        (prefix / MADE).write_text(f"{ME}\n")
 
 
 def install_wheels(prefix: Path, lines: list[str], file: Path) -> None:
@@ -164,7 +204,7 @@ def install_wheels(prefix: Path, lines: list[str], file: Path) -> None:
         more = [*hashes, requirements.name] if hashed else []
         for again in INSTALL:
             told = ("--python", prefix / "bin/python", "--requirement", requirements.name)
-            done = uv("pip", "install", "--quiet", *told, *more, *again, preexec_fn=die_with_parent)
+            done = uv("pip", "install", "--quiet", *told, *more, *again, preexec_fn=end_with_parent)
             if done.returncode:
                 raise Failure("uv could not install the pip part of the environment (see above).")
             if not find_damage(prefix):
@@ -172,48 +212,22 @@ def install_wheels(prefix: Path, lines: list[str], file: Path) -> None:
     raise Failure(f"{find_damage(prefix)} is missing or cut in what the package index has.")
 
 
-def serve_clean(args: argparse.Namespace) -> None:
-    """`conda clean`: packages are unpacked as they arrive, so there are no tarballs to remove."""
-    if args.packages or args.all:
-        from deploy import packages as conda
-
-        shutil.rmtree(conda.CACHE, ignore_errors=True)
-
-
-def die_with_snakemake() -> None:
+def end_with_snakemake() -> None:
     """End when the Snakemake that called is gone: an orphan would go on writing.
 
-    Between it and us are shells, which outlive it when it is killed; so the first caller that is
-    no shell is watched, and the kernel tells when it ends.
+    Between Snakemake and us are shells, which outlive Snakemake when it is killed.
     """
-    caller = os.getppid()
-    while caller > 1 and process(caller)[0] in ("bash", "sh", "dash", "zsh", "ksh"):
-        caller = process(caller)[1]
-    try:
-        handle = os.pidfd_open(caller)
-    except OSError:
-        return
 
-    def watch() -> None:
-        import select
-
-        poll = select.poll()
-        poll.register(handle, select.POLLIN)
-        poll.poll()
+    def watch(caller: psutil.Process) -> None:
+        caller.wait()
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    for caller in psutil.Process().parents():
+        if caller.name() not in SHELLS:
+            threading.Thread(target=watch, args=[caller], daemon=True).start()
+            return
 
 
-def process(pid: int) -> tuple[str, int]:
-    """Return command name and parent of a process."""
-    name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
-    return name, int(rest.split()[1])
-
-
-def die_with_parent() -> None:
+def end_with_parent() -> None:
     """Ask the kernel to kill this process when its parent dies."""
-    import ctypes
-    import signal
-
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

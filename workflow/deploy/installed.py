@@ -1,7 +1,6 @@
-"""Whether what was installed or packed is still there (standard library only)."""
+"""Whether what was installed is still there (standard library only)."""
 
 import csv
-import json
 import os
 from pathlib import Path
 
@@ -36,19 +35,3 @@ def find_damage(prefix: Path) -> str:
                 if found != int(size or found or 0) and not name.endswith(".pyc"):
                     return os.path.normpath(f"{folder}/{name}")
     return ""
-
-
-def packed_versions(channel: Path) -> list[str]:
-    """Return the Pythons that a local channel holds, oldest first; none where a file is cut."""
-    versions = set()
-    try:
-        for folder in (channel / "linux-64", channel / "noarch"):
-            records = json.loads((folder / "repodata.json").read_text())["packages.conda"]
-            for file, record in records.items():
-                if (folder / file).stat().st_size != record["size"]:
-                    return []
-                if record["name"] == "python":
-                    versions.add(record["version"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return []
-    return sorted(versions, key=lambda version: [*map(int, version.split("."))])

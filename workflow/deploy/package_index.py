@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ from typing import Any
 def uv(
     *arguments: str | Path, python: Path | str = sys.executable, **options: Any
 ) -> subprocess.CompletedProcess:
-    """Run the uv beside a Python; the options are those of `subprocess.run`."""
-    command = [Path(python).with_name("uv"), *arguments]
-    return subprocess.run(command, env=uv_environment(python), **options)
+    """Run the uv beside a Python; the options are those of `subprocess.run`, `env` what to add."""
+    options["env"] = uv_environment(python) | options.get("env", {})
+    return subprocess.run([Path(python).with_name("uv"), *arguments], **options)
 
 
 def uv_environment(python: Path | str = sys.executable) -> dict[str, str]:
@@ -23,9 +24,10 @@ def uv_environment(python: Path | str = sys.executable) -> dict[str, str]:
         del translated["UV_DEFAULT_INDEX"]
     settings = pip_settings(python) if translated.keys() - os.environ.keys() else {}
     found = {name: settings[key] for name, key in translated.items() if key in settings}
-    return {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"} | found | os.environ
+    return {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "manual"} | found | os.environ
 
 
+@cache
 def pip_settings(python: Path | str) -> dict[str, str]:
     """Return what `pip config list` tells; the environment wins over files, as it does for pip."""
     command = [python, "-m", "pip", "config", "list"]

@@ -1,11 +1,7 @@
 """Set up what drives the workflow: `.driver/`, a virtual environment, and a conda command.
 
-One line tells which conda is used and where its packages come from:
-
-- a real conda that can plan the environments is used as it is;
-- a real conda that cannot is pointed at a local channel made of this machine's Pythons;
-- without conda, the front-end in `conda/` takes packages from conda-forge;
-- without either, the front-end takes them from the local channel.
+One line tells which conda is used: a real conda that can plan the environments, as it is; or else
+the front-end in `conda/`, by which uv makes them.
 
 Run by `setup.sh` as `make setup`. Done once, it only checks that nothing has changed.
 """
@@ -19,11 +15,11 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import NoReturn
 
-from deploy.installed import INSTALL, find_damage, list_packages, packed_versions
+from deploy.installed import INSTALL, find_damage, list_packages
 from deploy.locking import Lock
 from deploy.package_index import uv
 
@@ -35,10 +31,6 @@ BASE = Path(sys.executable).resolve()  # known before a Python of .driver is rem
 ENVS = ROOT / "envs"
 LOCK = ENVS / "driver.txt"
 FRONT_END = HERE / "conda/bin/conda"
-CHANNEL = (
-    DRIVER / "channel"
-)  # stays when .driver is made again: the channel may come from another machine
-CONDARC = DRIVER / "condarc"
 ACTIVATION = DRIVER / "conda.sh"
 MADE = (
     DRIVER / "driver.json"
@@ -53,7 +45,6 @@ PIP_MAY_INSTALL = {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0"}
 
 def main() -> None:
     """Do what is not done yet, and print the line."""
-    forget_condarc_of_a_clone()
     system, _, _, _, machine = os.uname()
     if (system, machine) != ("Linux", "x86_64"):
         stop(
@@ -67,45 +58,31 @@ def main() -> None:
         with Lock(ROOT / ".driver.lock", f"sets up {ROOT}"):  # two set-ups would disturb each other
             stamp = read_stamp()
             if stamp.get("key") != key:
-                stamp = set_up(conda) | {"key": key, "files": list_files()}
+                stamp = {"line": set_up(conda), "key": key, "size": ACTIVATION.stat().st_size}
                 STAMP.write_text(json.dumps(stamp, indent=1))
     print(stamp["line"])
 
 
-def set_up(conda: Path | None) -> dict:
-    """Do all of set-up, and return what to note; the cheap checks come first."""
+def set_up(conda: Path | None) -> str:
+    """Do all of set-up, and return the line; the cheap checks come first."""
     version = check_conda(conda) if conda else None
     make_driver()
-    CONDARC.unlink(missing_ok=True)
-    print("Asking whether conda-forge answers ...", flush=True)
-    local = ""
-    if refuses(conda or FRONT_END):
-        local = make_channel()
-        complaint = refuses(conda, CONDARC=str(CONDARC)) if conda else ""
-        if complaint:
-            stop(
-                f"{conda} reaches no conda-forge, and does not take the local channel in "
-                f"{CONDARC} either; look at the channels in your .condarc. (conda: {complaint})"
-            )
-    write_activation(conda, local=bool(local))
-    return {"line": describe(conda, version, local)}
-
-
-def forget_condarc_of_a_clone() -> None:
-    """Undo a CONDARC that the activation of a clone, this or another one, has set.
-
-    With it, any conda would seem to reach conda-forge, until the shell is closed.
-    """
-    if Path(os.environ.get("CONDARC", "")).parts[-2:] == (".driver", "condarc"):
-        del os.environ["CONDARC"]
-
-
-def describe(conda: Path | None, version: str | None, local: str) -> str:
-    """Return the line that tells which case applies."""
-    who = f"conda {version} ({conda})" if conda else "no conda here: the workflow's own front-end"
-    if not local:
-        return f"Environments: {who}, packages from conda-forge."
-    return f"Environments: {who}; no conda-forge: a local channel of this machine's Python {local}."
+    who = "no conda here"
+    if conda:
+        print("Asking whether conda can plan the environments ...", flush=True)
+        complaint = next((said for refused, said in ask(conda) if refused), "")
+        who = f"conda {version} ({conda})"
+        if not complaint:
+            write_activation(conda)
+            return f"Environments: {who}."
+        who += f" cannot plan them ({complaint})"
+    answers = ask(FRONT_END)
+    for refused, said in answers:
+        if refused:
+            stop(said.partition(": ")[2])
+    write_activation(None, front_end_first=bool(conda))
+    pythons = sorted({said.partition(" (")[0] for _, said in answers})
+    return f"Environments: {who}; uv makes them with {', '.join(pythons)}."
 
 
 def stop(sentence: str) -> NoReturn:
@@ -148,16 +125,10 @@ def read_stamp() -> dict:
     """Return what the last complete set-up left, if all of it is still there."""
     try:
         stamp = json.loads(STAMP.read_text())
-        whole = stamp["files"] == list_files() and not damage_of_driver()
+        whole = stamp["size"] == ACTIVATION.stat().st_size and not damage_of_driver()
         return stamp if whole else {}
     except (OSError, ValueError, TypeError, KeyError):
         return {}
-
-
-def list_files() -> list:
-    """Return what set-up leaves besides the driver: sizes of small files, and packed Pythons."""
-    sizes = [file.stat().st_size for file in (ACTIVATION, CONDARC) if file.exists()]
-    return [*sizes, *packed_versions(CHANNEL / "conda-forge")]
 
 
 def damage_of_driver() -> str:
@@ -217,14 +188,11 @@ def make_driver() -> None:
 
 
 def remove_driver() -> None:
-    """Remove the virtual environment and all that set-up has noted, but not the local channel."""
-    if not DRIVER.is_dir():  # a file, or a link that leads nowhere
+    """Remove the virtual environment, or what is in its place."""
+    if DRIVER.is_dir() and not DRIVER.is_symlink():
+        shutil.rmtree(DRIVER)
+    else:  # a file, or a link that leads nowhere
         DRIVER.unlink(missing_ok=True)
-    for path in DRIVER.glob("*"):
-        if path != CHANNEL:
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    if DRIVER.is_dir() and not CHANNEL.exists():
-        DRIVER.rmdir()
 
 
 def install_uv() -> None:
@@ -259,8 +227,8 @@ def install_lock() -> None:
     stop(f"{find_damage(DRIVER)} is missing or cut in what the package index has.")
 
 
-def refuses(conda: Path, **settings: str) -> str:
-    """Ask a conda to plan the environments; return its last words if it cannot, else nothing.
+def ask(conda: Path) -> list[tuple[int, str]]:
+    """Ask a conda to plan the environments; return the status and the last words of each answer.
 
     A search would not do: conda then looks at other channels than when it makes an environment.
     """
@@ -269,38 +237,30 @@ def refuses(conda: Path, **settings: str) -> str:
         for file in ENVS.glob("*.yaml")
     }
     with ThreadPoolExecutor() as pool:
-        complaints = list(pool.map(partial(plan, conda, settings), alike.values()))
-    return next(filter(None, complaints), "")
+        return list(pool.map(plan, repeat(conda), alike.values()))
 
 
-def plan(conda: Path, settings: dict[str, str], file: Path) -> str:
-    """Ask a conda to plan one environment; return its last words if it cannot, else nothing."""
+def plan(conda: Path, file: Path) -> tuple[int, str]:
+    """Ask a conda to plan one environment; return its status and its last words."""
     quick = {"CONDA_REMOTE_CONNECT_TIMEOUT_SECS": "5", "CONDA_REMOTE_MAX_RETRIES": "0"}
     with tempfile.TemporaryDirectory() as folder:
         command: list[str | Path] = [conda, "env", "create", "--dry-run", "--quiet", "--file", file]
         asked = subprocess.run(
             [*command, "--prefix", Path(folder, "planned")],
-            env=quick | STRICT | os.environ | settings,
+            env=quick | STRICT | os.environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
         )
     said = [line.strip() for line in (asked.stdout + asked.stderr).splitlines() if line.strip()]
-    return (said or ["nothing"])[-1] if asked.returncode else ""
+    return asked.returncode, (said or ["nothing"])[-1]
 
 
-def make_channel() -> str:
-    """Build the local channel and let the name conda-forge lead to it; return its versions."""
-    print("conda-forge does not answer. Packing this machine's Pythons ...", flush=True)
-    folder = CHANNEL / "conda-forge"
-    command: list[str | Path] = [PYTHON, "-s", HERE.parent, "deploy.machine_channel"]
-    if subprocess.run([*command, folder, ENVS, CONDARC]).returncode:
-        sys.exit(1)  # the builder has said why
-    return ", ".join(packed_versions(folder))
+def write_activation(conda: Path | None, front_end_first: bool = False) -> None:
+    """Write what `source .driver/bin/activate` adds, for a real conda or for the front-end.
 
-
-def write_activation(conda: Path | None, local: bool) -> None:
-    """Write what `source .driver/bin/activate` adds; a user's own commands come before ours."""
+    A user's own commands come first, except a conda that cannot plan the environments.
+    """
     lines = ["# Sourced by bin/activate; written by the set-up of the workflow."]
     # Container images often set this variable: Snakemake would be compiled anew at every start.
     # Modules on PYTHONPATH are of another Python.
@@ -308,17 +268,17 @@ def write_activation(conda: Path | None, local: bool) -> None:
     # Snakemake and uv end in a traceback where they cannot have a folder for their caches.
     lines.append('cache="${XDG_CACHE_HOME:-${HOME:-$VIRTUAL_ENV}/.cache}"')
     lines.append('{ mkdir -p "$cache" && [ -w "$cache" ]; } 2> /dev/null ||')
-    lines.append('    export XDG_CACHE_HOME="$VIRTUAL_ENV/cache"')
-    if conda:
+    folders = ("XDG_CACHE_HOME=$VIRTUAL_ENV/cache", "UV_PYTHON_INSTALL_DIR=$VIRTUAL_ENV/python")
+    lines.append(f'    export "{folders[0]}" "{folders[1]}"')
+    # Another clone that is active in this shell may have put its front-end on PATH.
+    front_end = "/".join(FRONT_END.parts[-4:-1])
+    lines.append(f"PATH=$(printf %s \"$PATH\" | sed 's#[^:]*/{front_end}:*##g')")
+    ours = f"${{VIRTUAL_ENV%/.driver}}/workflow/{front_end}"
+    if not conda:
+        lines.append(f'PATH="{ours}:$PATH"' if front_end_first else f'PATH="$PATH:{ours}"')
+    else:
         settings = STRICT | PIP_MAY_INSTALL
         lines += [f"export {name}={value}" for name, value in settings.items()]
-    if conda and local:
-        lines.append('export CONDARC="$VIRTUAL_ENV/condarc"')
-    else:  # a CONDARC that another clone has set would lead elsewhere
-        lines.append('case "${CONDARC:-}" in */.driver/condarc) unset CONDARC ;; esac')
-    if conda and not conda_on_path():
-        # Before PATH: another clone's front-end may be on it. This folder holds `conda` alone.
-        lines.append(f'PATH="{conda.parents[1] / "condabin"}:$PATH"')
-    if not conda:
-        lines.append('PATH="$PATH:${VIRTUAL_ENV%/.driver}/workflow/deploy/conda/bin"')
+        if not conda_on_path():  # this folder holds `conda` alone
+            lines.append(f'PATH="{conda.parents[1] / "condabin"}:$PATH"')
     ACTIVATION.write_text("\n".join(lines) + "\n")

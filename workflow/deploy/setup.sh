@@ -6,7 +6,8 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 # Where no folder for caches can be had, uv would end.
 cache="${XDG_CACHE_HOME:-${HOME:-/nowhere}/.cache}"
 { mkdir -p "$cache" && [ -w "$cache" ]; } 2>/dev/null ||
-    export XDG_CACHE_HOME="${here%/workflow/deploy}/.driver/cache"
+    export XDG_CACHE_HOME="${here%/workflow/deploy}/.driver/cache" \
+        UV_PYTHON_INSTALL_DIR="${here%/workflow/deploy}/.driver/python"
 ask='
 import sys
 print("%d.%d.%d" % sys.version_info[:3])

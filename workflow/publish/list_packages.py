@@ -1,4 +1,4 @@
-"""List what is installed in this environment: conda packages and wheels, with known hashes.
+"""List what is installed in this environment: Python, conda packages, wheels, with known hashes.
 
 Python 3.7, standard library.
 """
@@ -10,6 +10,8 @@ import re
 import sys
 from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
+
+from train.files import hash_file
 
 from publish.locks import read_pins
 
@@ -37,6 +39,18 @@ def conda_packages(prefix: Path) -> Iterator[Dict[str, str]]:
         }
 
 
+def describe_python() -> Dict[str, str]:
+    """Return the row of a virtual environment's Python: where its executable is, and its hash."""
+    executable = Path(sys.executable).resolve()
+    return {
+        "manager": "machine",
+        "name": "python",
+        "version": "{}.{}.{}".format(*sys.version_info),
+        "build": str(executable),
+        "sha256": hash_file(executable),
+    }
+
+
 def installed_wheels(prefix: Path) -> Iterator[Tuple[str, str]]:
     """Yield (name, version) per distribution in the prefix's site-packages."""
     library = prefix / "lib" / "python{}.{}".format(*sys.version_info[:2])
@@ -58,11 +72,11 @@ def normalize(name: str) -> str:
 
 
 def list_packages(prefix: Path, environment_file: Path) -> List[Dict[str, str]]:
-    """Return the rows of the list, conda packages first, each group sorted by name.
+    """Return the rows of the list, Python or conda packages first, each group sorted by name.
 
     A wheel may be pinned with several hashes, one per platform; all are given.
     """
-    conda = sorted(conda_packages(prefix), key=lambda row: row["name"])
+    conda = sorted(conda_packages(prefix), key=lambda row: row["name"]) or [describe_python()]
     known = {(normalize(row["name"]), row["version"]) for row in conda}
     pins = pinned_hashes(environment_file)
     wheels = [

@@ -28,7 +28,7 @@ SHOWN = {
 }
 LOCK_COLUMNS = {
     "environment": "name of the environment file",
-    "package": "name on the package index; python comes from the conda channel",
+    "package": "name on the package index; python comes from conda or from the machine",
     "version": "the one version admitted",
     "where": "the Pythons that it is for; empty: all",
     "files": "number of files admitted, each by its SHA-256",

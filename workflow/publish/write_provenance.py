@@ -135,9 +135,9 @@ def list_machines(runs: Path) -> list[dict[str, str]]:
 def describe_environment(packages: Path, lock: Path) -> dict[str, Any]:
     """Return an environment's interpreter, number of packages, and files with their hashes."""
     rows = read_rows(packages)
-    versions = {(row["manager"], row["name"]): row["version"] for row in rows}
+    pythons = [row["version"] for row in rows if row["name"] == "python"]
     return {
-        "python": versions.get(("conda", "python")),
+        "python": pythons[0] if pythons else None,
         "packages": len(rows),
         "list": {"file": str(packages), "sha256": hash_file(packages)},
         "lock": {"file": str(lock), "sha256": hash_file(lock)},

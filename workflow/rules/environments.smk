@@ -4,12 +4,6 @@ In:  config.yaml, envs/*.yaml
 Out: results/provenance/config.yaml, results/provenance/packages/{environment}.csv
 """
 
-# `snakemake --conda-cleanup-envs` leaves these flags behind. With one, a creation that is killed
-# later would pass for a whole environment.
-for flag in ENVIRONMENTS_FOLDER.glob("*.env_setup_done"):
-    if not flag.with_suffix("").exists():
-        flag.unlink(missing_ok=True)
-
 
 # This rule has no benchmark: it runs within Snakemake, whose own seconds would be measured.
 rule write_config:
