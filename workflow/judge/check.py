@@ -44,9 +44,9 @@ class Difference(NamedTuple):
     table: str
     column: str
     rows: int
-    largest: float  # largest absolute difference; NaN where it is no number
-    allowed: float  # NaN where it is no number
-    within: bool
+    largest: float = numpy.nan  # largest absolute difference; NaN for what is no number
+    allowed: float = numpy.nan  # NaN for what is no number
+    within: bool = False
 
 
 def compare(reference: Tables, fresh: Tables) -> list[Difference]:
@@ -121,13 +121,9 @@ def ranges_in_spread(spread: pandas.DataFrame | None) -> dict:
 def compare_table(name: str, reference: Tables, fresh: Tables, kernel: dict) -> list[Difference]:
     """Return a Difference for each column of one table; rows are compared in their order."""
     old, new = reference[name], fresh[name]
-    found = [
-        Difference(name, column, len(new), numpy.nan, numpy.nan, False)
-        for column in sorted(set(old) ^ set(new))
-    ]
+    found = [Difference(name, column, len(new)) for column in sorted(set(old) ^ set(new))]
     if len(old) != len(new):
-        counts = abs(len(old) - len(new))
-        return [*found, Difference(name, "number of rows", counts, numpy.nan, numpy.nan, False)]
+        return [*found, Difference(name, "number of rows", abs(len(old) - len(new)))]
     for column in old.columns.intersection(new.columns, sort=False):
         kind = DESCRIBED[name][column]["kind"]
         differing = ~((old[column] == new[column]) | (old[column].isna() & new[column].isna()))
@@ -166,12 +162,12 @@ def judge(
 ) -> Difference:
     """Return the Difference of the differing rows of a column."""
     if kind in NEVER:
-        return Difference(name, column, len(old), numpy.nan, numpy.nan, False)
+        return Difference(name, column, len(old))
     if kind in LAST_BITS:
         within = bool((limits > 0).all())
         if kind == "words":
             within = within and list(map(mask, old[column])) == list(map(mask, new[column]))
-        return Difference(name, column, len(old), numpy.nan, numpy.nan, within)
+        return Difference(name, column, len(old), within=within)
     if kind in SHARES:
         limits = share_limits(old, DESCRIBED[name][column]["near"], SHARES[kind], limits)
     distance = (old[column].astype(float) - new[column].astype(float)).abs().fillna(numpy.inf)

@@ -32,6 +32,7 @@ from judge.tables import Row, make_frame
 
 Array = numpy.ndarray[Any, numpy.dtype[numpy.float32]]
 
+SIDES = ("first", "second")  # of a comparison
 NO_DIFFERENCE = "no difference"
 UNDECIDED = "undecided"  # what causes a difference; the reason follows
 
@@ -156,10 +157,16 @@ def start_equally(first: dict, second: dict) -> bool:
 
 def compare_losses(first: dict, second: dict, rows: str) -> Row:
     """Return the columns of controls.csv for the losses of two runs on the same rows."""
-    losses = [record["evaluations"].get(rows) for record in (first, second)]
-    if None in losses:
+    losses = losses_on(rows, first, second)
+    if losses is None:
         return {"observed": NO_STATEMENT}
     return {"observed": EQUAL if equal_losses(*losses) else DIFFER}
+
+
+def losses_on(rows: str, first: dict, second: dict) -> tuple[float, float] | None:
+    """Return the losses of two runs on the same rows, None if one of the runs has none."""
+    losses = (first["evaluations"].get(rows), second["evaluations"].get(rows))
+    return None if None in losses else losses
 
 
 def compare_runs(first: dict, second: dict, rows: str) -> Row:
@@ -177,7 +184,7 @@ def compare_runs(first: dict, second: dict, rows: str) -> Row:
 def observe(config: dict, records: Records, control: dict, comparison: str) -> Row:
     """Return the row of controls.csv for a control on a comparison, without predictions."""
     pair = config["comparisons"][comparison]
-    first, second = (records.find(*run) for run in runs_of(config, control, comparison))
+    runs = first, second = [records.find(*run) for run in runs_of(config, control, comparison)]
     rows = pair["first"]["rows"]
     observable = control["observable"]
     if observable == "trajectory":
@@ -190,11 +197,9 @@ def observe(config: dict, records: Records, control: dict, comparison: str) -> R
     elif observable == "loss_on_same_rows":
         found = compare_losses(first, second, rows)
     else:
-        found = compare_with_published(records, pair, [first, second])
-    losses = [
-        record["evaluations"][pair[side]["rows"]]
-        for record, side in zip((first, second), ("first", "second"), strict=True)
-    ]
+        found = compare_with_published(records, pair, runs)
+    losses = [run["evaluations"][pair[side]["rows"]] for run, side in zip(runs, SIDES, strict=True)]
+    same_rows = losses_on(rows, *runs)
     return {
         "comparison": comparison,
         "environment": join_sides(pair, "environment"),
@@ -205,19 +210,13 @@ def observe(config: dict, records: Records, control: dict, comparison: str) -> R
         "first_loss": losses[0],
         "second_loss": losses[1],
         "loss_difference": losses[1] - losses[0],
-        "same_rows_difference": difference_on(rows, first, second),
+        "same_rows_difference": same_rows and same_rows[1] - same_rows[0],
     }
-
-
-def difference_on(rows: str, first: dict, second: dict) -> float | None:
-    """Return the second run's loss minus the first's on the same rows, None if one has none."""
-    losses = [record["evaluations"].get(rows) for record in (first, second)]
-    return None if None in losses else losses[1] - losses[0]
 
 
 def join_sides(pair: dict, key: str) -> str:
     """Return what both cells of a pair have under a key, as text; once where it is the same."""
-    return " and ".join(dict.fromkeys(pair[side][key] for side in ("first", "second")))
+    return " and ".join(dict.fromkeys(pair[side][key] for side in SIDES))
 
 
 def equalizes_start(control: dict) -> bool:
@@ -229,7 +228,7 @@ def compare_with_published(records: Records, pair: dict, runs: list[dict]) -> Ro
     """Compare each run of a pair with its own published run; the worse one is reported."""
     found = [
         compare_runs(records.find(PUBLISHED, pair[side]), record, pair[side]["rows"])
-        for side, record in zip(("first", "second"), runs, strict=True)
+        for side, record in zip(SIDES, runs, strict=True)
     ]
     return next((each for each in found if each["observed"] == DIFFER), found[0])
 
@@ -272,7 +271,7 @@ def judge_comparisons(
     kernel = numpy.abs(numpy.asarray(kernel_differences, dtype=float)).max(initial=0)
     rows = []
     for comparison, entry in config["comparisons"].items():
-        repeats = [read_repeats(config, records, entry[side]) for side in ("first", "second")]
+        repeats = [read_repeats(config, records, entry[side]) for side in SIDES]
         rows.append(
             judge_comparison(
                 comparison,
@@ -301,7 +300,7 @@ def repeat_differences(entry: dict, repeats: list[list[dict]]) -> list[float]:
     `repeats` has the runs of both cells.
     """
     found = []
-    for side, (first, *others) in zip(("first", "second"), repeats, strict=True):
+    for side, (first, *others) in zip(SIDES, repeats, strict=True):
         rows = entry[side]["rows"]
         for other in others:
             if compare_runs(first, other, rows)["observed"] != EQUAL:

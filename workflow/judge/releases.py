@@ -17,7 +17,7 @@ from plan.runs import release_modes
 from judge.claims import judge_number
 from judge.compare import equal_losses
 from judge.records import Records, read_lines
-from judge.tables import kernel_hashes, make_frame, run_rows, write_table
+from judge.tables import Row, kernel_hashes, make_frame, run_rows, write_table
 
 # Column of releases.csv that is compared -> column with the result of the comparison.
 COMPARED = {
@@ -49,7 +49,7 @@ def compare_releases(
     runs: Iterable[tuple[str, str, dict]], pair: list[str], claims: list[Claim]
 ) -> pandas.DataFrame:
     """Return releases.csv for (release, mode, record) in table order."""
-    table = make_frame("releases", (row for run in runs for row in release_rows(*run, claims)))
+    table = make_frame("releases", release_rows(runs, claims))
     bits = table["initial_weights_sha256"] + table["trajectory_sha256"]
     one_of_two = table["variant"].isin(pair)
     groups = bits[one_of_two].groupby([table[name] for name in ("release", "mode", "protocol")])
@@ -68,82 +68,67 @@ def equal_bits(first: Any, second: Any) -> bool:
     return equal_losses(first, second) if isinstance(first, float) else first == second
 
 
-def release_rows(release: str, mode: str, record: dict, claims: list[Claim]) -> Iterator[dict]:
-    """Yield the rows of releases.csv for one run: one per range of evaluation rows."""
-    executes_eagerly = record["machine"]["executes_eagerly"]
-    for row in run_rows(record):
-        row |= {"release": release, "mode": mode, "executes_eagerly": executes_eagerly}
-        published = number_on_page(claims, row)
-        verdict = judge_number(published, row["val_loss"]) if published else ""
-        yield {**row, "published": published, "agrees_with_published": verdict}
+def release_rows(runs: Iterable[tuple[str, str, dict]], claims: list[Claim]) -> Iterator[Row]:
+    """Yield the rows of releases.csv: one per run and range of evaluation rows.
 
-
-def number_on_page(claims: list[Claim], row: dict) -> str:
-    """Return the number that the page prints for such a cell in whichever release, or ""."""
+    The page prints a number for a cell in some release; the number is compared in every release.
+    """
     keys = ("variant", "protocol", "seed", "rows")
+    printed: dict[tuple, str] = {}
     for claim in claims:
         if claim["test"] == "published_number":
-            cell = claim["cells"][0]
-            if all(cell[key] == row[key] for key in keys):
-                return claim["published"]
-    return ""
+            printed.setdefault(tuple(map(claim["cells"][0].get, keys)), claim["published"])
+    for release, mode, record in runs:
+        for row in run_rows(record):
+            published = printed.get(tuple(row[key] for key in keys), "")
+            yield {
+                **row,
+                "release": release,
+                "mode": mode,
+                "executes_eagerly": record["machine"]["executes_eagerly"],
+                "published": published,
+                "agrees_with_published": published and judge_number(published, row["val_loss"]),
+            }
 
 
 def tabulate_randomness(config: dict, records: Records, probes: list[dict]) -> pandas.DataFrame:
     """Return randomness.csv: for each release and mode, which source changes which kernel."""
-    rows = []
     found = {(probe["cell"]["environment"], probe["cell"]["change"]): probe for probe in probes}
+    rows = []
     for release, mode in release_modes(config):
         probe = found[release, mode]
-        variant = probe["cell"]["variant"]
+        machine, variant = probe["machine"], probe["cell"]["variant"]
         trained = [
             find_run(config, records, release, mode, variant, protocol)
             for protocol in config["protocols"]
         ]
-        machine = probe["machine"]
-        for source, layer, drawn in source_rows(probe, trained):
-            rows.append(
-                {
-                    "release": release,
-                    "mode": mode,
-                    **{key: machine[key] for key in ("tensorflow", "keras", "executes_eagerly")},
-                    "source": source,
-                    "layer": layer,
-                    **drawn,
-                }
-            )
+        place = {key: machine[key] for key in ("tensorflow", "keras", "executes_eagerly")}
+        place |= {"release": release, "mode": mode}
+        rows += [place | row for row in source_rows(probe, trained)]
     return make_frame("randomness", rows)
 
 
-def source_rows(probe: dict, trained: list[dict]) -> Iterator[tuple[str, str, dict]]:
-    """Yield (source, layer, what changed) for a probe and its variant's records of the sweep.
+def source_rows(probe: dict, trained: list[dict]) -> Iterator[Row]:
+    """Yield what each source changes, for a probe and its variant's records of the sweep.
 
-    The records come from other processes; they stand for the source "new_process".
+    The records come from other processes; the records stand for the source "new_process".
     """
     sources = dict(probe["sources"])
     nothing = sources.pop("nothing")
     for number, record in enumerate(trained, start=1):
-        sources[f"new_process_{number}"] = drawn_in(record)
+        sources[f"new_process_{number}"] = {**record, "kernels": kernel_hashes(record)}
     for source, drawn in sources.items():
         pairs = zip(nothing["drawing_layers"], drawn["drawing_layers"], strict=True)
         for layer, counterpart in pairs:
             sha256 = drawn["kernels"][counterpart]
-            found = {
+            yield {
+                "source": source,
+                "layer": layer,
                 "changes_initial_weights": sha256 != nothing["kernels"][layer],
                 "op_seed_with_nothing_varied": op_seed(nothing, layer),
                 "op_seed": op_seed(drawn, counterpart),
                 "initial_kernel_sha256": sha256,
             }
-            yield source, layer, found
-
-
-def drawn_in(record: dict) -> dict:
-    """Return what a training record says about its draws, as a probe does."""
-    return {
-        "drawing_layers": record["drawing_layers"],
-        "op_level_seeds": record["op_level_seeds"],
-        "kernels": kernel_hashes(record),
-    }
 
 
 def op_seed(drawn: dict, layer: str) -> int | None:
