@@ -6,7 +6,6 @@ test, and returns (measured, verdict, reason). Numbers in reasons are the measur
 
 import argparse
 import importlib
-import struct
 from decimal import Decimal
 from enum import StrEnum
 from itertools import combinations
@@ -18,7 +17,7 @@ from plan.cells import Cell, name_cell
 from plan.claims import TESTS, Claim, read_claims
 from plan.runs import PUBLISHED
 
-from judge.compare import DIFFER, NO_STATEMENT, UNDECIDED
+from judge.compare import DIFFER, NO_STATEMENT, UNDECIDED, equal_losses
 from judge.tables import make_frame, read_table, rows_where, write_table
 
 
@@ -101,13 +100,13 @@ def compare_bits(claim: Claim, tables: Tables) -> tuple[bool, str, str]:
     """Return (equal?, measured, reason) for the bits of two cells' runs."""
     losses = [loss_of(tables, cell) for cell in claim["cells"]]
     kernels, seeds = zip(*(draws(tables, cell) for cell in claim["cells"]), strict=True)
-    first, second = (struct.pack("<d", loss) for loss in losses)
+    equal = equal_losses(*losses)
     reason = (
-        f"losses are {'bitwise equal' if first == second else 'not equal'}; initial kernels are "
+        f"losses are {'bitwise equal' if equal else 'not equal'}; initial kernels are "
         f"{'bitwise equal' if len(set.union(*kernels)) <= 1 else 'different draws'}"
         f" ({' and '.join(seeds)})"
     )
-    return first == second, f"{losses[0]:.17g} and {losses[1]:.17g}", reason
+    return equal, f"{losses[0]:.17g} and {losses[1]:.17g}", reason
 
 
 def loss_of(tables: Tables, cell: Cell) -> float:
