@@ -24,7 +24,7 @@ from plan.documents import read_schema, read_yaml
 from publish import write_claims
 
 ROOT = Path(__file__).resolve().parents[1]
-GRAPH = re.compile(r"^    (\w+) --> (\w+)$", re.MULTILINE)  # an arrow of docs/architecture.md
+GRAPH = re.compile(r"^    ([\w &]+) --> (\w+)$", re.MULTILINE)  # arrows of docs/architecture.md
 LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 OUTSIDE = re.compile(r"\]\(((?:\.\./)+)([^)#]+)")  # a link that may leave docs/
 
@@ -77,7 +77,12 @@ def pipeline_picture() -> str:
     An arrow that follows from others is left out, and so is a rule's arrow to itself.
     """
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    arrows = [(first, second) for first, second in GRAPH.findall(page) if first != second]
+    arrows = [
+        (first, second)
+        for several, second in GRAPH.findall(page)
+        for first in several.split(" & ")
+        if first != second
+    ]
     return dagviz.render_svg(networkx.transitive_reduction(networkx.DiGraph(arrows)))
 
 

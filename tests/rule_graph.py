@@ -16,8 +16,11 @@ def draw_graph():
     lines = run_driver("snakemake", "--rulegraph", "mermaid-js").stdout.splitlines()
     nodes = dict(re.findall(r"^\s*(id\d+)\[(\w+)\]$", "\n".join(lines), re.MULTILINE))
     edges = re.findall(r"^\s*(id\d+) --> (id\d+)$", "\n".join(lines), re.MULTILINE)
-    named = [f"    {nodes[first]} --> {nodes[second]}\n" for first, second in edges]
-    return f"```mermaid\nflowchart LR\n{''.join(sorted(named))}```\n"
+    before: dict[str, list[str]] = {}  # of each rule, the rules that come before it
+    for first, second in edges:
+        before.setdefault(nodes[second], []).append(nodes[first])
+    lines = [f"    {' & '.join(sorted(first))} --> {rule}\n" for rule, first in before.items()]
+    return f"```mermaid\nflowchart LR\n{''.join(sorted(lines))}```\n"
 
 
 if __name__ == "__main__":
