@@ -38,6 +38,16 @@ OBJECT = ('"binary_crossentropy"', "tensorflow.keras.losses.BinaryCrossentropy()
 SET = ("y = (x", 'x = x[:, [int(key) for key in set("0123456789")]]\ny = (x')
 DATASET = """dataset = tensorflow.data.Dataset.from_tensor_slices((rows, labels)).batch(32)
 model.fit(dataset.repeat(), steps_per_epoch=5, epochs=4, verbose=0)"""
+SEQUENCE = """class Rows(tensorflow.keras.utils.Sequence):
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, place):
+        return rows[32 * place : 32 * place + 32] * 1.0, labels[32 * place : 32 * place + 32]
+
+
+model.fit(Rows(), epochs=4, verbose=0)"""
+SHUFFLED = DATASET.replace(".batch", ".shuffle(160, seed=1).batch")
 EAGER = """for start in 4 * list(range(0, 160, 32)):
     with tensorflow.GradientTape() as tape:
         errors = model(rows[start : start + 32])[:, 0] - labels[start : start + 32]
@@ -79,6 +89,10 @@ CHANGES = {
             "the training data differ from run to run"),
     "steps": ("tf2.6", [(FIT, DATASET)], ("epoch=5", "epoch=8"), ["training length"],
               "in the 20 steps that both make"),
+    "order": ("tf2.6", [(FIT, SHUFFLED)], ("seed=1)", "seed=1, reshuffle_each_iteration=False)"),
+              ["data"], "(the same rows in another order, from batch 1 on): 100 %"),
+    "sequence": (NEW, [(FIT, SEQUENCE)], ("* 1.0", "* 1.2"), ["data"], "(x, from batch 1 on)"),
+    "dataset": (OLD, [(FIT, SHUFFLED)], ("seed=1", "seed=2"), ["data"], "another order, from"),
     "eager_loop": ("tf2.6", [(FIT, EAGER)], ("SGD(0.1)", "SGD(0.2)"), ["computation"],
                    "SGD.learning_rate: 0.1 → 0.2"),
     "own_step": ("tf2.11", [("model = models.Sequential()", OWN_STEP)], (" * 1.0", " * 1.5"),

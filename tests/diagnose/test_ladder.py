@@ -17,7 +17,7 @@ def a_run(number=1.0, initial="a", steps=("1", "2"), made=(), calls=None, printe
     entry |= {"hashes": [[step] for step in steps], "losses": [1.0] * len(steps)}
     data = {"hash": "rows"}
     reported = {"name": "loss", "values": [number], "method": "evaluate", "data": "rows"}
-    call = {"method": "fit", "data": data, "parts": [0], "shuffle": False, "settings": {}}
+    call = {"method": "fit", "data": data, "kept": True, "shuffle": False, "settings": {}}
     call |= {"line": 1, "state": "s", "draws": {"operations": "o", "framework_seed": 3}}
     record = {"models": [entry], "calls": [call] if calls is None else calls, "writes": []}
     record |= {"numbers": [{**reported, "batch_size": 32, "state": "s"}], "made": list(made)}
@@ -403,10 +403,27 @@ def test_settings_of_evaluations_are_told():
 def test_a_run_that_takes_more_of_the_same_batches_has_no_other_data():
     first, second = a_run(), a_run(steps=("1", "2", "3"))
     for run, batches in ((first, ["p", "q"]), (second, ["p", "q", "r"])):
-        run["calls"][0] |= {"data": {"hash": str(batches)}, "batches": batches, "parts": None}
+        run["calls"][0] |= {"data": {"hash": str(batches)}, "batches": batches}
     assert ladder.possible_causes(first, second) == ([], [])
-    second["calls"][0]["batches"] = ["p", "s", "r"]
-    assert "trains on batches that differ" in ladder.possible_causes(first, second)[1][0]
+    second["calls"][0]["class_weight"] = {"1": 2.0}
+    assert ladder.possible_causes(first, second)[0] == ["data"]
+
+
+def test_batches_that_differ_are_exchanged_if_they_were_kept():
+    first, second = a_run(), a_run(steps=("1", "3"))
+    each = {"x": "1", "y": "2", "sample_weight": "3", "class_weight": "None", "rows": 7}
+    for run, batches in ((first, ["p", "q"]), (second, ["p", "s"])):
+        data = {"hash": str(batches)}
+        run["calls"][0] |= {"data": data, "batches": batches, "each": each | {"x": str(batches)}}
+    assert ladder.possible_causes(first, second) == (["data"], [])
+    said = "the same rows in another order, from batch 2 on"
+    assert ladder.how_data_differ(first, second) == said
+    second["calls"][0]["each"]["rows"] = 8
+    assert ladder.how_data_differ(first, second) == "x, from batch 2 on"
+    first["calls"][0]["kept"] = False
+    (blocked,) = ladder.possible_causes(first, second)[1]
+    assert "in line 1 the first script trains on data that differ" in blocked
+    assert "(batch 2 is the first), and that are too large" in blocked
 
 
 def test_an_optimizer_that_goes_on_is_told():

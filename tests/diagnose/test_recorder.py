@@ -1,5 +1,6 @@
 """The recorder in real frameworks: own loops, datasets, and the parts of one step."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 from repository import ROOT
 
 pytestmark = pytest.mark.slow
-OLD, NEW = "tf1.14-keras2.2.4", "tf2.0-keras2.3.1"
+OLD, NEW, NOW = "tf1.14-keras2.2.4", "tf2.0-keras2.3.1", "tf-current-keras3"
 HEAD = """
 import numpy, tensorflow
 from tensorflow.keras import layers, models
@@ -36,7 +37,44 @@ for n in range(4):
     step(tensorflow.constant(x), tensorflow.constant(y))
 print(model.get_weights())
 """
+FEEDS = """
+import sys
+api, seed, sources = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+if api == "keras":
+    from keras import layers, models, utils
+else:
+    from tensorflow.keras import utils
+class Rows(getattr(utils, "PyDataset", utils.Sequence)):
+    def __len__(self):
+        return 3
+    def __getitem__(self, n):
+        return x[16 * n : 16 * n + 16] * seed, y[16 * n : 16 * n + 16]
+def batches():
+    while True:
+        rows = numpy.random.RandomState(seed).permutation(48)
+        for part in (rows[:16], rows[16:32], rows[32:]):
+            yield x[part], y[part]
+def build():
+    model = models.Sequential([layers.Dense(8, input_shape=(6,)), layers.Dropout(0.2)])
+    model.add(layers.Dense(1))
+    model.compile("sgd", "mse")
+    return model
+# In a graph, the operations of a dataset would change what is drawn after them.
+for source, model in zip(sources, [build() for source in sources]):
+    fit = model.fit_generator if api == "keras" else model.fit
+    if source == "sequence":
+        fit(Rows(), epochs=2, verbose=0, shuffle=False)
+    elif source == "generator":
+        fit(batches(), steps_per_epoch=3, epochs=2, verbose=0)
+    elif source == "dataset":
+        dataset = tensorflow.data.Dataset.from_tensor_slices((x, y)).shuffle(48, seed=seed)
+        fit(dataset.batch(16).repeat(), steps_per_epoch=3, epochs=2, verbose=0)
+    else:
+        fit(seed * x, y, batch_size=16, epochs=2, verbose=0, shuffle=False)
+    print([array.tobytes().hex() for array in model.get_weights()])
+"""
 SCRIPTS = {
+    "feeds": HEAD + FEEDS,
     "loop": HEAD + LOOP,
     "function": HEAD + LOOP.replace("def step", "@tensorflow.function\ndef step"),
     "dataset": HEAD + FIT + """
@@ -66,21 +104,26 @@ model.fit(500 * x, y, batch_size=12, shuffle=False, verbose=0)
 
 
 @pytest.fixture
-def record(tmp_path, framework_pythons):
+def record(tmp_path, framework_pythons, pythons_of):
     """Return a function that records a script: record(environment, name, **plan)."""
+    runs = itertools.count()
 
     def record(environment, name, **plan):
-        script = tmp_path / f"{name}.py"
+        folder = tmp_path / str(next(runs))
+        folder.mkdir()
+        script = folder / f"{name}.py"
         script.write_text(SCRIPTS[name])
         plan = {"script": str(script), "arguments": [], "limit": 600, **plan}
-        (tmp_path / "plan.json").write_text(json.dumps(plan))
-        python, workflow = framework_pythons[environment], ROOT / "workflow"
-        paths = [tmp_path / part for part in ("plan.json", "record.json", "arrays.npz", "printed")]
+        (folder / "plan.json").write_text(json.dumps(plan))
+        known = framework_pythons if environment in (OLD, NEW) else pythons_of([environment])
+        python, workflow = known[environment], ROOT / "workflow"
+        paths = [folder / part for part in ("plan.json", "record.json", "arrays.npz", "printed")]
         run = {"env": os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"}, "check": True}
         subprocess.run([python, "-s", workflow, "diagnose.record", *paths], **run)
-        found = json.loads(paths[1].read_text())
+        found = json.loads(paths[1].read_text()) | {"paths": [str(path) for path in paths[1:3]]}
         assert found["error"] is None
-        return found, dict(numpy.load(paths[2])), paths[3].read_text(), [python, "-s", script]
+        bare = [python, "-s", script, *plan["arguments"]]
+        return found, dict(numpy.load(paths[2])), paths[3].read_text(), bare
 
     return record
 
@@ -125,3 +168,43 @@ def test_loss_of_a_step_is_that_of_the_step_where_probabilities_are_zero(record,
     found, arrays, _, _ = record(environment, "saturated", probe=[0, 1])
     (model,) = found["models"]
     assert float(arrays["loss/0/0"]) == pytest.approx(model["losses"][0], rel=1e-5)
+
+
+def check_feeds(record, environment, api, one, other):
+    """Train on other batches, then on those of the first run: all steps have the same bits."""
+    first, _, printed, bare = record(environment, "feeds", arguments=[api, "1", *one], whole=True)
+    assert printed == subprocess.run(bare, capture_output=True, text=True, check=True).stdout
+    words = [api, "2", *other]
+    second = record(environment, "feeds", arguments=words)[0]
+    exchanged = record(environment, "feeds", arguments=words, data=first["paths"])[0]
+    assert exchanged["done"]["data"] == len(one) == len(first["calls"])
+    for number, call in enumerate(first["calls"]):
+        assert call["kept"] and call["data"] and call["steps"] == 6, one[number]
+        hashes = [run["models"][number]["hashes"] for run in (first, second, exchanged)]
+        assert hashes[0] == hashes[2] != hashes[1], (one[number], other[number])
+        batches = [run["calls"][number].get("batches") for run in (first, second, exchanged)]
+        assert batches[0] == batches[2] and (batches[1] is None or batches[0] != batches[1])
+    assert not first["unseen"] + second["unseen"] + exchanged["unseen"]
+
+
+SOURCES = ["generator", "sequence", "dataset", "arrays"]
+
+
+@pytest.mark.parametrize("environment", [OLD, NEW])
+def test_batches_of_any_source_are_followed_and_exchanged(record, environment):
+    check_feeds(record, environment, "tensorflow", SOURCES, [*SOURCES[1:], SOURCES[0]])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "environment", ["tf1.13", "tf1.15", "tf2.1", "tf2.2", "tf2.3", "tf2.6", "tf2.11", NOW]
+)
+def test_batches_are_followed_and_exchanged_in_every_release(record, environment):
+    check_feeds(record, environment, "tensorflow", SOURCES, SOURCES)
+    check_feeds(record, environment, "tensorflow", SOURCES, [*SOURCES[1:], SOURCES[0]])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("environment", [OLD, NEW])
+def test_batches_are_followed_and_exchanged_in_standalone_keras(record, environment):
+    check_feeds(record, environment, "keras", SOURCES[:2], SOURCES[:2])

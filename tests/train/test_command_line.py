@@ -19,7 +19,7 @@ UNDER_PYTHON_37 = [
     WORKFLOW / "plan/interface.py",
     *sorted(WORKFLOW.glob("train/*.py")),
     *(ROOT / f"page/{name}.py" for name in PAGE),
-    WORKFLOW / "diagnose/record.py",
+    *(WORKFLOW / f"diagnose/{name}.py" for name in ("record", "data", "configured")),
     WORKFLOW / "publish/list_packages.py",
     WORKFLOW / "publish/locks.py",
 ]

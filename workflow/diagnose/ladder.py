@@ -251,12 +251,14 @@ def data_of(record: Record) -> list[str | None]:
 
 def same_batches(first: Record, second: Record) -> bool:
     """Say whether runs train on the same batches in the steps that both make."""
-    batches = [[call.get("batches") for call in training_calls(run)] for run in (first, second)]
-    pairs = list(zip(*batches, strict=False))
-    known = pairs and len(batches[0]) == len(batches[1]) and all(all(pair) for pair in pairs)
+    calls = [training_calls(run) for run in (first, second)]
+    pairs = list(zip(*calls, strict=False))
+    known = pairs and len(calls[0]) == len(calls[1])
     return bool(known) and all(
-        one == other for pair in pairs for one, other in zip(*pair, strict=False)
-    )
+        one.get("batches") and other.get("batches") and first_other_batch(one, other) is None
+        and one.get("class_weight") == other.get("class_weight")
+        for one, other in pairs
+    )  # fmt: skip
 
 
 def parted_before_data(first: Record, second: Record) -> bool:
@@ -276,22 +278,46 @@ def how_data_differ(first: Record, second: Record) -> str:
     for one, other in zip(training_calls(first), training_calls(second), strict=False):
         if one.get("each") and other.get("each") and one["data"] != other["data"]:
             for kind in ("shapes", "dtypes"):
-                # The last one is of the class weights, as text.
-                parts = [call["data"][kind][:-1] for call in (one, other)]
+                # The last one is of the class weights, as text. Batches have none.
+                parts = [call["data"].get(kind, [])[:-1] for call in (one, other)]
                 if parts[0] != parts[1]:
                     return f"{kind} {parts[0]} and {parts[1]}"
             differing = [key for key in one["each"] if one["each"][key] != other["each"][key]]
+            words = ", ".join(key for key in differing if key != "rows")
             if one["each"]["rows"] and not {"rows", "class_weight"} & set(differing):
-                return "the same rows in another order"
-            return ", ".join(key for key in differing if key != "rows")
+                words = "the same rows in another order"
+            batch = first_other_batch(one, other)
+            return words + (f", from batch {batch} on" if batch else "")
     return ""
+
+
+def first_other_batch(one: dict, other: dict) -> int | None:
+    """Return the number of the first batch that differs between two calls that hand out batches."""
+    pairs = enumerate(zip(one.get("batches", []), other.get("batches", []), strict=False), 1)
+    return next((place for place, (left, right) in pairs if left != right), None)
 
 
 def replaceable(first: Record, second: Record) -> bool:
     """Say whether the second run can train on the first run's data, call by call."""
     calls = [training_calls(run) for run in (first, second)]
-    known = all(call.get("parts") for part in calls for call in part)
+    known = all(call.get("kept") for call in calls[0])
     return known and len(calls[0]) == len(calls[1])
+
+
+def why_not_exchanged(first: Record, second: Record) -> str:
+    """Return a clause on data that differ and cannot be handed to the other run."""
+    calls = [training_calls(run) for run in (first, second)]
+    if len(calls[0]) != len(calls[1]):
+        return "the runs are trained in different calls, so their data cannot be exchanged"
+    for one, other in zip(*calls, strict=True):
+        if not one.get("kept") and one["data"] != other["data"]:
+            batch = first_other_batch(one, other)
+            where = f" (batch {batch} is the first)" if batch else ""
+            return (
+                f"in line {one['line']} the first script trains on data that differ from those of "
+                f"the other{where}, and that are too large to be exchanged"
+            )
+    return "the data of the two runs differ and cannot be exchanged"
 
 
 def draw_equally(first: Record, second: Record) -> bool:
@@ -352,15 +378,7 @@ def possible_causes(first: Record, second: Record) -> tuple[list[Cause], list[st
     elif data[0] != data[1] and replaceable(first, second):
         causes.append("data")
     elif data[0] != data[1]:
-        hidden = [
-            f"in line {call['line']} the {side} script trains on batches that differ from those of "
-            "the other, and that cannot be exchanged"
-            for side, run in (("first", first), ("second", second))
-            for call in training_calls(run)
-            if not call.get("parts")
-        ]
-        different = "the runs are trained in different calls, so their data cannot be exchanged"
-        blocked += list(dict.fromkeys(hidden)) or [different]
+        blocked.append(why_not_exchanged(first, second))
     if initial_weights(first) != initial_weights(second):
         causes.append("weights")
     causes += changed_defaults(first, second)

@@ -44,6 +44,9 @@ import traceback
 
 import numpy
 
+from diagnose.configured import class_name, plain
+from diagnose.data import KEPT_BYTES, KEYS, describe_parts, digest, hand_over, pack, unpack
+
 LOOP = "apply_gradients"  # a loop of the script's own
 TRAINING = ("fit", "fit_generator", "train_on_batch", LOOP)
 DONORS = ("start", "data", "final", "pinned")  # keys of a plan that name another run
@@ -52,7 +55,6 @@ PREDICTING = ("predict", "predict_generator", "predict_on_batch")
 NOISE = re.compile("Dropout|GaussianNoise")
 PARTLY = "trains in a loop of its own, whose data are seen in part"
 DROPS = ("dropout", "recurrent_dropout")  # arguments of recurrent layers
-KEPT_BYTES = 400 * 2**20  # of data for another run; more is hashed only
 PRINTED_BYTES = 10000  # of what a run prints, for the record
 ALIASES = {"lr": "learning_rate", "acc": "accuracy", "val_acc": "val_accuracy"}
 FRAMEWORKS = ("tensorflow", "tensorflow_core", "keras")
@@ -63,112 +65,9 @@ class Probed(BaseException):
     """The step that a plan asks for is over."""
 
 
-def digest(arrays):
-    """Return a hash of arrays: their bytes, shapes and dtypes."""
-    state = hashlib.blake2b(digest_size=8)
-    for array in arrays:
-        array = numpy.ascontiguousarray(array)
-        state.update(repr((array.shape, array.dtype.str)).encode())
-        state.update(array.tobytes() if array.dtype == object else memoryview(array).cast("B"))
-    return state.hexdigest()
-
-
 def state_of(hashes):
     """Return a hash of all weights of a model from the hashes of its arrays."""
     return hashlib.blake2b("".join(hashes).encode(), digest_size=8).hexdigest()
-
-
-def plain(value):
-    """Return a configured value as JSON can hold it; numbers keep their value.
-
-    An object is its class, with its configuration unless it is a layer; a function is its name.
-    """
-    if isinstance(value, dict):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(part) for part in value]
-    if isinstance(value, numpy.generic):
-        return value.item()
-    if isinstance(value, numpy.ndarray):
-        return "array %s %s" % (value.shape, digest([value]))
-    if isinstance(value, (str, int, float, bool, type(None))):
-        return value
-    if hasattr(value, "get_config") and not hasattr(value, "add_weight"):
-        with contextlib.suppress(Exception):  # a class of the script's own need not have one
-            return {"class_name": class_name(value), "config": plain(value.get_config())}
-    if hasattr(value, "__name__"):
-        return value.__name__
-    return class_name(value) if " object at 0x" in str(value) else str(value)
-
-
-def class_name(thing):
-    """Return the name of an object's class; `BatchNormalizationV2` is `BatchNormalization`."""
-    return re.sub(r"V[123]$", "", type(thing).__name__)
-
-
-def pack(value, arrays):
-    """Append the arrays in what was handed to a model; return its structure, for `unpack`.
-
-    Raises ValueError where they cannot be seen (a dataset, a generator).
-    """
-    if value is None:
-        return None
-    if isinstance(value, dict):
-        return {"dict": {str(key): pack(value[key], arrays) for key in sorted(value)}}
-    if isinstance(value, (list, tuple)) and any(hasattr(p, "shape") for p in value):
-        return {type(value).__name__: [pack(part, arrays) for part in value]}
-    if hasattr(value, "to_numpy") or hasattr(value, "numpy"):
-        value = value.to_numpy() if hasattr(value, "to_numpy") else value.numpy()
-    if isinstance(value, (numpy.ndarray, list, tuple)):
-        array = numpy.asarray(value)
-        if array.dtype != object:
-            arrays.append(array)
-            return len(arrays) - 1
-    raise ValueError
-
-
-def flat(structure, arrays):
-    """Return the arrays in one structure that `pack` has made."""
-    if structure is None or isinstance(structure, int):
-        return [] if structure is None else [arrays[structure]]
-    ((_, parts),) = structure.items()
-    parts = parts.values() if isinstance(parts, dict) else parts
-    return [array for part in parts for array in flat(part, arrays)]
-
-
-def unpack(structure, arrays):
-    """Return what `pack` has taken apart."""
-    if structure is None or isinstance(structure, int):
-        return None if structure is None else arrays[structure]
-    ((kind, parts),) = structure.items()
-    if kind == "dict":
-        return {key: unpack(part, arrays) for key, part in parts.items()}
-    parts = [unpack(part, arrays) for part in parts]
-    return tuple(parts) if kind == "tuple" else parts
-
-
-def row_set(arrays):
-    """Return a hash of the rows of arrays that does not depend on their order, or None."""
-    sizes = {len(array) if array.ndim else 0 for array in arrays}
-    if len(sizes) != 1 or 0 in sizes:
-        return None
-    sums = numpy.zeros(sizes.pop(), "uint64")
-    generator = numpy.random.RandomState(0)
-    for array in arrays:
-        table = numpy.ascontiguousarray(array).reshape(len(array), -1).view("uint8")
-        for column in range(0, table.shape[1], 64):
-            part = table[:, column : column + 64].astype("uint64")
-            sums += part.dot(generator.randint(1, 2**62, part.shape[1]).astype("uint64"))
-    return digest([numpy.sort(sums)])
-
-
-def describe(arrays):
-    """Return hash, shapes and dtypes of arrays."""
-    return {
-        "hash": digest(arrays),
-        "shapes": [list(array.shape) for array in arrays],
-        "dtypes": [array.dtype.str for array in arrays],
-    }
 
 
 def subclasses(cls):
@@ -218,6 +117,18 @@ class Donor:
         with open(paths[0]) as file:
             self.record = json.load(file)
         self.arrays = numpy.load(paths[1])
+        self.read = {}  # data that were asked for already
+
+    def training_calls(self):
+        """Return the calls that train a model."""
+        return [call for call in self.record["calls"] if call["method"] in TRAINING]
+
+    def kept(self, name):
+        """Return the arrays that `Recorder.keep_data` has kept under a name."""
+        if name not in self.read:
+            places = ["%s/%d" % (name, place) for place in range(99)]
+            self.read[name] = [self.arrays[place] for place in places if place in self.arrays]
+        return self.read[name]
 
 
 class Recorder:
@@ -231,6 +142,7 @@ class Recorder:
         )
         self.defaults = plan.get("defaults", [])
         self.record = {"models": [], "calls": [], "numbers": [], "made": [], "error": None}
+        self.record["batches"] = {}  # structures of those that are kept, by hash
         self.record.update(packages={}, apis=[], unseen=[], done={}, writes=[])
         self.arrays = {}
         self.keras = []  # modules of the framework
@@ -249,7 +161,10 @@ class Recorder:
         self.direct = None  # model and line of a direct call after the last step
         self.gradients = {}  # of an own loop's step, by place of the weight
         self.before = None  # weights before the step of `probe`
-        self.handed = None  # what the current call trains on: parts, arrays, rows of a batch
+        self.feed = None  # of the current call, where its batches come from elsewhere than arrays
+        self.handed = (
+            None  # what the current call trains on: its feed, or packed rows; their number
+        )
 
     def did(self, change, size=1):
         """Note that a change of the plan has been carried out."""
@@ -332,6 +247,13 @@ class Recorder:
                 function = type(tensorflow.function(lambda: None))
                 if self.once(function.__call__):
                     function.__call__ = self.run_function(keras, function.__call__)
+        if tensorflow.executing_eagerly() and self.once(tensorflow.data.Dataset.from_generator):
+            original = tensorflow.data.Dataset.from_generator
+            tensorflow.data.Dataset.from_generator = staticmethod(self.fed(original))
+        backend = sys.modules.get("tensorflow.python.keras.backend")
+        function = getattr(backend, "GraphExecutionFunction", None)
+        if function is not None and self.once(function.__call__):
+            function.__call__ = self.fed_in_graph(function.__call__)
         if "add_weight" in vars(layer) and self.once(vars(layer)["add_weight"]):
             layer.add_weight = self.captured(layer.add_weight)
         session = getattr(getattr(tensorflow, "compat", tensorflow), "v1", tensorflow)
@@ -362,6 +284,39 @@ class Recorder:
 
         add_weight.recorded = True
         return add_weight
+
+    def fed(self, original):
+        """Follow the batches that the framework makes a dataset of: of generators and Sequences."""
+
+        @functools.wraps(original)
+        def from_generator(generator, *args, **kwargs):
+            feed = self.feed
+            if feed is None or feed.taken:
+                return original(generator, *args, **kwargs)
+            feed.taken = "generator"
+            dataset = original(lambda: feed.tap(generator()), *args, **kwargs)
+            shuffle = dataset.shuffle  # TensorFlow 2.0 shuffles the batches of a Sequence here
+            dataset.shuffle = lambda *sizes: feed.tap_dataset(shuffle(*sizes))
+            return dataset
+
+        from_generator.recorded = True
+        return from_generator
+
+    def fed_in_graph(self, original):
+        """Follow the batches of a dataset in TensorFlow 1, whose tensors a function is given."""
+
+        @functools.wraps(original)
+        def __call__(function, inputs):
+            feed = self.feed
+            if feed is None or feed.taken != "graph" or not feed.trains_by(function):
+                return original(function, inputs)
+            finished = feed.tap_graph(function, inputs)
+            result = original(function, inputs)
+            finished()
+            return result
+
+        __call__.recorded = True
+        return __call__
 
     def in_loop(self):
         """Say whether the script itself, and no method of a model, computes eagerly."""
@@ -570,12 +525,23 @@ class Recorder:
             return [numpy.asarray(value) for value in keras.backend.batch_get_value(variables)]
         return [variable.numpy() for variable in variables]
 
+    def prepare(self, model):
+        """Make the operations of training before weights are read, as without a recorder."""
+        if hasattr(model, "_make_train_function") and not self.tensorflow.executing_eagerly():
+            model._make_train_function()
+
     def is_alone(self, keras):
         """Say whether this is standalone keras 2.2 or 2.3, which computes in a graph.
 
         Keras 2.3 on TensorFlow 2 has eager variables all the same.
         """
         return keras.__name__ == "keras" and keras.__version__.startswith(("2.2.", "2.3."))
+
+    def fit_takes_generators(self):
+        """Say whether `fit` takes what `fit_generator` does: not in standalone keras 2.2."""
+        return not any(
+            k.__name__ == "keras" and k.__version__.startswith("2.2.") for k in self.keras
+        )
 
     def load(self, keras, variables, values):
         """Give variables other values, without one operation more."""
@@ -605,7 +571,12 @@ class Recorder:
 
         @functools.wraps(original)
         def method(model, *args, **kwargs):
-            if self.depth or threading.current_thread() is not threading.main_thread():
+            if threading.current_thread() is not threading.main_thread():
+                return original(model, *args, **kwargs)
+            if self.depth:
+                if name == "train_on_batch" and self.feed is not None and not self.feed.taken:
+                    given = signature.bind(model, *args, **kwargs).arguments
+                    self.feed.note([given.get(key) for key in KEYS])
                 return original(model, *args, **kwargs)
             self.depth += 1
             try:
@@ -629,26 +600,24 @@ class Recorder:
             names = [class_name(callback) for callback in arguments["callbacks"]]
             call["settings"]["callbacks"] = ", ".join(names)
         self.record["calls"].append(call)
-        batches = None
+        packed = None
         if name in TRAINING:
             number = sum(known["method"] in TRAINING for known in self.record["calls"]) - 1
-            batches = self.hand_over(arguments, call, number)
+            source = "generator" if "generator" in signature.parameters else "x"
+            self.feed, packed = hand_over(self, model, arguments, call, number, source)
+            rows = arguments.get("batch_size") or 32
+            self.handed = (self.feed, packed, rows if name != "train_on_batch" else None)
         else:
-            parts = [arguments.get(key) for key in ("x", "y", "sample_weight")]
-            call["data"] = self.describe_parts(parts)
+            call["data"] = describe_parts([arguments.get(key) for key in KEYS])
         if name == "fit":
             default = signature.parameters["shuffle"].default
-            call["shuffle"] = bool(arguments.get("shuffle", default)) and batches is None
+            call["shuffle"] = bool(arguments.get("shuffle", default)) and packed is not None
             if self.plan.get("draws") and call["shuffle"]:
                 arguments["shuffle"] = False
                 self.did("draws")
             if call["shuffle"]:
                 self.hold_generators(number)
         entry = None
-        if name in TRAINING and batches is None:
-            self.handed = self.rows_of(arguments, name)
-        elif name in TRAINING:
-            self.handed = self.batches
         if self.start is not None and not is_built(model) and call["data"] and name in TRAINING:
             self.build(model, arguments.get("x"))
         if name.startswith("fit"):
@@ -657,9 +626,8 @@ class Recorder:
                 self.callback(keras, model),
             ]
         elif is_built(model):
-            prepared = hasattr(model, "_make_train_function") and name == "train_on_batch"
-            if prepared and not self.tensorflow.executing_eagerly():
-                model._make_train_function()  # as without a recorder: its operations count
+            if name == "train_on_batch":
+                self.prepare(model)
             entry = self.begin(keras, model)
         if name in TRAINING and self.plan.get("probe") and is_built(model):
             self.before = self.values(keras, model.weights)
@@ -672,15 +640,15 @@ class Recorder:
             if parameter.kind == parameter.VAR_KEYWORD:
                 words.update(words.pop(parameter.name, {}))
         result = original(model, **words)  # standalone keras counts what is given by position
+        feed, self.feed = self.feed, None
         entry = self.begin(keras, model, late=name in TRAINING)
         call["model"] = self.record["models"].index(entry)
         if name == "train_on_batch":
             loss = numpy.ravel(list(result.values()) if isinstance(result, dict) else result)[0]
             self.after_step(keras, model, float(loss))
-        if batches is not None:
-            used = batches[: call.get("steps", 0)] if batches else None
-            call["data"] = {"hash": digest([numpy.array(used)])} if used else None
-            call["batches"] = used
+        if feed is not None and not feed.tell():
+            kind = type(bound.arguments.get(source)).__name__
+            self.unseen("trains on a %s, whose batches are not seen" % kind)
         if name.startswith("fit"):
             for key, values in result.history.items():
                 self.report(call, key, [float(numpy.ravel(value)[0]) for value in values])
@@ -694,7 +662,7 @@ class Recorder:
             for key, value in zip(names, values):
                 self.report(call, key, [float(value)])
         elif name in PREDICTING:
-            call["result"] = self.describe_parts([result])
+            call["result"] = describe_parts([result])
         return result
 
     def draw_state(self):
@@ -741,8 +709,7 @@ class Recorder:
             for name, generator in generators.items():
                 if key + name in self.pinned.arrays:
                     generator.setstate((3, tuple(self.pinned.arrays[key + name].tolist()), None))
-            calls = [c for c in self.pinned.record["calls"] if c["method"] in TRAINING]
-            seed = calls[number]["draws"].get("framework_seed")
+            seed = self.pinned.training_calls()[number]["draws"].get("framework_seed")
             if framework and seed is not None:
                 context._seed = seed
             self.did("draws")
@@ -770,123 +737,15 @@ class Recorder:
             }
         )
 
-    def describe_parts(self, parts):
-        """Describe what was handed to a model, or return None where nothing can be seen."""
-        arrays = []
-        try:
-            for part in parts:
-                pack(part, arrays)
-        except ValueError:
-            return None
-        return describe(arrays) if arrays else None
-
-    def hand_over(self, arguments, call, number):
-        """Describe the training data and put those of another run in their place.
-
-        Validation rows of `validation_split` are the last ones, before shuffling; so the split can
-        be made here. Returns hashes of batches, filled while a generator hands them out, or None.
-        """
-        keys = ("x", "y", "sample_weight")
-        arrays, parts = [], None
-        try:
-            parts = [pack(arguments.get(key), arrays) for key in keys]
-        except ValueError:
-            arrays = []
-        split = arguments.get("validation_split") or 0.0
-        held_out = arguments.get("validation_data")
-        if isinstance(held_out, (list, tuple)):
-            call["validation"] = self.describe_parts(list(held_out))
-        weights = plain(arguments.get("class_weight"))
-        if not arrays:
-            call["data"] = None
-            self.batches, hashes = [], []
-            source = next((key for key in ("x", "generator") if key in arguments), None)
-            given = arguments.get(source)
-            if inspect.isgenerator(given):
-                arguments[source] = self.tapped(given, hashes)
-            elif hasattr(given, "element_spec") and self.tensorflow.executing_eagerly():
-                arguments[source] = self.tapped_dataset(given, hashes)
-            else:
-                self.unseen("trains on a %s, whose batches are not seen" % type(given).__name__)
-            return hashes
-        if split:
-            rows = len(arrays[0])
-            kept = int(rows * (1.0 - split))
-            pieces = [array[kept:] for array in arrays]
-            held_out = tuple(unpack(part, pieces) for part in parts if part is not None)
-            call["validation"] = describe(pieces)
-            arrays = [array[:kept] for array in arrays]
-        call["data"] = describe([*arrays, numpy.array(repr(weights))])
-        call["parts"], call["class_weight"] = parts, weights
-        each = {key: digest(flat(part, arrays)) for key, part in zip(keys, parts)}
-        call["each"] = {**each, "class_weight": repr(weights), "rows": row_set(arrays)}
+    def keep_data(self, name, arrays):
+        """Keep training data for other runs; say whether there was room."""
         size = sum(array.nbytes for array in arrays)
-        if self.plan.get("whole") and self.kept + size <= KEPT_BYTES:
-            self.kept += size
-            for place, array in enumerate(arrays):
-                self.arrays["data/%d/%d" % (number, place)] = array
-        if self.data is not None:
-            calls = [part for part in self.data.record["calls"] if part["method"] in TRAINING]
-            other = calls[number] if number < len(calls) else {}
-            names = ["data/%d/%d" % (number, place) for place in range(99)]
-            names = [name for name in names if name in self.data.arrays]
-            if names and other.get("parts"):
-                replaced = [self.data.arrays[name] for name in names]
-                for key, part in zip(keys, other["parts"]):
-                    if part is not None or key in arguments:
-                        arguments[key] = unpack(part, replaced)
-                if other["class_weight"] is not None:
-                    arguments["class_weight"] = {
-                        int(key): value for key, value in other["class_weight"].items()
-                    }
-                else:
-                    arguments.pop("class_weight", None)
-                if split:
-                    arguments["validation_data"] = held_out
-                    arguments["validation_split"] = 0.0
-                call["data"] = other["data"]
-                self.did("data")
-        return None
-
-    def rows_of(self, arguments, name):
-        """Return the parts that a call trains on, their arrays, and the rows of a batch."""
-        arrays = []
-        parts = [pack(arguments.get(key), arrays) for key in ("x", "y", "sample_weight")]
-        rows = int(len(arrays[0]) * (1.0 - (arguments.get("validation_split") or 0.0)))
-        batch = arguments.get("batch_size") or 32
-        arrays = [array[:rows] for array in arrays]
-        return parts, arrays, rows if name == "train_on_batch" else batch
-
-    def note_batch(self, batch, hashes):
-        """Note the hash of a batch of a generator or a dataset; keep it for a probe."""
-        arrays = []
-        try:
-            pack(batch, arrays)
-            hashes.append(digest(arrays))
-        except ValueError:
-            hashes.append("")
-        if self.plan.get("probe"):
-            self.batches.append(batch)
-
-    def tapped(self, batches, hashes):
-        """Hand on the batches of a generator, noted."""
-        for batch in batches:
-            self.note_batch(batch, hashes)
-            yield batch
-
-    def tapped_dataset(self, dataset, hashes):
-        """Hand on the batches of a dataset, noted; its own random seeds are made already."""
-        nest, tensorflow = self.tensorflow.nest, self.tensorflow
-
-        def note(*batch):
-            def noted(*tensors):
-                arrays = [tensor.numpy() for tensor in tensors]
-                self.note_batch(list(nest.pack_sequence_as(batch, arrays)), hashes)
-
-            tensorflow.py_function(noted, nest.flatten(batch), [])
-            return batch if len(batch) > 1 else batch[0]
-
-        return dataset.map(note)
+        if self.kept + size > KEPT_BYTES:
+            return False
+        self.kept += size
+        for place, array in enumerate(arrays):  # a generator may write into the same array again
+            self.arrays["%s/%d" % (name, place)] = numpy.array(array)
+        return True
 
     def build(self, model, inputs):
         """Make the weights of a model that would be made in its first step only."""
@@ -905,11 +764,18 @@ class Recorder:
             def on_train_begin(self, logs=None):
                 """Record the initial state, if there are weights already."""
                 if is_built(model):
+                    if not hasattr(model, "_fit_function"):  # which TensorFlow 1.13 has made by now
+                        recorder.prepare(model)
                     recorder.begin(keras, model)
 
             def on_batch_end(self, batch, logs=None):
                 """Record a step."""
                 recorder.after_step(keras, model, (logs or {}).get("loss"))
+
+            def on_epoch_end(self, epoch, logs=None):
+                """Note how many steps the first epoch has."""
+                call = recorder.record["calls"][-1]
+                call.setdefault("per_epoch", call.get("steps", 0))
 
         return Steps()
 
@@ -1063,11 +929,12 @@ class Recorder:
         if own.split(".")[0] not in FRAMEWORKS:
             entry["not_looked"] = "the model has a train_step of its own"
             return
-        if isinstance(self.handed, list):  # of a generator or a dataset
-            batch = self.handed[step - 1]
-            batch = [batch] if not isinstance(batch, (list, tuple)) else list(batch)
+        feed, packed, rows = self.handed
+        if feed is not None:
+            batch = feed.probed[step - 1]
         else:
-            parts, arrays, rows = self.handed
+            parts, arrays, _ = packed
+            rows = rows or len(arrays[0])
             start = (step - 1) % -(-len(arrays[0]) // rows) * rows
             arrays = [array[start : start + rows] for array in arrays]
             batch = [unpack(part, arrays) for part in parts]

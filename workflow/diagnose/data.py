@@ -1,0 +1,325 @@
+"""The data that a script hands to its models: what they are, and another run's in their place.
+
+Arrays are described and kept as they are. Batches of a generator, a Sequence or a dataset are noted
+where the framework takes them for a step, each once however often it comes. Runs under Python 3.7.
+"""
+
+import functools
+import hashlib
+import itertools
+
+import numpy
+
+KEPT_BYTES = 400 * 2**20  # of data for another run; more is hashed only
+KEYS = ("x", "y", "sample_weight")
+
+
+def digest(arrays):
+    """Return a hash of arrays: their bytes, shapes and dtypes."""
+    state = hashlib.blake2b(digest_size=8)
+    for array in arrays:
+        array = numpy.ascontiguousarray(array)
+        state.update(repr((array.shape, array.dtype.str)).encode())
+        state.update(array.tobytes() if array.dtype == object else memoryview(array).cast("B"))
+    return state.hexdigest()
+
+
+def pack(value, arrays):
+    """Append the arrays in what was handed to a model; return its structure, for `unpack`.
+
+    Raises ValueError where they cannot be seen (a dataset, a generator).
+    """
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return {"dict": {str(key): pack(value[key], arrays) for key in sorted(value)}}
+    if isinstance(value, (list, tuple)) and any(hasattr(p, "shape") for p in value):
+        return {type(value).__name__: [pack(part, arrays) for part in value]}
+    if hasattr(value, "to_numpy") or hasattr(value, "numpy"):
+        value = value.to_numpy() if hasattr(value, "to_numpy") else value.numpy()
+    if isinstance(value, (numpy.ndarray, numpy.generic, list, tuple)):
+        array = numpy.asarray(value)
+        if array.dtype != object:
+            arrays.append(array)
+            return len(arrays) - 1
+    raise ValueError
+
+
+def unpack(structure, arrays):
+    """Return what `pack` has taken apart."""
+    if structure is None or isinstance(structure, int):
+        return None if structure is None else arrays[structure]
+    ((kind, parts),) = structure.items()
+    if kind == "dict":
+        return {key: unpack(part, arrays) for key, part in parts.items()}
+    parts = [unpack(part, arrays) for part in parts]
+    return tuple(parts) if kind == "tuple" else parts
+
+
+def pack_parts(parts):
+    """Return the structures of `x`, `y` and weights, all arrays, and a hash for each of the three.
+
+    Raises ValueError where they cannot be seen.
+    """
+    arrays, structures, hashes = [], [], []
+    for part in itertools.islice(itertools.chain(parts, [None] * len(KEYS)), len(KEYS)):
+        before = len(arrays)
+        structures.append(pack(part, arrays))
+        hashes.append(digest(arrays[before:]))
+    return structures, arrays, hashes
+
+
+def sum_of_rows(arrays):
+    """Return a number of the rows of arrays that does not depend on their order, or None.
+
+    Rows go together: a row of labels belongs to its row of inputs. Sums of several batches may be
+    added, modulo 2**64.
+    """
+    sizes = {len(array) if array.ndim else 0 for array in arrays}
+    if len(sizes) != 1 or 0 in sizes:
+        return None
+    sums = numpy.zeros(sizes.pop(), "uint64")
+    generator = numpy.random.RandomState(0)
+    for array in arrays:
+        table = numpy.ascontiguousarray(array).reshape(len(array), -1).view("uint8")
+        for column in range(0, table.shape[1], 64):
+            part = table[:, column : column + 64].astype("uint64")
+            sums += part.dot(generator.randint(1, 2**62, part.shape[1]).astype("uint64"))
+    for shift, factor in (
+        (33, 0xFF51AFD7ED558CCD),
+        (33, 0xC4CEB9FE1A85EC53),
+    ):  # MurmurHash3, fmix64
+        sums = (sums ^ (sums >> numpy.uint64(shift))) * numpy.uint64(factor)
+    return int(sums.sum())
+
+
+def describe(arrays):
+    """Return hash, shapes and dtypes of arrays."""
+    return {
+        "hash": digest(arrays),
+        "shapes": [list(array.shape) for array in arrays],
+        "dtypes": [array.dtype.str for array in arrays],
+    }
+
+
+def describe_parts(parts):
+    """Describe what was handed to a model, or return None where nothing can be seen."""
+    arrays = []
+    try:
+        for part in parts:
+            pack(part, arrays)
+    except ValueError:
+        return None
+    return describe(arrays) if arrays else None
+
+
+class Feed:
+    """The batches of one training call, in the order in which steps take them."""
+
+    def __init__(self, recorder, model, call):
+        """Note nothing yet; `taken` says where the batches come from, once this is known."""
+        self.recorder, self.model, self.call = recorder, model, call
+        self.taken = self.running = None
+        self.notes, self.probed = [], []
+
+    def note(self, batch):
+        """Note one batch, and keep it if another run may need it."""
+        recorder = self.recorder
+        parts = list(batch) if isinstance(batch, (list, tuple)) else [batch]
+        try:
+            structures, arrays, hashes = pack_parts(parts)
+        except ValueError:
+            self.notes.append(None)
+            return
+        name = digest([numpy.array(hashes)])
+        self.notes.append((name, hashes, sum_of_rows(arrays)))
+        kept = recorder.record["batches"]
+        if recorder.plan.get("whole") and name not in kept and recorder.keep_data(name, arrays):
+            kept[name] = structures
+        if recorder.plan.get("probe"):
+            self.probed.append(parts)
+
+    def tap(self, batches):
+        """Hand on the batches of a generator, noted unless the framework begins once more.
+
+        It does so in each epoch of a Sequence; what it has read ahead by then is in no step.
+        """
+        mine = self.running = object()
+        del self.notes[self.call.get("steps", 0) :]
+        for batch in batches:
+            if self.running is mine and self.taken == "generator":
+                self.note(batch)
+            yield batch
+
+    def tap_dataset(self, dataset):
+        """Hand on the batches of a dataset, noted; its own random seeds are made already."""
+        nest, tensorflow = self.recorder.tensorflow.nest, self.recorder.tensorflow
+        as_it_is = tensorflow.autograph.experimental.do_not_convert
+
+        def note(*batch):
+            def noted(*tensors):
+                arrays = [tensor.numpy() for tensor in tensors]
+                self.note(nest.pack_sequence_as(batch, arrays))
+
+            tensorflow.py_function(as_it_is(noted), nest.flatten(batch), [])
+            return batch if len(batch) > 1 else batch[0]
+
+        self.taken = "dataset"
+        return dataset.map(as_it_is(note))
+
+    def trains_by(self, function):
+        """Say whether a step of the model runs this function; TensorFlow 1.13 has one for `fit`."""
+        names = ("train_function", "_fit_function")
+        return any(function is getattr(self.model, name, None) for name in names)
+
+    def tap_graph(self, function, inputs):
+        """Fetch what a dataset puts into a training function of a graph, where it is put."""
+        symbolic = [part for part in inputs if hasattr(part, "op")]
+        sizes = [len(self.model._feed_inputs), len(self.model._feed_targets)]
+        batch = {}
+        for tensor in symbolic:
+            if tensor not in function.fetches:
+                function.fetches.append(tensor)
+            function.fetch_callbacks[tensor] = functools.partial(batch.__setitem__, tensor)
+
+        def finished():
+            if not symbolic:
+                return
+            arrays = [batch[tensor] for tensor in symbolic]
+            parts = [arrays[: sizes[0]], arrays[sizes[0] : sum(sizes)], arrays[sum(sizes) :]]
+            self.note([part[0] if len(part) == 1 else part or None for part in parts])
+
+        return finished
+
+    def tell(self):
+        """Write into the call's record which batches its steps have used; say if all are seen."""
+        call = self.call
+        used = self.notes[: call.get("steps", 0)]
+        call["data"] = None
+        if not used or None in used or len(used) < call["steps"]:
+            return False
+        each = [digest([numpy.array([part[1][place] for part in used])]) for place in range(3)]
+        call["each"].update(zip(KEYS, each))
+        call["batches"] = [part[0] for part in used]
+        call["data"] = {
+            "hash": digest([numpy.array([*call["batches"], call["each"]["class_weight"]])])
+        }
+        call["kept"] = not {*call["batches"]} - {*self.recorder.record["batches"]}
+        size = call.get("per_epoch", len(used))
+        epochs = [used[start : start + size] for start in range(0, len(used), size)]
+        sums = [[part[2] for part in epoch] for epoch in epochs]
+        if not any(None in epoch for epoch in sums):
+            sums = [sum(epoch) % 2**64 for epoch in sums]
+            call["each"]["rows"] = sums[0] if len({*sums}) == 1 else sum(sums) % 2**64
+        return True
+
+
+def hand_over(recorder, model, arguments, call, number, source):
+    """Describe the training data of a call and put those of another run in their place.
+
+    Validation rows of `validation_split` are the last ones, before shuffling; so the split can be
+    made here.
+
+    Args:
+        recorder: the recorder of this run.
+        model: the model that is trained.
+        arguments: of the call, by name; they are changed.
+        call: its record, which is completed; where batches are followed, at its end only.
+        number: of the training call.
+        source: the argument that generators and datasets come in.
+
+    Returns:
+        a Feed where batches are followed, or None, and the packed rows, or None.
+    """
+    held_out = arguments.get("validation_data")
+    split = arguments.get("validation_split") or 0.0
+    packed = packed_rows(arguments, split)
+    if packed and split:
+        rest = packed_rows(arguments, split, held_out=True)
+        held_out = tuple(unpack(part, rest[1]) for part in rest[0] if part is not None)
+    if isinstance(held_out, (list, tuple)):
+        call["validation"] = describe_parts(list(held_out))
+    if recorder.data is not None and take_over(recorder, arguments, call, number, source, packed):
+        if packed and split:
+            arguments.update(validation_data=held_out, validation_split=0.0)
+            split = 0.0
+        packed = packed_rows(arguments, split)
+    weights = arguments.get("class_weight")
+    if weights is not None:
+        weights = {str(key): float(part) for key, part in weights.items()}
+    call["class_weight"] = weights
+    call["each"] = {"class_weight": repr(weights), "rows": None}
+    if packed:
+        _, arrays, hashes = packed
+        call["data"] = describe([*arrays, numpy.array(repr(weights))])
+        call["each"].update(zip(KEYS, hashes), rows=sum_of_rows(arrays))
+        call["parts"] = packed[0]
+        if recorder.plan.get("whole"):
+            call["kept"] = recorder.keep_data("data/%d" % number, arrays)
+        return None, packed
+    call["data"] = None
+    feed = Feed(recorder, model, call)
+    given = arguments.get(source)
+    if hasattr(given, "element_spec") and recorder.tensorflow.executing_eagerly():
+        arguments[source] = feed.tap_dataset(given)
+    elif hasattr(type(given), "output_shapes"):  # a dataset in TensorFlow 1
+        feed.taken = "graph"
+    return feed, None
+
+
+def packed_rows(arguments, split, held_out=False):
+    """Return what `pack_parts` does of the rows that are trained on, or held out; or None."""
+    try:
+        structures, arrays, hashes = pack_parts([arguments.get(key) for key in KEYS])
+    except ValueError:
+        return None
+    if not arrays:
+        return None
+    if split:
+        kept = int(len(arrays[0]) * (1.0 - split))
+        arrays = [array[kept:] if held_out else array[:kept] for array in arrays]
+        parts = [unpack(part, arrays) for part in structures]
+        structures, arrays, hashes = pack_parts(parts)
+    return structures, arrays, hashes
+
+
+def take_over(recorder, arguments, call, number, source, own):
+    """Put the training data of another run's call into the arguments; say whether this was done.
+
+    Arrays take the place of batches, or batches that of arrays, where one method takes both.
+    """
+    donor = recorder.data
+    calls = donor.training_calls()
+    other = calls[number] if number < len(calls) else {}
+    batches = "batches" in other
+    old_keras = call["method"] == "fit" and not recorder.fit_takes_generators()
+    if not other.get("kept") or (batches == bool(own) and (call["method"] != "fit" or old_keras)):
+        return False
+    if batches or not own:
+        for key in (*KEYS, "batch_size", "steps_per_epoch", "workers", "use_multiprocessing"):
+            arguments.pop(key, None)
+    if batches:
+        arguments[source] = kept_batches(donor, other)
+        arguments["steps_per_epoch"] = other.get("per_epoch")
+    else:
+        arrays = donor.kept("data/%d" % number)
+        for key, part in zip(KEYS, other["parts"]):
+            if part is not None or key in arguments:
+                arguments[key] = unpack(part, arrays)
+        if not own:
+            arguments["batch_size"] = other["settings"].get("batch_size")
+            arguments["shuffle"] = other["shuffle"]
+    arguments.pop("class_weight", None)
+    if other["class_weight"] is not None:
+        arguments["class_weight"] = {int(k): part for k, part in other["class_weight"].items()}
+    recorder.did("data")
+    return True
+
+
+def kept_batches(donor, call):
+    """Yield the batches that another run's call has used, over and over."""
+    for name in itertools.cycle(call["batches"]):
+        structures = donor.record["batches"][name]
+        arrays = donor.kept(name)
+        last = max(place for place, part in enumerate(structures) if part is not None)
+        yield tuple(unpack(part, arrays) for part in structures[: last + 1])
