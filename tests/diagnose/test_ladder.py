@@ -362,6 +362,10 @@ def test_what_both_scripts_write_is_the_same_whatever_a_release_makes_of_it():
     pair = [a_run(made=[one]) for one in absent]
     assert judge.reasons(*pair) == []
     assert judge.reasons(*pair, "update") == ["Adagrad.start: no such argument → 0.1"]
+    for used, said in ((False, []), (True, ["RMSprop.ema_momentum: no such argument → 0.99"])):
+        new = made("RMSprop", kind="optimizer", use_ema=used, ema_momentum=0.99)
+        pair = [a_run(made=[one]) for one in (made("RMSprop", kind="optimizer"), new)]
+        assert [part for part in judge.reasons(*pair, "update") if "ema_" in part][-1:] == said
 
 
 def test_data_that_vary_from_run_to_run_are_no_cause(tmp_path):
@@ -398,6 +402,15 @@ def test_settings_of_evaluations_are_told():
     one, other = ({"method": "evaluate", "steps": steps} for steps in (None, 2))
     said = judge.how_evaluated(one, other, a_run(), a_run())
     assert said == "steps: not written → 2"
+
+
+def test_other_weights_than_the_trained_ones_are_told():
+    last = judge.state_of(["2"])
+    one, other = ({"method": "evaluate", "data": "d", "state": state} for state in (last, "e"))
+    said = "with other weights than after its last step"
+    assert judge.how_evaluated(one, other, a_run(), a_run()) == f"the second {said}"
+    assert judge.how_evaluated(other, one, a_run(), a_run()) == f"the first {said}"
+    assert "formula" in judge.how_evaluated(one, one, a_run(), a_run())
 
 
 def test_a_run_that_takes_more_of_the_same_batches_has_no_other_data():

@@ -349,6 +349,12 @@ def how_evaluated(one: dict, other: dict, first: Record, second_run: Record) -> 
     for side, step in zip(("first", "second"), restored, strict=True):
         if step and restored[0] != restored[1]:
             return f"the {side} with weights restored from step {step}"
+    left = [{state_of(entry["hashes"][-1]) for entry in trained_models(run)}
+            for run in (first, second_run)]  # fmt: skip
+    trained = [part.get("state") in states for part, states in zip((one, other), left, strict=True)]
+    if one.get("state") and other.get("state") and trained[0] != trained[1]:
+        side = "second" if trained[0] else "first"
+        return f"the {side} with other weights than after its last step"
     if one.get("result") and one["result"] == other.get("result"):
         return "from the same predictions, another number is made"
     if one.get("data") and other.get("data") and one["data"] != other["data"]:

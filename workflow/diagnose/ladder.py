@@ -195,7 +195,8 @@ def differing(one: dict, other: dict, key: str) -> dict | None:
     old, new = (made["config"].get(key, made["written"].get(key, missing)) for made in (one, other))
     if len(writers) == 2 and one["written"][key] == other["written"][key]:
         return None  # what a release makes of it may have another form
-    if missing in (old, new) and (not old or not new or one["line"] is None):
+    unused = not old or not new or one["line"] is None
+    if missing in (old, new) and (unused or switched_off(one, key) or switched_off(other, key)):
         return None  # an argument of one release alone that is not in use
     if isinstance(old, dict | list) or isinstance(new, dict | list) or key in NO_DEFAULTS:
         if not writers:
@@ -204,6 +205,12 @@ def differing(one: dict, other: dict, key: str) -> dict | None:
     written = "both" if len(writers) == 2 else "".join(writers)
     found = {"key": key, "first": old, "second": new, "written": written}
     return found if unequal(old, new) else None
+
+
+def switched_off(made: dict, key: str) -> bool:
+    """Say whether a key belongs to what is not in use: `ema_momentum` without `use_ema`."""
+    word = key.split("_")[0]
+    return made["config"].get(f"use_{word}", made["config"].get(word)) is False
 
 
 def describe_object(value: Any) -> str:
