@@ -5,7 +5,8 @@
 
 The pipeline is the published runs, their tables, and two figures that need nothing else. The
 commands are those of Snakemake's jobs, with the same inputs and outputs for make and DVC; each tool
-has a clone of the committed state. DVC is installed for the occasion. Cases, one after the other:
+has a clone of the committed state. DVC is installed for the occasion. The table is printed, and
+docs/scaling.md has it from then on. Cases, one after the other:
 
 runs       nothing is there: all published runs
 seed       another seed is added
@@ -15,6 +16,7 @@ figures    the figures alone, drawn again
 
 import argparse
 import os
+import re
 import resource
 import shlex
 import statistics
@@ -22,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import date
 from pathlib import Path
 
 import yaml
@@ -30,7 +33,11 @@ TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "workflow")]
 
 from repository import ROOT, ask_snakemake, run_driver  # noqa: E402
-from train.run import cpu_model  # noqa: E402
+from train.run import cpu_model, from_cpuinfo  # noqa: E402
+
+PAGE = ROOT / "docs/scaling.md"
+MARK = "<!-- benchmarks/against_others.py writes this table -->\n\n"
+TABLE = re.compile(rf"(?<={MARK})[^|]*\|.*?(?=\n\n)", re.DOTALL)
 
 FIGURES = [f"results/figures/{name}.svg" for name in ("val_loss", "weight_sums")]
 SEED = 11  # the one that is added
@@ -49,11 +56,19 @@ def ordered(jobs):
     return result
 
 
-def write_scripts(folder, environments, config):
-    """Write a script for each of the jobs of a configuration, in order; return the jobs."""
-    file = folder / "config.yaml"
-    file.write_text(yaml.safe_dump(config, sort_keys=False))
-    jobs = ordered(ask_snakemake(folder, *FIGURES)["jobs"])
+def list_jobs(folder, config):
+    """Return the jobs of a configuration, in order; every clone has the same ones."""
+    write_config(folder, config)
+    return ordered(ask_snakemake(folder, *FIGURES)["jobs"])
+
+
+def write_config(folder, config):
+    """Write the configuration of a clone."""
+    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def write_scripts(folder, environments, jobs):
+    """Write a script for each of the jobs, and say in each job where."""
     for job in jobs:
         place = job["output"][0]
         job["script"] = Path("scripts", place.replace("/", "-") + ".sh")
@@ -63,7 +78,6 @@ def write_scripts(folder, environments, config):
         path = f'export PATH={programs}:"$PATH"'
         text = f"mkdir -p {shlex.join(folders)}\n{path}\n{job['shell']}\n"
         (folder / job["script"]).write_text(text)
-    return jobs
 
 
 def loop(folder, jobs, case):
@@ -142,7 +156,7 @@ def list_environments():
 
 
 def main():
-    """Measure each case with each tool, interleaved; print a table with medians and ranges."""
+    """Measure each case with each tool, interleaved; print the table and write it into the page."""
     global CORES, DVC_COMMAND
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
@@ -158,6 +172,7 @@ def main():
             subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
         config = yaml.safe_load((clone / "config.yaml").read_text())
         more = config | {"seeds": [*config["seeds"], SEED]}
+        jobs_of_runs, jobs_of_more = list_jobs(clone, config), list_jobs(clone, more)
         for _ in range(options.repeats):
             for case in CASES:
                 for tool, command_of in TOOLS.items():
@@ -165,20 +180,36 @@ def main():
                     if case == "runs":
                         for folder in ("results", ".snakemake", ".dvc", "dvc.lock"):
                             subprocess.run(["rm", "-rf", clone / folder], check=True)
-                    wanted = config if case == "runs" else more
-                    jobs = write_scripts(clone, environments, wanted)
+                    write_config(clone, config if case == "runs" else more)
+                    jobs = jobs_of_runs if case == "runs" else jobs_of_more
+                    write_scripts(clone, environments, jobs)
                     command = command_of(clone, jobs, case)
                     taken.setdefault((case, tool), []).append(measure(clone, command))
                     seconds, cpu = taken[case, tool][-1]
                     print(f"{case:8} {tool:14} {seconds:7.1f} s {cpu:7.1f} CPU s", flush=True)
-    print(f"\n{cpu_model()}, {CORES} cores, medians of {options.repeats} (least to most)\n")
-    print("| case | tool | seconds | CPU seconds |\n|---|---|---|---|")
+    table = write_table(taken, options.repeats)
+    print(f"\n{table}\n\n{PAGE.relative_to(ROOT)} has this table now.")
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(TABLE.sub(lambda _: table, page), encoding="utf-8")
+
+
+def write_table(taken, repeats):
+    """Return what was measured in Markdown: the machine, then medians and ranges."""
+    kind = f"family {from_cpuinfo('cpu family')}, model {from_cpuinfo('model')}"
+    lines = [
+        f"{cpu_model()} ({kind}), {CORES} cores, {date.today()}: medians of {repeats}, in brackets",
+        "the least and the most.",
+        "",
+        "| case | tool | seconds | CPU seconds |",
+        "|---|---|---|---|",
+    ]
     for (case, tool), rows in taken.items():
         cells = [
             f"{statistics.median(column):.1f} ({min(column):.1f} to {max(column):.1f})"
             for column in zip(*rows, strict=True)
         ]
-        print(f"| {case} | {tool} | {' | '.join(cells)} |")
+        lines.append(f"| {case} | {tool} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
