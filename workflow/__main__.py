@@ -3,7 +3,9 @@
 python -s workflow judge.check --help
 """
 
+import atexit
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,5 +19,11 @@ name = sys.argv[0] = sys.argv.pop(1)
 end_with_run()
 try:
     importlib.import_module(name).main()
+    atexit._run_exitfuncs()
+    print(end="", flush=True)
+    print(end="", flush=True, file=sys.stderr)
 except (OSError, ValueError, subprocess.CalledProcessError) as error:  # the message says which
     sys.exit(f"{name}: {error}")
+# Speed: Python would take its modules apart, a fifth of a second with a framework. The system takes
+# back the memory of a process at once.
+os._exit(0)

@@ -6,6 +6,7 @@ The job trains nothing, in no environment: it waits, and ends with its run as an
 import os
 import signal
 import subprocess
+import threading
 
 import psutil
 import pytest
@@ -172,3 +173,11 @@ def test_full_disk_is_told_where_a_log_is_empty(monkeypatch, tmp_path):
         (True, False),
         (False, True),
     ]
+
+
+def test_the_end_of_a_run_waits_for_no_timer_of_snakemakes():
+    timer = threading.Timer(3600, lambda: None)
+    timer.daemon = True
+    timer.start()
+    at_once.finish()
+    assert timer.finished.is_set()

@@ -4,7 +4,9 @@ Every import statement counts, those within functions too; the rule files count 
 """
 
 import ast
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -83,3 +85,36 @@ def test_set_up_needs_nothing_but_python_until_the_driver_is_there():
             elif isinstance(node, ast.ImportFrom):
                 assert node.module.partition(".")[0] in STANDARD, name
     assert {"deploy.installed", "train.end_with_run"} <= found
+
+
+COMMAND = """
+import atexit
+
+class Kept:
+    def __del__(self):
+        print("taken apart")
+
+kept = Kept()
+
+def main():
+    print("done")
+    atexit.register(print, "locks are released")
+"""
+
+
+@pytest.mark.parametrize("disk", ["free", "full"])
+def test_a_command_ends_at_once_and_has_written_all(tmp_path, disk):
+    (tmp_path / "told.py").write_text(COMMAND)
+    log = tmp_path / "log" if disk == "free" else Path("/dev/full")
+    with log.open("w") as stream:
+        done = subprocess.run(
+            [sys.executable, "-s", WORKFLOW, "told"],
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            stdout=stream,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    if disk == "full":
+        assert (done.returncode, done.stderr[:15]) == (1, "told: [Errno 28")
+    else:
+        assert (done.returncode, log.read_text()) == (0, "done\nlocks are released\n")

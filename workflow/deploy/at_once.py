@@ -90,6 +90,13 @@ def begin(lock: Lock, *making: Lock) -> None:
         signal.signal(number, end)
 
 
+def finish() -> None:
+    """Let this process end now: Snakemake waits a second after each job, to start more of them."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
+
+
 def end(_number: int, _frame: FrameType | None) -> None:
     """End what runs on this machine, then have Snakemake cancel its jobs and say how to go on."""
     import psutil  # Snakemake brings it; jobs do without
