@@ -59,8 +59,9 @@ diagnose: setup
 		REPEATS LIMIT,$(if $($(option)),$(shell echo $(option) | tr A-Z a-z)="$($(option))"))
 
 figures: setup
-	@$(driver) $(snakemake) --allowed-rules render_figure \
-		--forcerun render_figure -- $$(git ls-files 'results/figures/$(or $(NAME),*).*')
+	@$(driver) $(snakemake) $(if $(NAME),--allowed-rules render_figure \
+		--forcerun render_figure -- $$(git ls-files 'results/figures/$(NAME).*'),--allowed-rules redraw_figures \
+		--forcerun redraw_figures -- redraw_figures)
 
 check: setup
 	$(briefly) --forcerun check -- check

@@ -44,9 +44,9 @@ STYLE = {
 }
 
 
-def read_config(path: Path) -> dict:
+def read_config(text: str) -> dict:
     """Return what a figure is told of the configuration; dollars in it stay dollars, no formula."""
-    return json.loads(Path(path).read_text(encoding="utf-8").replace("$", r"\\$"))
+    return json.loads(text.replace("$", r"\\$"))
 
 
 def variant_colours(config: dict) -> dict[str, str]:
@@ -90,6 +90,12 @@ def split_label(label: str) -> str:
     return "\n".join(label.rsplit(", ", 1))
 
 
+def draw(module: str, config: str, tables: list[Path], outputs: list[Path]) -> None:
+    """Draw the figure of a module from JSON and tables, in the format of each output's ending."""
+    plot = importlib.import_module(module).plot
+    save(plot(read_config(config), *map(read_table, tables)), outputs)
+
+
 def main() -> None:
     """Plot a figure from a configuration and tables, in the format of each output's ending."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -98,6 +104,5 @@ def main() -> None:
     parser.add_argument("--table", type=Path, required=True, nargs="+", help="to plot")
     parser.add_argument("--output", type=Path, nargs="+", required=True)
     options = parser.parse_args()
-    tables = [read_table(path) for path in options.table]
-    plot = importlib.import_module(options.module).plot
-    save(plot(read_config(options.config), *tables), options.output)
+    config = options.config.read_text(encoding="utf-8")
+    draw(options.module, config, options.table, options.output)

@@ -15,14 +15,28 @@ FIGURE_FILES = expand(
 )
 
 
+# Those of the sweep and of the whole study are drawn by `make figures` where their tables are there.
+DRAWN_FROM = {
+    figure: expand(f"{RESULTS}/tables/{{table}}.csv", table=entry["tables"])
+    for figure, entry in FIGURES.items()
+}
+DRAWN = [
+    figure
+    for figure, tables in DRAWN_FROM.items()
+    if figure in config["figures"] or any(map(exists, tables))
+]
+# What each is told of the configuration.
+TOLD = {
+    figure: settings(config, *LABELS, f"figures/{figure}", *entry["settings"])
+    for figure, entry in FIGURES.items()
+}
+
+
 rule render_figure:
     input:
         program=PROGRAM,
         code=lambda wildcards: code_of("plot.figures", FIGURES[wildcards.figure]["module"]),
-        tables=collect(
-            f"{RESULTS}/tables/{{table}}.csv",
-            table=lookup(dpath="{figure}/tables", within=FIGURES),
-        ),
+        tables=lookup(dpath="{figure}", within=DRAWN_FROM),
     output:
         report(
             f"{RESULTS}/figures/{{figure}}.{SHOWN}",
@@ -49,12 +63,7 @@ rule render_figure:
         runtime=grow(5),
     params:
         module=lookup(dpath="{figure}/module", within=FIGURES),
-        config=lambda wildcards: settings(
-            config,
-            *LABELS,
-            f"figures/{wildcards.figure}",
-            *FIGURES[wildcards.figure]["settings"],
-        ),
+        config=lookup(dpath="{figure}", within=TOLD),
     message:
         "Plotting {wildcards.figure}"
     shell:
@@ -67,3 +76,40 @@ rule render_figures:
         expand(FIGURE_FILES, figure=[figure for figure in FIGURES if figure in config["figures"]]),
     message:
         "All figures are in results/figures"
+
+
+# `make figures`: all of them in forks of one process, as imports take longer than a figure. The rule
+# has no outputs: what Snakemake knows of a figure is how `render_figure` makes it.
+rule redraw_figures:
+    input:
+        program=PROGRAM,
+        code=code_of("plot.all_figures", *(FIGURES[figure]["module"] for figure in DRAWN)),
+        tables=sorted({table for figure in DRAWN for table in DRAWN_FROM[figure]}),
+    log:
+        expand(f"{RESULTS}/logs/render_figure/{{figure}}.log", figure=DRAWN),
+    benchmark:
+        f"{RESULTS}/benchmarks/redraw_figures.tsv"
+    localrule: True
+    conda:
+        FIGURES_ENVIRONMENT
+    threads: 4
+    resources:
+        mem_mb=grow(1000),
+        runtime=grow(5),
+    params:
+        figures=json.dumps(
+            [
+                [
+                    FIGURES[figure]["module"],
+                    TOLD[figure],
+                    DRAWN_FROM[figure],
+                    expand(FIGURE_FILES, figure=figure),
+                ]
+                for figure in DRAWN
+            ]
+        ),
+    message:
+        "Plotting all figures"
+    shell:
+        "python -s {input.program:q} plot.all_figures --processes {threads}"
+        " <(printf %s {params.figures:q}) 2>&1 | tee {log:q} > /dev/null"
