@@ -34,7 +34,7 @@ def verdict_of(folder, **records):
     """Judge planted records, {side/run: record}; return the verdict without the first step."""
     for name, record in records.items():
         path = folder / f"{name}.json"
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record))
     pair = [records[f"{side}/as_is-1"] for side in ("first", "second")]
     plan = ladder.plan_ladder(*([record] for record in pair), "auto", 1)
@@ -402,6 +402,10 @@ def test_settings_of_evaluations_are_told():
     one, other = ({"method": "evaluate", "steps": steps} for steps in (None, 2))
     said = judge.how_evaluated(one, other, a_run(), a_run())
     assert said == "steps: not written → 2"
+    each = {"x": "1", "y": "2", "sample_weight": "3"}
+    one = {"method": "evaluate", "data": "a", "each": each}
+    other = one | {"data": "b", "each": each | {"sample_weight": "4"}}
+    assert judge.how_evaluated(one, other, a_run(), a_run()) == "with another sample_weight"
 
 
 def test_other_weights_than_the_trained_ones_are_told():
@@ -446,3 +450,43 @@ def test_an_optimizer_that_goes_on_is_told():
     assert judge.reasons(first, second) == said
     second["models"] *= 2
     assert judge.reasons(second, second | {"models": second["models"][:1]}) == []
+
+
+def race(folder, firsts, seconds, equal, **more):
+    """Judge repeats of a racing pair that draws other weights; `equal` are those of its rung."""
+    runs = {f"first/as_is-{n}": a_run(x, steps=("1", str(n))) for n, x in enumerate(firsts, 1)}
+    for n, number in enumerate(seconds, 1):
+        runs[f"second/as_is-{n}"] = a_run(number, steps=("2", str(n)), initial="b")
+    for n, number in enumerate(equal, 1):
+        done = {"initial": 1}
+        runs[f"second/same_weights-{n}"] = a_run(number, steps=("3", str(n)), done=done)
+    return verdict_of(folder, **runs, **more)
+
+
+def test_repeats_that_do_not_overlap_are_a_difference(tmp_path):
+    firsts, seconds = [7.555, 7.563, 7.558, 7.56, 7.556], [7.543, 7.549, 7.545, 7.544, 7.548]
+    verdict = race(tmp_path / "1", firsts, seconds, firsts[:3])
+    assert verdict["causes"] == ["not reproducible", "initial draws"]
+    assert verdict["rows"][-1]["label"] == "spread of repeats"
+    verdict = race(tmp_path / "2", firsts, seconds, seconds[:3])
+    assert verdict["causes"] == ["not reproducible", "computation"]
+    verdict = race(tmp_path / "3", firsts, [*seconds[:4], 7.557], seconds[:3])
+    assert verdict["causes"] == ["not reproducible"]
+    assert not judge.lie_apart([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])  # once in ten times by chance
+
+
+def test_another_network_is_no_evaluation_where_repeats_scatter(tmp_path):
+    firsts = [1.0, 1.001, 1.002, 1.003, 1.004]
+    swapped = a_run(1.9, done={"final": 1})
+    more = {"first/final_of_same_weights-1": swapped}
+    verdict = race(tmp_path, firsts, [2.0, 2.001, 2.002, 2.003, 2.004], [2.0, 2.001, 2.0], **more)
+    assert verdict["causes"] == ["not reproducible", "computation"]
+
+
+def test_a_loop_of_its_own_may_leave_noise_out():
+    noise = made("Dropout", rate=0.4)
+    pair = a_run(made=[noise]), a_run(made=[noise], steps=("1", "3"))
+    assert ladder.possible_causes(*pair)[0] == []
+    for run in pair:
+        run["calls"][0]["method"] = "apply_gradients"
+    assert ladder.possible_causes(*pair)[0] == ["draws"]

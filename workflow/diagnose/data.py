@@ -104,13 +104,11 @@ def describe(arrays):
 
 def describe_parts(parts):
     """Describe what was handed to a model, or return None where nothing can be seen."""
-    arrays = []
     try:
-        for part in parts:
-            pack(part, arrays)
+        _, arrays, hashes = pack_parts(parts)
     except ValueError:
         return None
-    return describe(arrays) if arrays else None
+    return {**describe(arrays), "each": dict(zip(KEYS, hashes))} if arrays else None
 
 
 class Feed:
@@ -120,7 +118,7 @@ class Feed:
         """Note nothing yet; `taken` says where the batches come from, once this is known."""
         self.recorder, self.model, self.call = recorder, model, call
         self.taken = self.running = None
-        self.notes, self.probed = [], []
+        self.notes = []  # of each batch: its hash, those of its parts, the sum of its rows, itself
 
     def note(self, batch):
         """Note one batch, and keep it if another run may need it."""
@@ -132,12 +130,11 @@ class Feed:
             self.notes.append(None)
             return
         name = digest([numpy.array(hashes)])
-        self.notes.append((name, hashes, sum_of_rows(arrays)))
+        probed = parts if recorder.plan.get("probe") else None
+        self.notes.append((name, hashes, sum_of_rows(arrays), probed))
         kept = recorder.record["batches"]
         if recorder.plan.get("whole") and name not in kept and recorder.keep_data(name, arrays):
             kept[name] = structures
-        if recorder.plan.get("probe"):
-            self.probed.append(parts)
 
     def tap(self, batches):
         """Hand on the batches of a generator, noted unless the framework begins once more.

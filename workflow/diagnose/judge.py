@@ -7,6 +7,7 @@ python -s workflow diagnose.judge --runs FOLDER --ladder LADDER --place PLACE --
 
 import argparse
 import difflib
+import itertools
 import json
 import math
 import re
@@ -59,6 +60,7 @@ Array = numpy.ndarray
 # How far beyond the yardstick a difference may lie and still be rounding. The yardstick is what one
 # unit in the last place of each weight, or another matrix kernel, does to the same number.
 BEYOND = 10
+CHANCE = 20
 LABELS = {
     "data": Cause.DATA,
     "weights": Cause.INITIAL_DRAWS,
@@ -358,7 +360,9 @@ def how_evaluated(one: dict, other: dict, first: Record, second_run: Record) -> 
     if one.get("result") and one["result"] == other.get("result"):
         return "from the same predictions, another number is made"
     if one.get("data") and other.get("data") and one["data"] != other["data"]:
-        return "on other rows"
+        parts = [number.get("each") or {} for number in (one, other)]
+        differing = [key for key in parts[0] if parts[0][key] != parts[1].get(key)]
+        return f"with another {differing[0]}" if differing == ["sample_weight"] else "on other rows"
     methods = [number.get("through") or number["method"] for number in (one, other)]
     if methods[0] != methods[1]:
         return f"{methods[0]} against {methods[1]}"
@@ -414,6 +418,26 @@ def climb(runs: Runs, causes: list, swap: bool) -> tuple[list[list], float, floa
     return rows, gap(forward[-1]), early
 
 
+def lie_apart(one: list[float], other: list[float]) -> bool:
+    """Say whether two sets of numbers do not overlap, which chance makes of few sets only.
+
+    If all were drawn alike, one of the two orders would come once in CHANCE times at most.
+    """
+    orders = math.comb(len(one) + len(other), len(one)) / 2
+    return orders >= CHANCE and (max(one) < min(other) or max(other) < min(one))
+
+
+def rungs_apart(runs: Runs, causes: list) -> list[bool]:
+    """Say of each cause whether repeats with and without it lie apart, in one of the orders."""
+    found = [False] * len(causes)
+    for subsets in (orders(causes)["forward"], orders(causes)["backward"]):
+        for fewer, more in itertools.pairwise(subsets):
+            (place,) = {*more} - {*fewer}
+            names = [f"second/{name_of(causes, subset)}" for subset in (fewer, more)]
+            found[place] |= lie_apart(*map(runs.values, names))
+    return found
+
+
 def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     """Return the verdict of a pair; docs/diagnose.md says what it holds."""
     verdict = {"undecided": None, "causes": [], "rows": [], "notes": [], "metric": runs.metric}
@@ -461,12 +485,17 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     )
     if agree:
         evaluation = 0.0 if rounded or (scattered and abs(rest) <= limit) else rest
-    elif last is not None and not (alike and loss_differs and not formulas):
+    elif last is not None and not (alike and (loss_differs or scattered) and not formulas):
+        # Where repeats scatter, no step is looked at: the network itself may differ.
         evaluation = runs.value(other) - last
         evaluation = evaluation if abs(evaluation) > limit else 0.0
     evaluation = 0.0 if varied else evaluation
     computation = rest - evaluation
-    small = abs(computation) <= limit
+    # The runs differ if their repeats lie apart, though by less than two single runs may.
+    apart = scattered and lie_apart(runs.values("first/as_is"), runs.values("second/as_is"))
+    far = apart and not evaluation and lie_apart(runs.values(first), runs.values(other))
+    counted = rungs_apart(runs, causes) if apart and first == "first/as_is" else []
+    small = abs(computation) <= limit and not far
     rows.append(["evaluation", evaluation, evaluation if early is None else early])
     kind = "spread" if scattered else "rounding"
     kind = "computation" if not small and (formula or scattered) else kind
@@ -478,9 +507,13 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     rows.append([kind, computation, computation])
     if rounded:
         rows[-2:] = [["evaluation", 0.0, 0.0], ["rounding", rest, rest if early is None else early]]
-    for cause, one, two in rows:
+    for row, (cause, one, two) in enumerate(rows):
         mean = mean_of_orders([one, two])
-        counts = exceeds([one, two], limit) and cause not in ("rounding", "spread")
+        counts = exceeds([one, two], limit) or any(counted[row : row + 1])
+        counts = (counts or (cause == "computation" and far)) and cause not in (
+            "rounding",
+            "spread",
+        )
         counts = counts or (cause == "length" and bool(rest))
         verdict["rows"].append(
             {

@@ -731,6 +731,7 @@ class Recorder:
                 "method": call["method"],
                 "line": call["line"],
                 "data": evaluated and evaluated["hash"],
+                "each": evaluated and evaluated.get("each"),
                 "batch_size": batch or settings.get("batch_size"),
                 "steps": settings.get("validation_steps" if name.startswith("val_") else "steps"),
                 "state": call.get("state"),
@@ -931,7 +932,7 @@ class Recorder:
             return
         feed, packed, rows = self.handed
         if feed is not None:
-            batch = feed.probed[step - 1]
+            batch = feed.notes[step - 1][-1]
         else:
             parts, arrays, _ = packed
             rows = rows or len(arrays[0])
