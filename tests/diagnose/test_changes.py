@@ -38,6 +38,9 @@ OBJECT = ('"binary_crossentropy"', "tensorflow.keras.losses.BinaryCrossentropy()
 SET = ("y = (x", 'x = x[:, [int(key) for key in set("0123456789")]]\ny = (x')
 DATASET = """dataset = tensorflow.data.Dataset.from_tensor_slices((rows, labels)).batch(32)
 model.fit(dataset.repeat(), steps_per_epoch=5, epochs=4, verbose=0)"""
+CLONE = """weights, model = model.get_weights(), models.clone_model(model)
+model.compile(optimizer=optimizers.Adam(0.01), loss="binary_crossentropy")
+model.set_weights(weights)"""
 SEQUENCE = """class Rows(tensorflow.keras.utils.Sequence):
     def __len__(self):
         return 5
@@ -85,6 +88,8 @@ CHANGES = {
     "compiled_again": ("tf2.6", [("SGD(0.1)", "Adam(0.01)"), (FIT, f"{FIT}\n# again\n{FIT}")],
                        ("# again", "model.compile('adam', 'binary_crossentropy')"),
                        ["computation"], "the second script makes one more Adam"),
+    "clone": ("tf2.6", [("SGD(0.1)", "Adam(0.01)"), (FIT, f"{FIT}\n# again\n{FIT}")],
+              ("# again", CLONE), ["computation"], "the second script makes one more Adam"),
     "set": ("tf2.6", [SET], ("epochs=4", "epochs=4, initial_epoch=0"), ["not reproducible"],
             "the training data differ from run to run"),
     "steps": ("tf2.6", [(FIT, DATASET)], ("epoch=5", "epoch=8"), ["training length"],

@@ -490,3 +490,20 @@ def test_a_loop_of_its_own_may_leave_noise_out():
     for run in pair:
         run["calls"][0]["method"] = "apply_gradients"
     assert ladder.possible_causes(*pair)[0] == ["draws"]
+
+
+def test_a_model_that_goes_on_with_the_weights_of_another_is_one_model_with_it(tmp_path):
+    entry = a_run(steps=("1", "2"))["models"][0] | {"states": [["s"], ["t"]]}
+    more = entry | {"hashes": [["3"]], "losses": [0.5], "states": [["u"]], "continues": 1}
+    record = a_run(models=[entry, entry, more, more | {"hashes": [["4"]], "continues": 2}])
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(record))
+    models = ladder.read_record(path)["models"]
+    assert [model["hashes"] for model in models] == [entry["hashes"], [["1"], ["2"], ["3"], ["4"]]]
+    assert models[1]["losses"] == [1.0, 1.0, 0.5, 0.5]
+    assert [ladder.locate_step(models[1], step) for step in (1, 2, 3, 4)] == [
+        [1, 1], [1, 2], [2, 1], [3, 1]
+    ]  # fmt: skip
+    plan = ladder.plan_swaps(*[ladder.read_record(path)] * 2, [], "loss", only_last=True)
+    steps = {"steps": [[0, 2], [3, 1]], "theirs": [0, 3]}
+    assert plan == {"first/final_of_as_is-1": {"final": "second/as_is-1", **steps}}

@@ -39,11 +39,13 @@ from diagnose.ladder import (
     find_number,
     how_data_differ,
     initial_weights,
+    locate_step,
     name_of,
     orders,
     parted_before_data,
     plan_swaps,
     read,
+    read_record,
     repeats_differ,
     reported,
     settings,
@@ -95,7 +97,7 @@ class Runs:
         self.folder, self.metric = folder, ladder["metric"]
         self.records: dict[str, list[Record]] = {}
         for name in sorted({"first/as_is-1", "second/as_is-1", *ladder["runs"], *more}):
-            self.records.setdefault(name[:-2], []).append(read(folder / f"{name}.json"))
+            self.records.setdefault(name[:-2], []).append(read_record(folder / f"{name}.json"))
 
     def __contains__(self, name: str) -> bool:
         """Say whether there is a run of this name that has ended well."""
@@ -165,15 +167,18 @@ def shared_slots(one: dict, other: dict) -> list[str]:
 def first_step(one: Record, other: Record) -> tuple[int, int] | None:
     """Return (model, step) of the first difference of two runs, or None; steps count from 1.
 
-    What differs is a weight that both have, or the optimizer's state where both keep the same.
+    The number of a model is its place among those that are trained. What differs is a weight that
+    both have, or the optimizer's state where both keep the same.
     """
     found = []
-    numbers = [n for n, entry in enumerate(one["models"]) if entry["hashes"]]
     paths = (shared_hashes(one, one), shared_hashes(other, one))
-    for number, entry, mine, theirs in zip(numbers, trained_models(other), *paths, strict=False):
-        if shared_slots(one["models"][number], entry):
-            mine = list(zip(mine, one["models"][number]["states"], strict=True))
-            theirs = list(zip(theirs, entry["states"], strict=True))
+    entries = zip(trained_models(one), trained_models(other), strict=False)
+    for number, (pair, mine, theirs) in enumerate(zip(entries, *paths, strict=False)):
+        if shared_slots(*pair):
+            mine, theirs = (
+                list(zip(hashes, entry["states"], strict=True))
+                for hashes, entry in zip((mine, theirs), pair, strict=True)
+            )
         pairs = enumerate(zip(mine, theirs, strict=False), 1)
         step = next((step for step, (left, right) in pairs if left != right), None)
         if step is None and len(mine) != len(theirs):
@@ -239,9 +244,11 @@ def find_place(runs: Runs, ladder: dict) -> dict:
     found["place"] = place = first_step(runs.one(first), runs.one(other))
     if place is None:
         return found
-    ended = [len(runs.one(name)["models"][place[0]]["hashes"]) for name in (first, other)]
-    if place[1] <= min(ended):
-        plans = [{**plan, "probe": place} for plan in plans]
+    models = [trained_models(runs.one(name))[place[0]] for name in (first, other)]
+    if place[1] <= min(len(entry["hashes"]) for entry in models):
+        found["probes"] = [locate_step(entry, place[1]) for entry in models]
+        pairs = zip(plans, found["probes"], strict=True)
+        plans = [{**plan, "probe": probe} for plan, probe in pairs]
         found["runs"] |= {"first/probe-1": plans[0], "second/probe-1": plans[1]}
         found["runs"] |= {f"first/probe_ulp_{n}-1": {**plans[0], "ulp": n} for n in (1, 2)}
     found["runs"] = take_turns(found["runs"], ladder["locked"])
@@ -266,7 +273,7 @@ def broken(runs: Runs) -> str | None:
     return None
 
 
-def look_closer(runs: Runs, place: list[int]) -> dict:
+def look_closer(runs: Runs, probes: list[list[int]]) -> dict:
     """Return what differs in one step from an equal state, against what rounding does there.
 
     Returns `arrays`: a row for each array that both runs compute in this step, in the order of the
@@ -274,20 +281,20 @@ def look_closer(runs: Runs, place: list[int]) -> dict:
     of its largest number, relative to this, and relative to the largest difference that one unit
     in the last place of the weights makes (`beyond`).
     """
-    number = place[0]
+    number, number_of_second = (probe[0] for probe in probes)
     names = ("first/probe", "second/probe", "first/probe_ulp_1", "first/probe_ulp_2")
     records = [read(runs.folder / f"{name}-1.json") for name in names]
     if any(record["error"] for record in records):
         return {"error": next(record["error"] for record in records if record["error"])}
     arrays = [numpy.load(runs.folder / f"{name}-1.npz") for name in names]
-    one, other = (record["models"][number] for record in records[:2])
+    one, other = records[0]["models"][number], records[1]["models"][number_of_second]
     rows = []
 
-    def compare(part: str, name: str, mine: str, theirs: str) -> None:
-        if all(key in kept for key, kept in zip((mine, theirs, mine), arrays[:3], strict=True)):
-            found = [
-                kept[key] for key, kept in zip((mine, theirs, mine, mine), arrays, strict=True)
-            ]
+    def compare(part: str, name: str, kind: str, mine: int, theirs: int) -> None:
+        keys = [f"{kind}/{number}/{mine}", f"{kind}/{number_of_second}/{theirs}"]
+        keys += 2 * keys[:1]
+        if all(key in kept for key, kept in zip(keys[:3], arrays[:3], strict=True)):
+            found = [kept[key] for key, kept in zip(keys, arrays, strict=True)]
             if found[0].dtype.kind == "f" and found[0].shape == found[1].shape:
                 rows.append({"part": part, "array": name, **measure(*found)})
 
@@ -296,20 +303,17 @@ def look_closer(runs: Runs, place: list[int]) -> dict:
     matcher = difflib.SequenceMatcher(None, classes, others, autojunk=False)
     for left, right, size in matcher.get_matching_blocks():
         for mine, theirs in zip(range(left, left + size), range(right, right + size), strict=True):
-            name = "{} ({})".format(*looked[0][mine])
-            compare("output", name, f"forward/{number}/{mine}", f"forward/{number}/{theirs}")
-    compare("loss", "loss", *[f"loss/{number}/0"] * 2)
+            compare("output", "{} ({})".format(*looked[0][mine]), "forward", mine, theirs)
+    compare("loss", "loss", "loss", 0, 0)
     shared = sorted((mine, theirs) for theirs, mine in match(other["layers"], one["layers"]))
     for mine, theirs in reversed(shared):
-        keys = (f"gradient/{number}/{mine}", f"gradient/{number}/{theirs}")
-        compare("gradient", one["weights"][mine], *keys)
+        compare("gradient", one["weights"][mine], "gradient", mine, theirs)
     for slot, name in enumerate(shared_slots(one, other)):
-        compare("optimizer state", name, *[f"state/{number}/{slot}"] * 2)
+        compare("optimizer state", name, "state", slot, slot)
     for part, learnt in (("update", True), ("moving statistics", False)):
         for mine, theirs in shared:
             if one["trained"][mine] is learnt:
-                keys = (f"final/{number}/{mine}", f"final/{number}/{theirs}")
-                compare(part, one["weights"][mine], *keys)
+                compare(part, one["weights"][mine], "final", mine, theirs)
     return {"arrays": rows, "not_looked": one.get("not_looked") or other.get("not_looked")}
 
 
@@ -465,7 +469,7 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     rows, rest, early = climb(runs, causes, agree and plain and not scattered)
     # --- what remains: evaluation, rounding or computation
     limit = limit_of(BEYOND * yardstick, spread)
-    closer = look_closer(runs, place["place"]) if "first/probe-1" in place["runs"] else {}
+    closer = look_closer(runs, place["probes"]) if "probes" in place else {}
     varied = runs.vary(data_of)
     if varied:
         rows, rest = [], total
@@ -501,8 +505,9 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     kind = "computation" if not small and (formula or scattered) else kind
     if place["place"] and not scattered:
         number, step = place["place"]
-        ended = [len(runs.one(name)["models"][number]["hashes"]) for name in (first, other)]
-        same = len(trained_models(runs.one(first))) == len(trained_models(runs.one(other)))
+        models = [trained_models(runs.one(name)) for name in (first, other)]
+        ended = [len(part[number]["hashes"]) for part in models]
+        same = len(models[0]) == len(models[1])
         kind = "length" if same and step > min(ended) else kind
     rows.append([kind, computation, computation])
     if rounded:
@@ -814,8 +819,7 @@ def call_settings(first: Record, second_run: Record) -> list[str]:
 def describe_place(place: dict, records: tuple[Record, Record]) -> str:
     """Return a sentence on the first difference from an equal start."""
     number, step = place["step"]
-    models = [place for place, model in enumerate(records[0]["models"]) if model["hashes"]]
-    of_model = f" of model {models.index(number) + 1}" if len(models) > 1 else ""
+    of_model = f" of model {number + 1}" if len(trained_models(records[0])) > 1 else ""
     if "arrays" not in place:
         return f"From an equal start, one run ends before step {step}{of_model}, the other goes on."
     differing = [row for row in place["arrays"] if row["largest_difference"]]

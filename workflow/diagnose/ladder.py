@@ -43,6 +43,37 @@ def read(path: str | Path) -> Any:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def read_record(path: str | Path) -> Record:
+    """Return the record of a run, in which a model that goes on with another's weights is the same.
+
+    `parts` of a model are [number in the run, steps].
+    """
+    record = read(path)
+    known: list[dict] = []
+    models = []
+    for number, entry in enumerate(record["models"]):
+        origin = entry.get("continues")
+        whole = {**entry, "parts": []} if origin is None else known[origin]
+        if origin is None:
+            models.append(whole)
+        else:
+            for key in ("hashes", "losses", "states"):
+                whole[key] = whole[key] + entry[key]
+            whole |= {key: entry[key] for key in ("kept_final",) if key in entry}
+        whole["parts"].append([number, len(entry["hashes"])])
+        known.append(whole)
+    return record | {"models": models}
+
+
+def locate_step(entry: dict, step: int) -> list[int]:
+    """Return [number of the model in its run, step of this model] of a step of a model."""
+    for number, steps in entry["parts"]:
+        if step <= steps:
+            return [number, step]
+        step -= steps
+    raise ValueError(step)
+
+
 # --- which number is compared ------------------------------------------------------------------
 
 
@@ -459,12 +490,11 @@ def plan_swaps(
     )
     if not whole or metric == "training loss":
         return {}
-    steps = [len(entry["hashes"]) for entry in first["models"]]
+    last = [[locate_step(entry, len(entry["hashes"])) for entry in part] for part in trained]
+    swap = {"steps": last[0], "theirs": [number for number, _ in last[1]]}
     rungs = [name_of(causes, subset) for subset in orders(causes)["backward"]]
     rungs = rungs[-1:] if only_last else rungs
-    return {
-        f"first/final_of_{rung}-1": {"final": f"second/{rung}-1", "steps": steps} for rung in rungs
-    }
+    return {f"first/final_of_{rung}-1": {"final": f"second/{rung}-1", **swap} for rung in rungs}
 
 
 def repeats_differ(records: list[Record]) -> bool:
@@ -571,10 +601,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=0)
     options = parser.parse_args()
     if options.releases:
-        known = dict(zip(options.places, map(read, options.releases), strict=True))
+        known = dict(zip(options.places, map(read_record, options.releases), strict=True))
         text = json.dumps(narrow(known, options.metric))
         options.ladder.write_text(text + "\n", encoding="utf-8")
         return
-    first, second = ([read(path) for path in part] for part in (options.first, options.second))
+    first, second = (
+        [read_record(path) for path in part] for part in (options.first, options.second)
+    )
     ladder = plan_ladder(first, second, options.metric, options.repeats)
     options.ladder.write_text(json.dumps(ladder, indent=1) + "\n", encoding="utf-8")

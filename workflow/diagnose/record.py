@@ -9,7 +9,8 @@ A plan has `script` (absolute path), `arguments` and `limit` (seconds). What it 
 - `draws`: true leaves rows in their order and lets layers that drop or add noise do neither;
 - `pinned`: [record, arrays] of the run whose generators' states each training call starts from;
 - `defaults`: [[class, key, value], ...] for arguments that the script does not write;
-- `final`: [record, arrays] of the run whose last weights replace this run's after its last step;
+- `final`: [record, arrays] of the run whose last weights replace this run's after its last step,
+  which are `steps`: [[model, step], ...], for each of them the model of the other run, `theirs`;
 - `ulp`: a seed: each weight moves by one unit in the last place, up or down, before
   step 1, or before the step of `probe`;
 - `probe`: [model, step]: what happens in this step is kept, and the run ends with this step;
@@ -824,9 +825,17 @@ class Recorder:
         initial = [self.created.get(id(part)) for part in model.weights]
         if any(part is None for part in initial):
             initial = self.values(keras, model.weights)
-        if self.start is not None:
+        before = [digest([array]) for array in initial]
+        trained = [
+            n for n, (_, known) in enumerate(self.models) if known["hashes"][-1:] == [before]
+        ]
+        if trained:  # one trajectory: it goes on with the weights of another
+            entry["continues"] = trained[0]
+        elif self.start is not None:
             initial = self.exchange(keras, model, entry, number, self.start, "initial", initial)
-        if self.plan.get("ulp") is not None and (self.plan.get("probe") or [0, 1])[1] == 1:
+        if self.plan.get("ulp") is not None and (
+            not trained if "probe" not in self.plan else self.plan["probe"] == [number, 1]
+        ):
             initial = self.move(keras, model, initial)
         entry["initial"] = [digest([array]) for array in initial]
         if self.plan.get("whole"):
@@ -850,7 +859,7 @@ class Recorder:
             self.arrays["%s/%d/%d" % (kind, number, place)] = array
 
     def exchange(self, keras, model, entry, number, donor, kind, own):
-        """Load another run's weights into the layers that both have; return all arrays."""
+        """Load weights of another run's model into the layers that both have; return all arrays."""
         if number >= len(donor.record["models"]):
             return own
         theirs = donor.record["models"][number]["layers"]
@@ -891,8 +900,10 @@ class Recorder:
             for slot, array in zip(slots, state)
         ]
         entry["states"].append([digest([array]) for array in state])
-        if self.final is not None and len(entry["hashes"]) == self.plan["steps"][number]:
-            current = self.exchange(keras, model, entry, number, self.final, "final", current)
+        if self.final is not None and [number, len(entry["hashes"])] in self.plan["steps"]:
+            place = self.plan["steps"].index([number, len(entry["hashes"])])
+            theirs = self.plan["theirs"][place]
+            current = self.exchange(keras, model, entry, theirs, self.final, "final", current)
         entry["losses"].append(None if loss is None else float(numpy.ravel(loss)[0]))
         entry["hashes"][-1] = [digest([array]) for array in current]
         last = self.record["calls"][-1]
