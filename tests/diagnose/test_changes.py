@@ -70,6 +70,11 @@ OWN_STEP = """class Sequential(models.Sequential):
 model = Sequential()"""
 SHOWN = ("print(model.evaluate(*held_out, verbose=0))",
          "print((model.predict(held_out[0]) > 0.5).mean())")  # fmt: skip
+SMALL = """draw = numpy.random.RandomState(0).normal
+model.set_weights([0.02 * draw(size=part.shape) for part in model.get_weights()])
+"""
+FADING = "SGD(optimizers.schedules.ExponentialDecay(0.1, 4, 0.9))"
+EMPTIED = "model.set_weights([0 * part for part in model.get_weights()])\nprint("
 # name: (environment, changes of both scripts, change of the second, causes, in the sentence)
 CHANGES = {
     "class_weight": ("tf2.6", [], ("epochs=4", "epochs=4, class_weight={0: 1.0, 1: 4.0}"),
@@ -106,6 +111,13 @@ CHANGES = {
                 ("> 0.5).mean", "> 0.4).mean"), ["evaluation"], "from the same predictions"),
     "policy": ("tf2.11", [], ("# here", "tensorflow.keras.mixed_precision.set_global_policy("
                               "'mixed_float16')"), ["computation"], "mixed_float16"),
+    "schedule": ("tf2.11", [], ("SGD(0.1)", FADING), ["computation"],
+                 "SGD.learning_rate: 0.1 → ExponentialDecay("),
+    "other_weights": ("tf2.6", [], ("print(", EMPTIED), ["evaluation"],
+                      "the second with other weights than after its last step"),
+    # In 2.11 epsilon stands inside of the root.
+    "rmsprop": ("tf2.6 tf2.11", [("SGD(0.1)", "RMSprop(0.001)"), (FIT, SMALL + FIT)],
+                ("# here", "# the same"), ["computation"], "compute differently: 100 %"),
 }  # fmt: skip
 
 
