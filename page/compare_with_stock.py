@@ -18,7 +18,7 @@ import tempfile
 
 import numpy
 from train import framework, run
-from train.files import open_arrays
+from train.files import open_arrays, sha256_of
 
 from page import study, train_stock
 
@@ -97,7 +97,7 @@ def train_again(cell, seed, procedure, layers, folder):
 def weights_digest(stock, name):
     """Return the digest of all initial or final weights."""
     count = sum(key.startswith(name + ".") for key in stock)
-    return study.digest([stock["{}.{}".format(name, i)] for i in range(count)])
+    return sha256_of([stock["{}.{}".format(name, i)] for i in range(count)])
 
 
 def compare(stock, engine):

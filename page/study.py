@@ -5,7 +5,6 @@ combination is a cell. What an entry does not say is as in its protocol. Used on
 training and by what reads its chunks.
 """
 
-import hashlib
 import itertools
 
 # The settings that make a cell, in the order of the tables; see COLUMNS in judge/tables.py.
@@ -94,8 +93,3 @@ def evaluated_rows(cell):
     training, held_out = cell["training_rows"], cell["held_out_rows"]
     last = max(0, training - LAST_ROWS)
     return (0, training), (last, training), (training, training + held_out)
-
-
-def digest(arrays):
-    """Return the SHA-256 of float32 arrays, in their order, as hexadecimal text."""
-    return hashlib.sha256(b"".join(a.astype("<f4").tobytes() for a in arrays)).hexdigest()

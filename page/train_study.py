@@ -20,7 +20,7 @@ import argparse
 import json
 
 import numpy
-from train.files import whole_file
+from train.files import sha256_of, whole_file
 
 from page import engine, study
 
@@ -70,7 +70,7 @@ def train_cell(cell, part, protocols, seeds):
 def digests(arrays):
     """Return the digest of each network's arrays; an array has a row for each network."""
     rows = numpy.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
-    return numpy.array([study.digest([row]) for row in rows], dtype="S64")
+    return numpy.array([sha256_of([row]) for row in rows], dtype="S64")
 
 
 def main():

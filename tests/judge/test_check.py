@@ -447,5 +447,5 @@ def test_other_tables_and_another_commit_can_be_named(run):
 
 def test_tables_that_are_not_there_are_named(run):
     Path("results/tables/runs.csv").unlink()
-    said = "Not there, but committed: results/tables/runs.csv. Run `make reproduce`.\n"
+    said = "Committed tables are missing: results/tables/runs.csv. Run `make reproduce`.\n"
     assert run() == (2, said)

@@ -1,7 +1,7 @@
-"""How far the tables of a run are from those of another one, and how far they may be.
+"""The distance between the tables of two runs, and the distance that is allowed.
 
-The kind of a column (workflow/schemas/tables.yaml) says what may differ. How far follows from what
-the workflow itself measures:
+The kind of a column (workflow/schemas/tables.yaml) says whether the column may differ. Measurements
+of the workflow say how far:
 
 - On one kind of processor (`cpu_model` and `cpu_instructions` of the table, or else of runs.csv) a
   run of tf.keras gives the same bits every time: nothing may differ.
@@ -52,7 +52,7 @@ class Difference(NamedTuple):
 def compare(reference: Tables, fresh: Tables) -> list[Difference]:
     """Return a Difference for each column that differs between two sets of tables.
 
-    Both are {name: data frame}; a table that one of them lacks is not compared.
+    Both sets are {name: data frame}; a table that one set lacks is not compared.
     """
     differences = []
     for name in reference:
@@ -64,7 +64,7 @@ def compare(reference: Tables, fresh: Tables) -> list[Difference]:
 
 
 def processors_of(run: Tables, name: str) -> frozenset:
-    """Return the kinds of processor that a table was made on: its own word, or else runs.csv's."""
+    """Return the kinds of processor of a table, from the table itself or else from runs.csv."""
     table = run[name] if "cpu_instructions" in run[name] else run["runs"]
     table = table.reindex(columns=["cpu_model", "cpu_instructions"])
     return frozenset(table.fillna("unknown").itertuples(index=False, name=None))
@@ -73,7 +73,7 @@ def processors_of(run: Tables, name: str) -> frozenset:
 def kernel_limits(reference: Tables) -> dict[str, float]:
     """Return how far another matrix kernel may move a loss and a weight.
 
-    By what the reference measured: a run that is to be checked cannot widen its own limits.
+    The reference has measured the limits: a run cannot widen its own limits.
     """
     measured = reference.get("processor", pandas.DataFrame())
     return {
@@ -85,7 +85,7 @@ def kernel_limits(reference: Tables) -> dict[str, float]:
 def repeat_limits(name: str, column: str, reference: Tables) -> dict[tuple[str, str], float]:
     """Return {(environment, threads): how far repeats may move a column of a table}.
 
-    From the repeats in the reference's table itself, where it has them, else from its spread.csv.
+    The repeats stand in the reference's table itself, or else in the reference's spread.csv.
     """
     table = reference[name]
     if {"api", "repeat"} <= set(table) and DESCRIBED[name][column]["kind"] in ("loss", "weight"):
@@ -222,7 +222,7 @@ def main() -> None:
     ]
     absent = [str(path) for path in paths if not path.exists()]
     if absent:
-        print(f"Not there, but committed: {', '.join(absent)}. Run `make reproduce`.")
+        print(f"Committed tables are missing: {', '.join(absent)}. Run `make reproduce`.")
         sys.exit(2)
     if not changed:
         print(f"All {len(paths)} tables are those of {options.reference}, byte for byte.")
@@ -233,7 +233,7 @@ def main() -> None:
     differences = compare(reference, fresh)
     print("\n".join(describe(differences)))
     if untested:
-        print(f"Not tested here, so not compared (`make study` tests them): {', '.join(untested)}.")
+        print(f"`make study` tests these claims; they are not compared: {', '.join(untested)}.")
     beyond = [one for one in differences if not one.within]
     print(
         f"{len(changed)} of {len(paths)} tables differ from {options.reference}: "
@@ -245,7 +245,7 @@ def main() -> None:
 def drop_untested(reference: Tables, fresh: Tables) -> list[str]:
     """Take the claims that a run has not tested out of both tables; return their identifiers.
 
-    Without the study, a run says of some claims that nothing has decided them, and no more.
+    Without the study, a run has no verdict on some claims.
     """
     if "claims" not in reference or "claims" not in fresh:
         return []
@@ -270,7 +270,7 @@ def committed(options: argparse.Namespace, path: Path) -> bytes:
 
 
 def git(*arguments: str) -> bytes:
-    """Return what a git command prints; leave with its message when it fails."""
+    """Return the output of a git command. Raises ValueError with the message of git."""
     done = subprocess.run(["git", *arguments], capture_output=True)
     if done.returncode:
         raise ValueError(f"git {arguments[0]}: {done.stderr.decode().strip()}")

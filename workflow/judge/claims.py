@@ -112,8 +112,8 @@ def compare_bits(claim: Claim, tables: Tables) -> tuple[bool, str, str]:
 def loss_of(tables: Tables, cell: Cell) -> float:
     """Return the loss that a cell ends at, in every repeat.
 
-    Raises NoStatement where it is no number, and where repeats end at others: none of these is the
-    one that a statement about the cell means.
+    Raises NoStatement where the loss is no number, and where the repeats end at different losses: a
+    statement about the cell means one loss.
     """
     losses = select(tables["runs"], cell)["val_loss"].to_numpy(dtype=float)
     if not numpy.isfinite(losses).all():
@@ -130,7 +130,7 @@ def loss_of(tables: Tables, cell: Cell) -> float:
 def draws(tables: Tables, cell: Cell) -> tuple[set[tuple], str]:
     """Return what the repeats of a cell drew, a set of tuples of hashes, and their seeds as text.
 
-    The hashes tell what was drawn; op-level seeds only how, and not every release has them.
+    The hashes tell the numbers that were drawn. Not every release has op-level seeds.
     """
     layers = select(tables["layers"], cell)
     drawn = layers[layers["draws"]]
@@ -245,14 +245,14 @@ def permutation_share(first: numpy.ndarray, second: numpy.ndarray) -> tuple[floa
     chosen = numpy.array(list(combinations(range(len(values)), len(first))))
     sums = values[chosen].sum(axis=1)
     means = sums / len(first) - (values.sum() - sums) / len(second)
-    # The last digits of a sum depend on its order: what is equal but for these counts as equal.
+    # The last digits of a sum depend on its order. Sums that differ in these digits are equal here.
     within = abs(means[0]) - 1e-12 * numpy.abs(values).max()
     both_sides = 1 if len(first) != len(second) else 2
     return both_sides / len(chosen), float((numpy.abs(means) >= within).mean())
 
 
 def find_table(tables: Tables, name: str) -> pandas.DataFrame:
-    """Return a table that not every run makes; raise NoStatement, with its command, if not made."""
+    """Return a table. Raises NoStatement, naming the command that makes the table, if missing."""
     if name not in tables:
         command = "make study" if name.startswith("sensitivity") else "make reproduce"
         raise NoStatement(f"{command} makes {name}.csv, which decides it")
@@ -262,7 +262,7 @@ def find_table(tables: Tables, name: str) -> pandas.DataFrame:
 def find_rows(tables: Tables, name: str, **values: object) -> pandas.DataFrame:
     """Return the rows of a table with these values.
 
-    Raises NoStatement where the table was not made, CellNotRun where it has no such row.
+    Raises NoStatement where there is no table, CellNotRun where the table has no such row.
     """
     chosen = rows_where(find_table(tables, name), **values)
     if chosen.empty:
@@ -346,7 +346,7 @@ def judge(claim: Claim, tables: Tables) -> dict[str, str]:
 
 
 def name_subject(claim: Claim) -> str:
-    """Return what a claim is about: its cells, its comparison, or its crossed runs."""
+    """Return the subject of a claim as text: its cells, its comparison, or its crossed runs."""
     if "cells" in claim:
         return "; ".join(map(name_cell, claim["cells"]))
     parts = ("comparison", "control", "environment", "architecture", "rows")

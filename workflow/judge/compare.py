@@ -1,12 +1,11 @@
-"""Comparing runs bit for bit, and what the comparison says about the cause of a difference.
+"""Compare runs bit for bit, and find the cause of a difference.
 
-Equal always means equal bytes, of float32 weights or of reported losses, never "close": -0.0 is
-not 0.0, and a NaN equals the same NaN. Other weights after a step are other computation; random
-numbers drawn during the training are part of what is computed, "draws" are those before it.
+Equal means equal bytes of float32 weights or of reported losses: -0.0 is not 0.0, and a NaN equals
+the same NaN. "Draws" are the random numbers before the training. Random numbers that are drawn
+during the training belong to the computation.
 """
 
 import base64
-import hashlib
 import struct
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -16,6 +15,7 @@ import numpy
 import pandas
 from plan.controls import applicable, runs_of
 from plan.runs import PUBLISHED
+from train.files import sha256_of
 
 from judge.causes import (
     HYPOTHESES,
@@ -49,10 +49,10 @@ EQUAL, DIFFER, NO_STATEMENT = Observed
 
 
 def compared_layers(record: dict) -> list[str]:
-    """Return the names of the layers whose weights are compared: those that draw.
+    """Return the names of the layers whose weights are compared: the layers that draw.
 
-    Layers that draw nothing, as BN, are left out, so that variants with and without them can be
-    compared. If no layer draws, it is all layers.
+    Layers that draw nothing, as BN, are left out, so that variants with and without BN can be
+    compared. If no layer draws, all layers are compared.
     """
     return record["drawing_layers"] or record["layers"]
 
@@ -82,11 +82,6 @@ def trajectory(record: dict) -> Array:
     return numpy.stack([initial, *steps])[:, drawing]
 
 
-def sha256_of(array: Array) -> str:
-    """Return the SHA-256 of an array's float32 bytes (little-endian, C order)."""
-    return hashlib.sha256(numpy.ascontiguousarray(array, dtype="<f4").tobytes()).hexdigest()
-
-
 def equal_losses(first: float, second: float) -> bool:
     """Tell whether two reported losses have the same bytes."""
     return struct.pack("<d", first) == struct.pack("<d", second)
@@ -100,7 +95,7 @@ def comparable(first: Array, second: Array) -> bool:
 def first_difference(first: Array, second: Array) -> int | None:
     """Return the first step whose weights differ in any bit, or None.
 
-    0 stands for the initial weights. Where one run has more steps, its first one too many counts.
+    0 stands for the initial weights. Where one run has more steps, its first extra step counts.
     """
     if not comparable(first, second):
         return 0
@@ -114,7 +109,7 @@ def first_difference(first: Array, second: Array) -> int | None:
 def differences(first: Array, second: Array) -> Array:
     """Return the largest absolute difference of a weight after each step that both runs have.
 
-    0 where the bits are equal, also those of NaN; NaN where one of them has a NaN.
+    0 where the bits are equal, also the bits of NaN; NaN where one of the runs has a NaN.
     """
     steps = min(len(first), len(second)) if comparable(first, second) else 0
     if not steps:
@@ -134,8 +129,8 @@ def compare_trajectories(first: Array, second: Array) -> Row:
         "largest_difference": float(differences(first, second).max(initial=0))
         if comparable(first, second)
         else None,
-        "first_sha256": sha256_of(first),
-        "second_sha256": sha256_of(second),
+        "first_sha256": sha256_of([first]),
+        "second_sha256": sha256_of([second]),
     }
 
 
@@ -189,7 +184,7 @@ def observe(config: dict, records: Records, control: dict, comparison: str) -> R
     observable = control["observable"]
     if observable == "trajectory":
         found = compare_runs(first, second, rows)
-        # A control that means to give both the same start says nothing where it did not.
+        # A control that has to make both starts equal says nothing where the starts differ.
         if equalizes_start(control) and not start_equally(first, second):
             found["observed"] = NO_STATEMENT
     elif observable == "initial_weights":
@@ -215,17 +210,17 @@ def observe(config: dict, records: Records, control: dict, comparison: str) -> R
 
 
 def join_sides(pair: dict, key: str) -> str:
-    """Return what both cells of a pair have under a key, as text; once where it is the same."""
+    """Return the values of both cells of a pair under a key, as text; equal values once."""
     return " and ".join(dict.fromkeys(pair[side][key] for side in SIDES))
 
 
 def equalizes_start(control: dict) -> bool:
-    """Tell whether a control means to give both runs the same initial weights."""
+    """Tell whether a control has to give both runs the same initial weights."""
     return bool({"initial_weights", "initializer_seeds"} & set(control.get("change") or {}))
 
 
 def compare_with_published(records: Records, pair: dict, runs: list[dict]) -> Row:
-    """Compare each run of a pair with its own published run; the worse one is reported."""
+    """Compare each run of a pair with its own published run; return a pair that differs, if any."""
     found = [
         compare_runs(records.find(PUBLISHED, pair[side]), record, pair[side]["rows"])
         for side, record in zip(SIDES, runs, strict=True)
@@ -234,7 +229,7 @@ def compare_with_published(records: Records, pair: dict, runs: list[dict]) -> Ro
 
 
 def compare_controls(config: dict, records: Records) -> pandas.DataFrame:
-    """Return controls.csv: one row per comparison and control that applies to it."""
+    """Return controls.csv: one row per comparison and control that applies to the comparison."""
     rows = [
         observe(config, records, control, comparison)
         for _, control, comparison in applicable(config)
@@ -265,8 +260,8 @@ def judge_comparisons(
 ) -> pandas.DataFrame:
     """Return verdicts.csv from controls.csv: what causes the difference in each comparison.
 
-    `kernel_differences` are the losses' differences in processor.csv: what the matrix kernel made
-    for this processor contributes.
+    `kernel_differences` are the differences in processor.csv: the contribution of the matrix kernel
+    that is made for this processor.
     """
     kernel = numpy.abs(numpy.asarray(kernel_differences, dtype=float)).max(initial=0)
     rows = []
@@ -296,7 +291,7 @@ def read_repeats(
 def repeat_differences(entry: dict, repeats: list[list[dict]]) -> list[float]:
     """Return the differences in loss of each further repeat of both cells from the first one.
 
-    A repeat that differs in a weight alone gives 0.0; one with the same bits gives nothing.
+    A repeat that differs in a weight alone gives 0.0. A repeat with the same bits gives nothing.
     `repeats` has the runs of both cells.
     """
     found = []
@@ -375,8 +370,8 @@ def equal_starts(by_name: dict[str, Any]) -> list[Any]:
 def rounding_limit(kernel: float, published: Any, steps: int) -> float:
     """Return how far two runs of the same computation may differ in their loss by rounding.
 
-    Each of them may be off by what the matrix kernel contributes (`kernel`), so twice that. It is
-    measured only where `processor.csv` is asked for, so at least by `last_places`.
+    Each of the two runs may be off by the contribution of the matrix kernel (`kernel`). The kernel
+    is measured only where `processor.csv` is asked for, so the limit has `last_places` as a floor.
     """
     loss = max(abs(published.first_loss), abs(published.second_loss))
     return 2 * max(kernel, last_places(loss, steps))
@@ -391,9 +386,9 @@ def same_rows_differences(starts: list[Any]) -> list[float]:
 def split_difference(published: Any, starts: list[Any]) -> dict[str, float | None]:
     """Return what each hypothesis adds to the difference of the losses; the parts sum up to it.
 
-    The computation adds what is left from equal initial weights, on the first run's rows: the mean
-    over both starts. The evaluation adds what the second run's own rows change, the draws add the
-    rest. No parts where no start was made equal, or where the runs have no rows in common.
+    The computation adds the difference that equal initial weights leave, on the first run's rows:
+    the mean over both starts. The evaluation adds the change by the second run's own rows. The
+    draws add the rest. There are no parts without an equal start, or without rows in common.
     """
     left = [row.same_rows_difference for row in starts]
     same_rows = published.same_rows_difference
@@ -407,7 +402,7 @@ def split_difference(published: Any, starts: list[Any]) -> dict[str, float | Non
 def conclude(
     published: Any, starts: list[Any], spreads: dict[str, float], causes: list[Cause]
 ) -> str:
-    """Return the causes of a difference as text, or why none can be named.
+    """Return the causes of a difference as text, or the reason why no cause can be named.
 
     `spreads` says how far each kind of training the same again moved the loss of one run.
     """
@@ -433,7 +428,7 @@ def conclude(
 def find_causes(
     entry: dict, by_name: dict[str, Any], computation: list[float], limit: float
 ) -> list[Cause]:
-    """Return the list of what contributes to a difference, by intervention.
+    """Return the causes of a difference, by intervention.
 
     The computation is named only if it makes more than rounding and repeats do (`limit`): a cause
     without a size is none, and last bits differ between processors.

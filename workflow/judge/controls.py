@@ -1,7 +1,6 @@
-"""The tables of the controls beyond controls.csv and verdicts.csv, and all of them together.
+"""The tables of the controls: controls.csv, verdicts.csv, and the tables on request.
 
-A configuration asks for each of them: with an entry of `control_runs`, or with the figure that is
-drawn from it.
+A request is an entry of `control_runs`, or a figure that is drawn from the table.
 """
 
 import argparse
@@ -23,6 +22,7 @@ from plan.controls import (
     variants_of,
 )
 from plan.runs import PUBLISHED
+from train.files import sha256_of
 
 from judge.compare import (
     compare_controls,
@@ -32,7 +32,6 @@ from judge.compare import (
     first_difference,
     judge_comparisons,
     read_repeats,
-    sha256_of,
     trajectory,
 )
 from judge.records import Records
@@ -80,7 +79,7 @@ def crossed_rows(config: dict, records: Records) -> Iterator[Row]:
             baseline: dict[str, float] = {}
             for architecture in crossed["architectures"]:
                 record = records.find(change, cell_in(environment, crossed, architecture))
-                start_sha256 = sha256_of(trajectory(record)[0])
+                start_sha256 = sha256_of([trajectory(record)[0]])
                 for row in run_rows(record):
                     loss = row["val_loss"]
                     yield {
@@ -127,8 +126,8 @@ def spread_rows(config: dict, records: Records) -> Iterator[Row]:
                     "standard_deviation": losses.std(ddof=1) if len(losses) > 1 else None,
                     "minimum": losses.min(),
                     "maximum": losses.max(),
-                    "distinct_initial_weights": len({sha256_of(t[0]) for t in trajectories}),
-                    "distinct_trajectories": len({sha256_of(t) for t in trajectories}),
+                    "distinct_initial_weights": len({sha256_of([t[0]]) for t in trajectories}),
+                    "distinct_trajectories": len({sha256_of([t]) for t in trajectories}),
                     "first_difference_step": min(
                         (step for step in steps if step is not None), default=None
                     ),

@@ -1,4 +1,4 @@
-"""Run records in JSON Lines files, as train.job writes them, found by what was trained."""
+"""Find records of runs in the JSON Lines files of train.job, by cell, change and repeat."""
 
 import argparse
 import json
@@ -14,13 +14,13 @@ from judge.tables import ROWS, cell_of, write_record_tables
 
 
 class Records:
-    """The records in some files; only one that is asked for is in memory.
+    """The records in some files. A record is in memory only while somebody uses the record.
 
-    Iterating gives all of them, sorted by cell and repeat.
+    Iterating gives all records, sorted by cell and repeat.
     """
 
     def __init__(self, paths: list[str], seed: int | None = None):
-        """Look where each record is; with a graph-level seed, only those of that seed.
+        """Note the place of each record; with a graph-level seed, of the records of that seed.
 
         Raises ValueError, naming the file, for a second record of the same run.
         """

@@ -1,6 +1,6 @@
-"""What changes from one release to the next, and where each takes its initial weights from.
+"""The changes from one release to the next, and the source of the initial weights in each release.
 
-Same always means equal bytes of float32 weights or equal reported losses, never "close".
+Same means equal bytes of float32 weights or of reported losses.
 """
 
 import argparse

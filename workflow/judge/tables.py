@@ -19,8 +19,8 @@ CSV = {"index": False, "float_format": "%.17g", "lineterminator": "\n"}
 # Numbers of training steps that differ by less, relatively, count as "about as many": whole epochs
 # of other batch sizes seldom have the same number.
 SAME_STEPS = 0.03
-# A loss this near a threshold may lie on its other side on another processor, as may one whose
-# distance is that of two losses (`judge.check`, which takes more where more was measured).
+# On another processor, a loss this near a threshold may lie on the other side of the threshold. The
+# same holds for a difference of two losses. `judge.check` takes more where more was measured.
 NEAR = 0.00025
 
 Row = dict[str, Any]  # of a table, by the names of its columns
@@ -47,12 +47,12 @@ COLUMNS = {
 }
 
 
-# What a record says of the machine that stands in runs.csv.
+# The columns of runs.csv that come from the machine of a record.
 MACHINE = ("tensorflow", "keras", "numpy", "python", "cpu_model", "cpu_instructions")
 
 
 def cell_of(record: dict) -> dict[str, Any]:
-    """Return what tells a record from all others: its cell, graph-level seed and repeat."""
+    """Return the key of a record: its cell, graph-level seed and repeat."""
     return {name: record["cell"][name] for name in (*TRAINED, "seed", "repeat")}
 
 
@@ -160,7 +160,7 @@ def rows_where(table: pandas.DataFrame, **values: Any) -> pandas.DataFrame:
 
 
 def number_in(word: str) -> str:
-    """Return the number that a word of a sentence is, without what stands around it, or ""."""
+    """Return the number in a word of a sentence, without signs and brackets; "" for other words."""
     number = word.strip("+-,;:()[]%")
     try:
         float(number)
@@ -192,7 +192,7 @@ def write_record_tables(
 def read_table(path: str | Path | IO[bytes]) -> pandas.DataFrame:
     """Read a table that `write_table` wrote; text stays text, every digit is kept.
 
-    Raises ValueError, naming the file, for what is no table.
+    Raises ValueError, naming the file, for a file that is no table.
     """
     try:
         return pandas.read_csv(path, float_precision="round_trip", dtype={"rows": str})

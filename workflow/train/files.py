@@ -66,6 +66,16 @@ def hash_file(path):
     return sha256.hexdigest()
 
 
+def bytes_of(arrays):
+    """Return the float32 bytes (little-endian, C order) of arrays, in order."""
+    return b"".join(numpy.ascontiguousarray(array, dtype="<f4").tobytes() for array in arrays)
+
+
+def sha256_of(arrays):
+    """Return the SHA-256 of the bytes of arrays, as hexadecimal digits."""
+    return hashlib.sha256(bytes_of(arrays)).hexdigest()
+
+
 @contextlib.contextmanager
 def open_arrays(path):
     """Open an NPZ file. Raises ValueError, naming the file, for one that is not whole."""

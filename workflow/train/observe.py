@@ -8,22 +8,9 @@ import importlib
 import numpy
 
 from train import framework
+from train.files import bytes_of, sha256_of
 
 CONSTANT = ("Zeros", "Ones", "Constant", "Identity")  # the framework's initializers without a seed
-
-
-def sha256_of(arrays):
-    """Return the SHA-256 of the float32 bytes (little-endian, C order) of arrays, in order."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(numpy.ascontiguousarray(array, dtype="<f4").tobytes())
-    return digest.hexdigest()
-
-
-def encode_arrays(arrays):
-    """Return the float32 bytes (little-endian, C order) of arrays, in order, as base64 text."""
-    data = b"".join(numpy.ascontiguousarray(array, dtype="<f4").tobytes() for array in arrays)
-    return base64.b64encode(data).decode("ascii")
 
 
 def sha256_of_text(lines):
@@ -105,7 +92,7 @@ class Observer:
         )
         arrays = [array for _, arrays in weights for array in arrays]
         self.step_hashes.append(sha256_of(arrays))
-        self.step_weights.append(encode_arrays(arrays))
+        self.step_weights.append(base64.b64encode(bytes_of(arrays)).decode("ascii"))
         if self.validation_rows is None:  # not within `fit`, which needs its mean
             framework.forget_losses(self._keras, self._model)
 
