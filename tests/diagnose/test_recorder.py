@@ -11,8 +11,10 @@ from repository import ROOT
 
 pytestmark = pytest.mark.slow
 OLD, NEW, NOW = "tf1.14-keras2.2.4", "tf2.0-keras2.3.1", "tf-current-keras3"
+OTHERS = ["tf1.13", "tf1.15", "tf2.1", "tf2.2", "tf2.3", "tf2.6", "tf2.11", NOW]
 HEAD = """
-import numpy, tensorflow
+import random, numpy, tensorflow
+random.seed(2)  # from TensorFlow 2.11 on, layers draw their seeds from here
 from tensorflow.keras import layers, models
 set_seed = getattr(tensorflow, "set_random_seed", None) or tensorflow.random.set_seed
 set_seed(3)
@@ -138,13 +140,17 @@ def test_loops_and_datasets_are_followed_and_not_disturbed(record, name):
     assert bool(found["unseen"]) == (name == "loop")
 
 
-@pytest.mark.parametrize("environment", [OLD, NEW])
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in OTHERS]
+
+
+@pytest.mark.parametrize("environment", [OLD, NEW, *LONG])
 def test_state_of_the_optimizer_is_recorded_and_not_disturbed(record, environment):
     found, _, printed, bare = record(environment, "state")
     assert printed == subprocess.run(bare, capture_output=True, text=True, check=True).stdout
+    rates = environment in ("tf2.11", NOW)  # which count the learning rate among the state
     for model, slots in zip(found["models"], 2 * [13, 7, 7], strict=True):
         assert len(model["hashes"]) == len(model["states"]) == 4
-        assert {len(state) for state in model["states"]} == {len(model["slots"])} == {slots}
+        assert {len(state) for state in model["states"]} == {len(model["slots"])} == {slots + rates}
         assert len({tuple(state) for state in model["states"]}) == 4
 
 
@@ -195,16 +201,12 @@ def test_batches_of_any_source_are_followed_and_exchanged(record, environment):
     check_feeds(record, environment, "tensorflow", SOURCES, [*SOURCES[1:], SOURCES[0]])
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(
-    "environment", ["tf1.13", "tf1.15", "tf2.1", "tf2.2", "tf2.3", "tf2.6", "tf2.11", NOW]
-)
+@pytest.mark.parametrize("environment", LONG)
 def test_batches_are_followed_and_exchanged_in_every_release(record, environment):
     check_feeds(record, environment, "tensorflow", SOURCES, SOURCES)
     check_feeds(record, environment, "tensorflow", SOURCES, [*SOURCES[1:], SOURCES[0]])
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("environment", [OLD, NEW])
-def test_batches_are_followed_and_exchanged_in_standalone_keras(record, environment):
-    check_feeds(record, environment, "keras", SOURCES[:2], SOURCES[:2])
+def test_batches_are_followed_and_exchanged_in_standalone_keras(record):
+    check_feeds(record, NEW, "keras", SOURCES[:2], SOURCES[:2])  # keras 2.2.4 may race
