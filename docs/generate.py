@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import dagviz
 import networkx
-from judge.tables import DESCRIBED  # workflow/ is in $PYTHONPATH
+from judge.tables import DESCRIBED, describe_columns  # workflow/ is in $PYTHONPATH
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -182,9 +182,15 @@ def tables_page() -> str:
         "",
         *markdown_table(["kind", "what it is; when it may differ"], kinds.items()),
     ]
-    for table, columns in DESCRIBED.items():
+    own = {
+        f"{name} of a diagnosis": part
+        for name, part in describe_columns(section="diagnosis").items()
+    }
+    for table, columns in {**DESCRIBED, **own}.items():
         link = f"results/tables/{table}.csv"
-        title = f"[{table}.csv](../../{link})" if (ROOT / link).is_file() else f"{table}.csv"
+        title = (
+            f"[{table}.csv](../../{link})" if (ROOT / link).is_file() else f"{table.split()[0]}.csv"
+        )
         rows = [
             [f"`{name}`", *(entry.get(key, "") for key in ("type", "unit", "kind", "meaning"))]
             for name, entry in columns.items()

@@ -6,8 +6,10 @@ import numpy
 import pytest
 from diagnose import judge, ladder, pairs
 from plan.configuration import ConfigurationError
+from plan.documents import read_yaml
 from repository import ROOT
 
+KINDS = read_yaml(ROOT / "workflow/schemas/tables.yaml")["kinds"]
 LAYER = {"name": "dense", "class": "Dense", "shapes": [[2]], "places": [0]}
 
 
@@ -473,6 +475,26 @@ def test_repeats_that_do_not_overlap_are_a_difference(tmp_path):
     verdict = race(tmp_path / "3", firsts, [*seconds[:4], 7.557], seconds[:3])
     assert verdict["causes"] == ["not reproducible"]
     assert not judge.lie_apart([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])  # once in ten times by chance
+
+
+def test_tables_have_the_documented_columns_and_types(tmp_path):
+    was, now = made("SGD", momentum=0.0), made("SGD", momentum=0.5)
+    pair = {"first/as_is-1": a_run(made=[was])}
+    pair["second/as_is-1"] = a_run(2.0, steps=("1", "3"), made=[now])
+    rung = a_run(1.5, made=[now], done={"default SGD.momentum": 1})
+    verdict = verdict_of(tmp_path, **pair, **{"second/same_SGD-momentum-1": rung})
+    runs = judge.Runs(tmp_path, {"metric": "loss", "runs": {}}, {})
+    array = numpy.ones(3, "float32")
+    row = {"part": "update", "array": "dense/kernel", **judge.measure(array, 2 * array, array)}
+    verdict |= {"runs": judge.list_runs(runs), "place": {"arrays": [row]}}
+    tables = judge.make_tables(verdict | {"settings": ladder.settings(*runs.pair())})
+    types = {"text": str, "number": float, "integer": int, "boolean": bool}
+    for name, columns in judge.TABLES.items():
+        assert list(tables[name]) == list(columns) and len(tables[name])
+        for column, entry in columns.items():
+            assert set(entry) <= {"type", "unit", "kind", "meaning"} and entry["kind"] in KINDS
+            known = tables[name][column].dropna().tolist()
+            assert all(isinstance(part, types[entry["type"]]) for part in known), column
 
 
 def test_another_network_is_no_evaluation_where_repeats_scatter(tmp_path):

@@ -27,7 +27,7 @@ from judge.causes import (
     mean_of_orders,
     share_of,
 )
-from judge.tables import write_table
+from judge.tables import describe_columns, write_table
 
 from diagnose.ladder import (
     ABSENT,
@@ -81,12 +81,7 @@ SENTENCES = {
     "computation": "The two runs compute differently",
     "length": "One run trains for more steps than the other",
 }
-TABLES = (  # the columns of ladder.csv, runs.csv, settings.csv and place.csv
-    "cause label contribution share first_order second_order named",
-    "side run repeat value error",
-    "class key first second written",
-    "part array largest_difference ulp relative beyond",
-)
+TABLES = describe_columns(section="diagnosis")
 
 
 class Runs:
@@ -902,6 +897,18 @@ def list_runs(runs: Runs) -> list[dict]:
     return rows
 
 
+def make_tables(verdict: dict) -> dict[str, pandas.DataFrame]:
+    """Return the tables of a verdict by their names; schemas/tables.yaml documents the columns."""
+    sides = ("first", "second")
+    written = [row | {side: brief(row[side]) for side in sides} for row in verdict["settings"]]
+    arrays = (verdict["place"] or {}).get("arrays", [])
+    rows = [verdict["rows"], verdict["runs"], written, arrays]
+    return {
+        name: pandas.DataFrame(table, columns=list(columns))
+        for (name, columns), table in zip(TABLES.items(), rows, strict=True)
+    }
+
+
 def curve(record: Record) -> list[float]:
     """Return the training loss of each step, of the model that is trained last."""
     losses = [entry["losses"] for entry in record["models"] if entry["losses"]]
@@ -935,8 +942,6 @@ def main() -> None:
         verdict[side]["values"] = [] if verdict["total"] is None else runs.values(f"{side}/as_is")
     verdict["runs"] = list_runs(runs)
     verdict["settings"] = settings(*pair)
-    rows = [verdict["rows"], verdict["runs"], verdict["settings"]]
-    rows.append((verdict["place"] or {}).get("arrays", []))
-    for path, table, columns in zip(options.tables, rows, TABLES, strict=True):
-        write_table(pandas.DataFrame(table, columns=columns.split()), path)
+    for path, table in zip(options.tables, make_tables(verdict).values(), strict=True):
+        write_table(table, path)
     options.verdict.write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")

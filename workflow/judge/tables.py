@@ -27,15 +27,23 @@ Row = dict[str, Any]  # of a table, by the names of its columns
 SCHEMA = WORKFLOW / "schemas/tables.yaml"
 
 
-def describe_columns(path: Path = SCHEMA) -> dict[str, dict[str, dict[str, str]]]:
-    """Return {table: {column: its type, unit, kind and meaning}} from the file that lists them."""
+def describe_columns(
+    path: Path = SCHEMA, section: str = "tables"
+) -> dict[str, dict[str, dict[str, str]]]:
+    """Return {table: {column: its type, unit, kind and meaning}} from the file that lists them.
+
+    The section is `tables`, of the workflow, or `diagnosis`.
+    """
     document = read_yaml(path)
     described: dict[str, dict[str, dict[str, str]]] = {}
-    for table, columns in document["tables"].items():
+    for table, columns in document[section].items():
         described[table] = (
             described[columns]  # the name of a table with the same columns
             if isinstance(columns, str)
-            else {name: document["columns"][name] | (own or {}) for name, own in columns.items()}
+            else {
+                name: own if section == "diagnosis" else document["columns"][name] | (own or {})
+                for name, own in columns.items()
+            }
         )
     return described
 
