@@ -107,7 +107,7 @@ setup:
 	@sh workflow/deploy/setup.sh
 
 lock: setup
-	@$(driver) python -s workflow deploy.lock $(NAME) $(if $(UPGRADE),--upgrade)
+	@$(driver) PYTHONPATH=workflow python -s envs/lock.py $(NAME) $(if $(UPGRADE),--upgrade)
 
 clean-envs: setup
 	@$(driver) python -s workflow deploy.clean_envs $(NAME) $(if $(PREFIX),--prefix "$(PREFIX)")

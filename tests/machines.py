@@ -65,7 +65,7 @@ ELSEWHERE = {
     ),
     "a folder on `PATH` that cannot be read": ("nothing", "folder_on_path_that_cannot_be_read"),
     "`.driver` is a file, or a link that leads nowhere": ("nothing", "driver_that_is_no_folder"),
-    "a conda that is too old": ("how to update it", "conda_too_old"),
+    "a conda that is too old": ("that uv makes the environments", "conda_too_old"),
     "no Linux on x86-64": ("what is needed", "other_platform"),
     "switches of TensorFlow set": ("nothing", "the_caller_does_not_choose_the_matrix_kernel"),
     "another matrix kernel": (

@@ -1,16 +1,12 @@
 """Locks as requirements, and what an audit of them says."""
 
-import importlib.util
 import json
 
 import pytest
-from deploy import lock
 from publish.locks import read_requirements
 from repository import ROOT
 
-spec = importlib.util.spec_from_file_location("audit", ROOT / "envs/audit.py")
-audit = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(audit)
+from envs import audit, lock
 
 LOCKS = [ROOT / "envs/driver.txt", *sorted((ROOT / "envs").glob("*.yaml"))]
 CLEAN = {"name": "numpy", "version": "2.4.6", "vulns": []}

@@ -54,7 +54,9 @@ def test_channel_priority_is_strict(conda):
 def test_unknown_calls_are_refused(conda):
     assert conda("update", "--all").code == 2
     refused = conda("env", "create", "--name", "x", "--file", "y")
-    assert (refused.code, "required: --prefix" in refused.output) == (2, True)
+    assert refused.code == 2  # there are no names
+    refused = conda("env", "create", "--file", "y")
+    assert (refused.code, "required: --file and --prefix" in refused.output) == (2, True)
     refused = conda("env", "create", "--prefix", "x", "--file", "y")
     assert (refused.code, refused.output.count("\n")) == (1, 1)
     assert "there is no file y" in refused.output

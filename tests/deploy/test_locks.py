@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from deploy import lock
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from envs import lock
 
 SPECS = [lock.read_spec(path) for path in sorted(lock.ENVS.glob("*.in"))]
 each_spec = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)

@@ -40,7 +40,7 @@ def ready_clone(clone) -> Path:
         (driver / name).symlink_to(DRIVER / name)
     lock = (clone / "envs/driver.txt").read_bytes()
     digest = hashlib.sha256(lock + str(clone).encode()).hexdigest()
-    (driver / "driver.json").write_text(json.dumps({"made_from": digest, "packages": []}))
+    (driver / "setup.json").write_text(json.dumps({"made_from": digest, "packages": []}))
     return clone
 
 
@@ -224,13 +224,11 @@ def test_no_python(set_up, clone, folder_of):
     assert "there is no python3 on PATH" in told(set_up(clone, PATH=folder_of()), clone)
 
 
-def test_newer_python_under_another_name_is_used(set_up, ready_clone, folder_of, fake_conda):
-    (ready_clone / ".driver/bin").unlink()  # its Python would be taken first
+def test_newer_python_under_another_name_is_used(set_up, clone, folder_of):
     ours = (DRIVER / "bin/python").resolve()
-    path = folder_of(python3=other_python("3.8"), python3_12=ours)
-    conda = fake_conda(version="1.2.3")
-    done = set_up(ready_clone, PATH=f"{path}:{conda.parent}")
-    assert "is conda 1.2.3" in done.stderr  # so it got as far as looking at conda
+    done = set_up(clone, PATH=folder_of(python3=other_python("3.8"), python3_12=ours))
+    assert "Setting up the driver environment" in done.stdout
+    assert "no Python package index answered" in told(done, clone)
 
 
 def test_name_that_does_not_start_is_passed_over(set_up, clone, folder_of, tmp_path):
@@ -301,19 +299,19 @@ def test_no_python_of_an_environment(set_up, ready_clone, folder_of, write_env):
     assert done.stderr.count("\n") == 1
 
 
-def test_conda_too_old(set_up, clone, fake_conda):
+def test_conda_too_old(set_up, ready_clone, fake_conda, pyenv):
     conda = fake_conda(version="4.12.0")
-    done = set_up(clone, PATH=f"{DRIVER / 'bin'}:{path_with(conda.parent)}")
-    sentence = told(done, clone)
-    assert f"{conda} is conda 4.12.0, but Snakemake needs 24.7.1 or newer" in sentence
+    done = set_up(ready_clone, PATH=path_with(conda.parent), **pyenv)
+    who = f"conda 4.12.0 ({conda}) cannot plan them (Snakemake needs 24.7.1 or newer)"
+    assert f"Environments: {who}; uv makes them with Python 3.7." in done.stdout
 
 
 @pytest.mark.parametrize("broken", ["#!/bin/sh\necho conda", "#!/nowhere/python"])
-def test_conda_that_does_not_work(set_up, clone, fake_conda, broken):
+def test_conda_that_does_not_work(set_up, ready_clone, fake_conda, pyenv, broken):
     conda = fake_conda()
     conda.write_text(broken)
-    done = set_up(clone, PATH=f"{DRIVER / 'bin'}:{path_with(conda.parent)}")
-    assert "does not tell its version" in told(done, clone)
+    done = set_up(ready_clone, PATH=path_with(conda.parent), **pyenv)
+    assert "(it does not tell its version); uv makes them with Python 3.7." in done.stdout
 
 
 def test_other_platform(set_up, clone):

@@ -1,1 +1,1 @@
-"""Set-up, locks, and a conda where there is none. It runs before anything is installed."""
+"""Set-up, and a conda where there is none. It runs before anything is installed."""

@@ -15,7 +15,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,46 +42,30 @@ class Failure(Exception):
 
 def main() -> None:
     """Serve one call."""
-    args = parser().parse_args()
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("conda", description=__doc__, formatter_class=as_written)
+    parser.add_argument("--version", action="version", version=f"conda {VERSION} (the {ME})")
+    calls = {"info": tell, "config": tell_setting, "env create": create, "clean": lambda _: None}
+    parser.add_argument("call", nargs="+", help=f"one of: {', '.join(calls)} (which does nothing)")
+    parser.add_argument("--get", metavar="KEY", help="config: only channel_priority")
+    parser.add_argument("--file", "-f", type=Path, help="env create: what to install")
+    parser.add_argument("--prefix", "-p", type=Path, help="env create: where to make it")
+    for flag in ("dry-run", "json", "no-default-packages", "packages", "quiet", "tarballs", "yes"):
+        short = ["-y"] if flag == "yes" else []
+        parser.add_argument(f"--{flag}", *short, action="store_true", help="as in conda")
+    args = parser.parse_args()
+    call = " ".join(args.call)
+    if call not in calls:
+        parser.error(f"there is no '{call}' here")
+    if call == "env create" and not (args.file and args.prefix):
+        parser.error("required: --file and --prefix")
     try:
-        args.serve(args)
+        calls[call](args)
     except Failure as failure:
         sys.exit(f"{ME}: {failure}")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command line, as far as Snakemake uses it."""
-    as_written = argparse.RawDescriptionHelpFormatter
-    top = argparse.ArgumentParser("conda", description=__doc__, formatter_class=as_written)
-    top.add_argument("--version", action="version", version=f"conda {VERSION} (the {ME})")
-    commands = top.add_subparsers(metavar="COMMAND", required=True)
-
-    def command(
-        parent: Any, name: str, serve: Callable, text: str, *options: str
-    ) -> argparse.ArgumentParser:
-        new = parent.add_parser(name, help=text, description=text)
-        new.set_defaults(serve=serve)
-        for option in options:
-            new.add_argument(*option.split("|"), action="store_true", help="as in conda")
-        return new
-
-    command(commands, "info", serve_info, "Tell about this front-end.", "--json")
-    config = command(commands, "config", serve_config, "Tell a setting.", "--json")
-    config.add_argument("--get", metavar="KEY", required=True, help="only channel_priority")
-    clean = ("--yes|-y", "--tarballs|-t", "--packages|-p", "--all|-a", "--quiet|-q")
-    command(commands, "clean", lambda _: None, "Do nothing: there is no package cache.", *clean)
-    env = commands.add_parser("env", help="Create an environment.")
-    environments = env.add_subparsers(metavar="COMMAND", required=True)
-    quiet = ("--quiet|-q", "--yes|-y", "--no-default-packages", "--json", "--dry-run")
-    make = command(
-        environments, "create", serve_env_create, "Create an environment from a file.", *quiet
-    )
-    make.add_argument("--file", "-f", type=Path, required=True, help="what to install")
-    make.add_argument("--prefix", "-p", type=Path, required=True, help="where to make it")
-    return top
-
-
-def serve_info(_args: argparse.Namespace) -> None:
+def tell(_args: argparse.Namespace) -> None:
     """`conda info --json`: Snakemake wants the platform and where `bin/activate` is."""
     prefix = str(PREFIX)
     if re.search(r"[^\w@%+=:,./-]", prefix):
@@ -91,14 +75,14 @@ def serve_info(_args: argparse.Namespace) -> None:
     print(json.dumps(told | {"conda_version": VERSION, "front_end": ME}, indent=2))
 
 
-def serve_config(args: argparse.Namespace) -> None:
+def tell_setting(args: argparse.Namespace) -> None:
     """`conda config --get channel_priority --json`: always strict."""
     if args.get != "channel_priority":
         raise Failure(f"'{args.get}' is not a setting that it has.")
     print(json.dumps({"get": {"channel_priority": "strict"}, "success": True}))
 
 
-def serve_env_create(args: argparse.Namespace) -> None:
+def create(args: argparse.Namespace) -> None:
     """`conda env create --file FILE --prefix PREFIX`; a dry run looks for the Python."""
     python, pip = read_environment(args.file)
     version, executable = find_python(python)

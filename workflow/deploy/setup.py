@@ -32,10 +32,7 @@ ENVS = ROOT / "envs"
 LOCK = ENVS / "driver.txt"
 FRONT_END = HERE / "conda/bin/conda"
 ACTIVATION = DRIVER / "conda.sh"
-MADE = (
-    DRIVER / "driver.json"
-)  # the lock that the virtual environment was made from, and its packages
-STAMP = DRIVER / "setup.json"
+STAMP = DRIVER / "setup.json"  # what `.driver` was made from, and what was found
 LEAST_CONDA = (24, 7, 1)  # what Snakemake 9 asks for
 # conda-forge comes first in every environment file; so no other channel can give what it has.
 STRICT = {"CONDA_CHANNEL_PRIORITY": "strict"}
@@ -52,25 +49,23 @@ def main() -> None:
             "exist for Linux on x86-64 only; use such a machine, or a container of one."
         )
     conda = find_conda()
-    key = fingerprint(conda)
     stamp = read_stamp()
-    if stamp.get("key") != key:
+    if stamp.get("key") != fingerprint(conda):
         with Lock(ROOT / ".driver.lock", f"sets up {ROOT}"):  # two set-ups would disturb each other
             stamp = read_stamp()
-            if stamp.get("key") != key:
-                stamp = {"line": set_up(conda), "key": key, "size": ACTIVATION.stat().st_size}
-                STAMP.write_text(json.dumps(stamp, indent=1))
+            if stamp.get("key") != fingerprint(conda):
+                stamp = make_driver(stamp)
+                stamp |= {"line": choose_conda(conda), "key": fingerprint(conda)}
+                STAMP.write_text(json.dumps(stamp))
     print(stamp["line"])
 
 
-def set_up(conda: Path | None) -> str:
-    """Do all of set-up, and return the line; the cheap checks come first."""
-    version = check_conda(conda) if conda else None
-    make_driver()
+def choose_conda(conda: Path | None) -> str:
+    """Write the activation for a real conda or for the front-end; return the line."""
     who = "no conda here"
     if conda:
         print("Asking whether conda can plan the environments ...", flush=True)
-        complaint = next((said for refused, said in ask(conda) if refused), "")
+        version, complaint = examine(conda)
         who = f"conda {version} ({conda})"
         if not complaint:
             write_activation(conda)
@@ -97,85 +92,67 @@ def find_conda() -> Path | None:
 
 
 def conda_on_path() -> str | None:
-    """Return a real conda on PATH."""
-    folders = [f for f in os.environ.get("PATH", "").split(os.pathsep) if not is_front_end(f)]
-    return shutil.which("conda", path=os.pathsep.join(folders))
-
-
-def is_front_end(folder: str) -> bool:
-    """Say whether a folder on PATH is that of the front-end, of this clone or another."""
-    return Path(folder).parts[-3:] == FRONT_END.parts[-4:-1]
+    """Return a real conda on PATH; the front-end may be there too, of this clone or another."""
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    real = [folder for folder in folders if Path(folder).parts[-3:] != FRONT_END.parts[-4:-1]]
+    return shutil.which("conda", path=os.pathsep.join(real))
 
 
 def fingerprint(conda: Path | None) -> str:
-    """Return a hash of everything that set-up depends on."""
-    files = [LOCK, *sorted(ENVS.glob("*.yaml")), *sorted(HERE.glob("*.py"))]
-    contents = [file.read_bytes() for file in files]
-    facts = [str(ROOT), str(conda), *state_of(conda), os.environ.get("CONDARC", "")]
+    """Return a hash of everything that set-up depends on, and of the activation that it writes."""
+    files = [LOCK, *sorted(ENVS.glob("*.yaml")), *sorted(HERE.glob("*.py")), ACTIVATION]
+    contents = [file.read_bytes() for file in files if file.exists()]
+    # These change with an update of a conda; to ask for its version each time would take too long.
+    state = [conda, conda.parents[1] / "conda-meta/history"] if conda else []
+    times = [str(file.stat().st_mtime_ns) for file in state if file.exists()]
+    facts = [str(ROOT), str(conda), *times, os.environ.get("CONDARC", "")]
     return hashlib.sha256(b"\0".join(contents) + "\0".join(facts).encode()).hexdigest()
 
 
-def state_of(conda: Path | None) -> list[str]:
-    """Return what changes with an update of a conda; its version would take too long each time."""
-    files = [conda, conda.parents[1] / "conda-meta/history"] if conda else []
-    return [str(file.stat().st_mtime_ns) for file in files if file.exists()]
-
-
 def read_stamp() -> dict:
-    """Return what the last complete set-up left, if all of it is still there."""
+    """Return what the last set-up has noted; only the `damage` where the driver is not whole.
+
+    Packages may have been added.
+    """
+    needed = [PYTHON, DRIVER / "bin/activate", DRIVER / "pyvenv.cfg"]
     try:
         stamp = json.loads(STAMP.read_text())
-        whole = stamp["size"] == ACTIVATION.stat().st_size and not damage_of_driver()
-        return stamp if whole else {}
+        absent = sorted({*stamp["packages"]} - {*list_packages(DRIVER)})
     except (OSError, ValueError, TypeError, KeyError):
         return {}
+    lacking = [*(str(file) for file in needed if not file.exists()), *absent]
+    damage = lacking[0] if lacking else find_damage(DRIVER)
+    return {"damage": damage} if damage else stamp
 
 
-def damage_of_driver() -> str:
-    """Return what the virtual environment lacks, or nothing; packages may have been added."""
-    try:
-        packages = json.loads(MADE.read_text())["packages"]
-    except (OSError, ValueError, TypeError, KeyError):
-        return str(MADE)
-    absent = sorted({*packages} - {*list_packages(DRIVER)})
-    needed = (PYTHON, DRIVER / "bin/activate", DRIVER / "pyvenv.cfg")
-    lacking = [str(file) for file in needed if not file.exists()]
-    return next(iter([*lacking, *absent]), "") or find_damage(DRIVER)
-
-
-def check_conda(conda: Path) -> str:
-    """Return the version of a real conda, if Snakemake can use it."""
+def examine(conda: Path) -> tuple[str, str]:
+    """Return the version of a real conda, and why it cannot plan the environments, if so."""
     try:
         told = subprocess.run([conda, "--version"], capture_output=True, text=True).stdout
     except OSError:  # the Python of this conda has gone
         told = ""
     # Some condas print the version of mamba first.
-    found = re.search(r"^conda (\d+)\.(\d+)\.(\d+)", told, re.MULTILINE)
+    found = re.search(r"^conda ((\d+)\.(\d+)\.(\d+))", told, re.MULTILINE)
     if not found:
-        stop(f"{conda} does not tell its version; repair it or take it off PATH.")
-    if tuple(map(int, found.groups())) < LEAST_CONDA:
-        least = ".".join(map(str, LEAST_CONDA))
-        stop(
-            f"{conda} is {found[0]}, but Snakemake needs {least} or newer; update it "
-            "(conda update -n base conda) or take it off PATH."
-        )
-    return found[0].removeprefix("conda ")
+        return "of unknown version", "it does not tell its version"
+    if tuple(map(int, found.groups()[1:])) < LEAST_CONDA:
+        return found[1], f"Snakemake needs {'.'.join(map(str, LEAST_CONDA))} or newer"
+    return found[1], next((said for refused, said in ask(conda) if refused), "")
 
 
-def make_driver() -> None:
+def make_driver(stamp: dict) -> dict:
     """Make the virtual environment from its lock, unless this very lock made it and it is whole."""
     digest = hashlib.sha256(LOCK.read_bytes() + str(ROOT).encode()).hexdigest()
-    damage = damage_of_driver()
-    if not damage and json.loads(MADE.read_text())["made_from"] == digest:
-        return
-    if DRIVER.exists() and damage and damage != str(MADE):
+    if stamp.get("made_from") == digest:
+        return stamp
+    if damage := stamp.get("damage"):
         print(f"The driver environment is not whole: {damage} is missing or cut.", flush=True)
     print("Setting up the driver environment in .driver/ ...", flush=True)
+    base = Path(getattr(sys, "_base_executable", sys.executable))
+    if base.is_relative_to(DRIVER):  # a Python without its pyvenv.cfg takes itself for the base
+        base = BASE
     remove_driver()
     try:
-        base = Path(getattr(sys, "_base_executable", sys.executable))
-        if base.is_relative_to(DRIVER):  # a Python without its pyvenv.cfg takes itself for the base
-            base = BASE
         subprocess.run([base, "-m", "venv", DRIVER], check=True)
         install_uv()
         install_lock()
@@ -184,7 +161,9 @@ def make_driver() -> None:
         raise
     with (DRIVER / "bin/activate").open("a") as activate:
         activate.write('\n. "$VIRTUAL_ENV/conda.sh"\n')
-    MADE.write_text(json.dumps({"made_from": digest, "packages": list_packages(DRIVER)}))
+    stamp = {"made_from": digest, "packages": list_packages(DRIVER)}
+    STAMP.write_text(json.dumps(stamp))  # what comes now may fail, without need to do this again
+    return stamp
 
 
 def remove_driver() -> None:

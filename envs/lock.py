@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from deploy.package_index import uv
 from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import parse_wheel_filename
 
-from deploy.package_index import uv
-
-ENVS = Path(__file__).resolve().parents[2] / "envs"
+ENVS = Path(__file__).resolve().parent
 PLATFORM = "x86_64-manylinux_2_28"  # that packages are resolved for
 # glibc 2.5 is the oldest that wheels are made for (PEP 513); the last is newer than any of today.
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(5, 60)]
@@ -177,3 +176,7 @@ def main() -> None:
             spec = read_spec(path)
             spec.lock.write_text(render(spec, compile_pins(spec, args.upgrade)))
             print(f"envs/{spec.lock.name}: {len(read_pins(spec.lock))} pins")
+
+
+if __name__ == "__main__":
+    main()
