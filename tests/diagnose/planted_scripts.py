@@ -120,7 +120,8 @@ newest TensorFlow. A changed default is planted by two versions: the first scrip
 1.14, where an LSTM has another recurrent activation. Two versions also round differently. In
 Keras 3 this activation, `hard_sigmoid`, is another formula, so computation is planted as well. In
 keras 2.2.4 the plain script does not always repeat itself; there, *not reproducible* may be named
-beside the planted causes.
+beside the planted causes. A cause that moves the number by less than the repeats differ cannot be
+found there, and rounding never can.
 
 The plain script is the first script of most pairs. Its runs are made once for a version, and all
 these pairs take them: as it is, and with moved weights or without the processor's matrix kernel.
