@@ -12,10 +12,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """A copy of the repository with the locks of all kinds: releases alike are left out."""
+    """A copy of the repository with a lock of each kind: a bill takes two seconds."""
     copy = copy_small(tmp_path_factory.mktemp("locks") / "copy")
     for lock in (copy / "envs").glob("*.yaml"):
-        if lock.stem.startswith("tf") and lock.stem not in ("tf1.14-keras2.2.4", "tf2.11"):
+        if lock.stem not in ("tf1.14-keras2.2.4", "tf2.11", "figures", "audit"):
             lock.unlink()
     return copy
 
