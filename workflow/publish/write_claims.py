@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+from judge.causes import HYPOTHESES
 from judge.tables import COLUMNS
 from plan.cells import PARTS, TRAINED
 from plan.claims import read_claims
@@ -17,7 +18,7 @@ from plan.runs import RUN_FILE, jobs_of_seed, training_jobs
 
 from publish import summary, write_page
 
-PREDICTED = [f"predicted_by_{cause}" for cause in ("computation", "draws", "evaluation")]
+PREDICTED = [f"predicted_by_{cause}" for cause in HYPOTHESES]
 # What is shown of a row; a table that is not here has no row that a claim names.
 SHOWN = {
     "runs": [*PARTS, "repeat", "val_loss"],
