@@ -21,6 +21,7 @@ from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import parse_wheel_filename
+from publish.locks import read_pins
 
 ENVS = Path(__file__).resolve().parent
 PLATFORM = "x86_64-manylinux_2_28"  # that packages are resolved for
@@ -65,23 +66,13 @@ def read_spec(path: Path) -> Spec:
     return Spec(path.stem, pins[0], rest, hashlib.sha256(text.encode()).hexdigest())
 
 
-def read_pins(lock: Path) -> dict[str, list[str]]:
-    """Return the pins of a lock, `NAME==VERSION [; MARKER]`, each with its hashes."""
-    pins, joined = {}, lock.read_text().replace("\\\n", " ") if lock.exists() else ""
-    for line in joined.splitlines():
-        line = line.strip().removeprefix("- ")
-        if not line.startswith("#") and "==" in line:
-            pin, *hashes = re.split(r"\s+--hash=", line)
-            pins[pin] = sorted(hashes)
-    return pins
-
-
 def compile_pins(spec: Spec, upgrade: bool) -> list[dict]:
     """Have uv resolve the requirements; return the packages as in a pylock file (PEP 751)."""
     with tempfile.TemporaryDirectory() as folder:
         pins, pylock = Path(folder, "pins.txt"), Path(folder, "pylock.toml")
         if not upgrade:
-            pins.write_text("\n".join(read_pins(spec.lock)))
+            known = read_pins(spec.lock) if spec.lock.exists() else []
+            pins.write_text("\n".join(pin.requirement for pin in known))
         command = ("pip", "compile", "-", "--quiet", "--no-annotate", "--no-header")
         admitted = ["--python-version", f"3.{spec.minors[0]}"]
         admitted += ["--universal"] if len(spec.minors) > 1 else ["--python-platform", PLATFORM]

@@ -19,6 +19,11 @@ class Pin(NamedTuple):
     hashes: Tuple[str, ...]  # hexadecimal digits
     line: str  # as in a requirements file
 
+    @property
+    def requirement(self) -> str:
+        """NAME==VERSION [; MARKER], with extras."""
+        return self.line.partition(" --hash=")[0]
+
 
 def read_pins(path: Path) -> List[Pin]:
     """Return the pins of a lock, in their order."""
