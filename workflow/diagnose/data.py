@@ -320,3 +320,63 @@ def kept_batches(donor, call):
         arrays = donor.kept(name)
         last = max(place for place, part in enumerate(structures) if part is not None)
         yield tuple(unpack(part, arrays) for part in structures[: last + 1])
+
+
+class Handed:
+    """Batches that the framework takes from a source, and data that are kept."""
+
+    def fed(self, original):
+        """Follow the batches that the framework makes a dataset of: of generators and Sequences."""
+
+        @functools.wraps(original)
+        def from_generator(generator, *args, **kwargs):
+            feed = self.feed
+            if feed is None or feed.taken:
+                return original(generator, *args, **kwargs)
+            feed.taken = "generator"
+            dataset = original(lambda: feed.tap(generator()), *args, **kwargs)
+            shuffle = dataset.shuffle  # TensorFlow 2.0 shuffles the batches of a Sequence here
+            dataset.shuffle = lambda *sizes: feed.tap_dataset(shuffle(*sizes))
+            return dataset
+
+        from_generator.recorded = True
+        return from_generator
+
+    def fed_in_graph(self, original):
+        """Follow the batches of a dataset in TensorFlow 1, whose tensors a function is given."""
+
+        @functools.wraps(original)
+        def __call__(function, inputs):
+            feed = self.feed
+            if feed is None or feed.taken != "graph" or not feed.trains_by(function):
+                return original(function, inputs)
+            finished = feed.tap_graph(function, inputs)
+            result = original(function, inputs)
+            finished()
+            return result
+
+        __call__.recorded = True
+        return __call__
+
+    def keep_data(self, name, arrays):
+        """Keep training data for other runs; say whether there was room."""
+        size = sum(array.nbytes for array in arrays)
+        if self.kept + size > KEPT_BYTES:
+            return False
+        self.kept += size
+        for place, array in enumerate(arrays):  # a generator may write into the same array again
+            self.arrays["%s/%d" % (name, place)] = numpy.array(array)
+        return True
+
+    def fit_takes_generators(self):
+        """Say whether `fit` takes what `fit_generator` does: not in standalone keras 2.2."""
+        return not any(
+            k.__name__ == "keras" and k.__version__.startswith("2.2.") for k in self.keras
+        )
+
+    def build(self, model, inputs):
+        """Make the weights of a model that would be made in its first step only."""
+        if self.tensorflow.executing_eagerly():
+            arrays = []
+            structure = pack(inputs, arrays)
+            model(unpack(structure, [array[:1] for array in arrays]))

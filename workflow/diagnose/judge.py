@@ -29,6 +29,8 @@ from judge.causes import (
 )
 from judge.tables import describe_columns, write_table
 
+from diagnose.calls import TRAINING
+from diagnose.configured import DROPS, NOISE
 from diagnose.ladder import (
     ABSENT,
     NEGLIGIBLE,
@@ -55,7 +57,8 @@ from diagnose.ladder import (
     trajectory,
     value,
 )
-from diagnose.record import DROPS, NOISE, PARTLY, TRAINING, match, state_of
+from diagnose.loops import PARTLY
+from diagnose.steps import match, state_of
 
 Array = numpy.ndarray
 

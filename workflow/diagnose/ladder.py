@@ -19,7 +19,10 @@ from typing import Any
 
 import numpy
 
-from diagnose.record import DROPS, EVALUATING, LOOP, NOISE, TRAINING, match
+from diagnose.calls import EVALUATING, TRAINING
+from diagnose.configured import DROPS, NOISE
+from diagnose.loops import LOOP
+from diagnose.steps import match
 
 Record = dict[str, Any]
 Cause = str | list
