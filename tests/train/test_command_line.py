@@ -14,12 +14,13 @@ NEW, OLD = "tf2.0-keras2.3.1", "tf1.14-keras2.2.4"
 WORKFLOW = ROOT / "workflow"
 ROOMS = {"page", *(path.name for path in WORKFLOW.iterdir() if path.is_dir())}
 PAGE = ["autoencoder", "engine", "study", "train_study", "train_stock", "compare_with_stock"]
+RECORDER = ("record", "calls", "configured", "data", "draws", "loops", "probe", "steps")
 UNDER_PYTHON_37 = [
     WORKFLOW / "__main__.py",
     WORKFLOW / "plan/interface.py",
     *sorted(WORKFLOW.glob("train/*.py")),
     *(ROOT / f"page/{name}.py" for name in PAGE),
-    *(WORKFLOW / f"diagnose/{name}.py" for name in ("record", "data", "configured")),
+    *(WORKFLOW / f"diagnose/{name}.py" for name in RECORDER),
     WORKFLOW / "publish/list_packages.py",
     WORKFLOW / "publish/locks.py",
 ]

@@ -1,6 +1,5 @@
-"""Calls of a script that train, evaluate and predict, and what they report. Runs under Python 3.7."""
+"""Calls of a script that train, evaluate or predict, and what comes of it; under Python 3.7."""
 
-import functools
 import inspect
 import threading
 
@@ -19,27 +18,21 @@ PREDICTING = ("predict", "predict_generator", "predict_on_batch")
 class Calls:
     """What a script calls, and the numbers that come of it."""
 
-    def followed(self, keras, name, original):
+    def followed(self, keras, name, original, model, *args, **kwargs):
         """Record every call of a method by the script, but none by the framework itself."""
         signature = inspect.signature(original)
-
-        @functools.wraps(original)
-        def method(model, *args, **kwargs):
-            if threading.current_thread() is not threading.main_thread():
-                return original(model, *args, **kwargs)
-            if self.depth:
-                if name == "train_on_batch" and self.feed is not None and not self.feed.taken:
-                    given = signature.bind(model, *args, **kwargs).arguments
-                    self.feed.note([given.get(key) for key in KEYS])
-                return original(model, *args, **kwargs)
-            self.depth += 1
-            try:
-                return self.follow(keras, model, name, original, signature, args, kwargs)
-            finally:
-                self.depth -= 1
-
-        method.recorded = True
-        return method
+        if threading.current_thread() is not threading.main_thread():
+            return original(model, *args, **kwargs)
+        if self.depth:
+            if name == "train_on_batch" and self.feed is not None and not self.feed.taken:
+                given = signature.bind(model, *args, **kwargs).arguments
+                self.feed.note([given.get(key) for key in KEYS])
+            return original(model, *args, **kwargs)
+        self.depth += 1
+        try:
+            return self.follow(keras, model, name, original, signature, args, kwargs)
+        finally:
+            self.depth -= 1
 
     def follow(self, keras, model, name, original, signature, args, kwargs):
         """Run one call of the script, recorded."""

@@ -4,11 +4,9 @@ Runs under Python 3.7.
 """
 
 import contextlib
-import functools
 import inspect
 import os
 import re
-import sys
 
 import numpy
 
@@ -51,57 +49,38 @@ def class_name(thing):
 class Configured:
     """What a script configures: layers, losses, optimizers, and who writes each argument."""
 
-    def patch_init(self, cls, kind):
+    def noted(self, cls, kind, original, instance, *args, **kwargs):
         """Note which arguments are written by whoever makes an object; give other defaults."""
-        original = cls.__init__
-        try:
-            signature = inspect.signature(original)
-        except (TypeError, ValueError):
-            return
-        names = list(signature.parameters)
-        open_ended = any(part.kind == part.VAR_KEYWORD for part in signature.parameters.values())
+        # The class that is made may have no __init__ of its own.
+        if next(part for part in type(instance).__mro__ if "__init__" in vars(part)) is cls:
+            parameters = inspect.signature(original).parameters
+            names = list(parameters)[1:]
+            open_ended = any(part.kind == part.VAR_KEYWORD for part in parameters.values())
+            given = {**dict(zip(names, args)), **kwargs}
+            written = {ALIASES.get(name, name): plain(value) for name, value in given.items()}
+            for name, key, value in self.defaults:
+                spelled = {key} | {short for short, full in ALIASES.items() if full == key}
+                spelled = [word for word in names if word in spelled] or [key] * open_ended
+                if name == class_name(instance) and key not in written and spelled:
+                    kwargs[spelled[0]] = value
+                    self.did("default %s.%s" % (name, key))
+            if self.plan.get("draws"):
+                for key in set(DROPS) & set(names):
+                    position = names.index(key)
+                    if position < len(args):
+                        args = (*args[:position], 0.0, *args[position + 1 :])
+                    elif kwargs.get(key):
+                        kwargs[key] = 0.0
+            library = any(os.sep + name + os.sep in self.caller() for name in FRAMEWORKS)
+            self.made.append((instance, written, None if library else self.here(), kind))
+        return original(instance, *args, **kwargs)
 
-        @functools.wraps(original)
-        def init(instance, *args, **kwargs):
-            # The class that is made may have no __init__ of its own.
-            if next(part for part in type(instance).__mro__ if "__init__" in vars(part)) is cls:
-                given = {**dict(zip(names[1:], args)), **kwargs}
-                written = {ALIASES.get(name, name): plain(value) for name, value in given.items()}
-                for name, key, value in self.defaults:
-                    spelled = {key} | {short for short, full in ALIASES.items() if full == key}
-                    spelled = [word for word in names if word in spelled] or [key] * open_ended
-                    if name == class_name(instance) and key not in written and spelled:
-                        kwargs[spelled[0]] = value
-                        self.did("default %s.%s" % (name, key))
-                if self.plan.get("draws"):
-                    for key in set(DROPS) & set(names):
-                        position = names.index(key) - 1
-                        if position < len(args):
-                            args = (*args[:position], 0.0, *args[position + 1 :])
-                        elif kwargs.get(key):
-                            kwargs[key] = 0.0
-                caller = sys._getframe(1).f_code.co_filename
-                library = any(os.sep + name + os.sep in caller for name in FRAMEWORKS)
-                line = None if library else self.here()
-                self.made.append((instance, written, line, kind))
-            return original(instance, *args, **kwargs)
-
-        init.__signature__ = signature  # frameworks ask for the names of arguments
-        init.recorded = True
-        cls.__init__ = init
-
-    def compiled(self, original):
+    def compiled(self, original, model, *args, **kwargs):
         """Note how a script weighs the losses of a model."""
         signature = inspect.signature(original)
-
-        @functools.wraps(original)
-        def compile(model, *args, **kwargs):
-            arguments = signature.bind(model, *args, **kwargs).arguments
-            self.weighing[id(model)] = plain(arguments.get("loss_weights"))
-            return original(model, *args, **kwargs)
-
-        compile.recorded = True
-        return compile
+        arguments = signature.bind(model, *args, **kwargs).arguments
+        self.weighing[id(model)] = plain(arguments.get("loss_weights"))
+        return original(model, *args, **kwargs)
 
     def config_of(self, instance):
         """Return the configuration of a layer or an optimizer."""

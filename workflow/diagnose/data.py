@@ -325,38 +325,26 @@ def kept_batches(donor, call):
 class Handed:
     """Batches that the framework takes from a source, and data that are kept."""
 
-    def fed(self, original):
+    def fed(self, original, generator, *args, **kwargs):
         """Follow the batches that the framework makes a dataset of: of generators and Sequences."""
+        feed = self.feed
+        if feed is None or feed.taken:
+            return original(generator, *args, **kwargs)
+        feed.taken = "generator"
+        dataset = original(lambda: feed.tap(generator()), *args, **kwargs)
+        shuffle = dataset.shuffle  # TensorFlow 2.0 shuffles the batches of a Sequence here
+        dataset.shuffle = lambda *sizes: feed.tap_dataset(shuffle(*sizes))
+        return dataset
 
-        @functools.wraps(original)
-        def from_generator(generator, *args, **kwargs):
-            feed = self.feed
-            if feed is None or feed.taken:
-                return original(generator, *args, **kwargs)
-            feed.taken = "generator"
-            dataset = original(lambda: feed.tap(generator()), *args, **kwargs)
-            shuffle = dataset.shuffle  # TensorFlow 2.0 shuffles the batches of a Sequence here
-            dataset.shuffle = lambda *sizes: feed.tap_dataset(shuffle(*sizes))
-            return dataset
-
-        from_generator.recorded = True
-        return from_generator
-
-    def fed_in_graph(self, original):
+    def fed_in_graph(self, original, function, inputs):
         """Follow the batches of a dataset in TensorFlow 1, whose tensors a function is given."""
-
-        @functools.wraps(original)
-        def __call__(function, inputs):
-            feed = self.feed
-            if feed is None or feed.taken != "graph" or not feed.trains_by(function):
-                return original(function, inputs)
-            finished = feed.tap_graph(function, inputs)
-            result = original(function, inputs)
-            finished()
-            return result
-
-        __call__.recorded = True
-        return __call__
+        feed = self.feed
+        if feed is None or feed.taken != "graph" or not feed.trains_by(function):
+            return original(function, inputs)
+        finished = feed.tap_graph(function, inputs)
+        result = original(function, inputs)
+        finished()
+        return result
 
     def keep_data(self, name, arrays):
         """Keep training data for other runs; say whether there was room."""

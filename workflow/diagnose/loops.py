@@ -1,8 +1,6 @@
 """Training loops of a script's own, around `apply_gradients`. Runs under Python 3.7."""
 
 import contextlib
-import functools
-import sys
 import threading
 
 import numpy
@@ -26,32 +24,26 @@ class Loops:
         known = hasattr(self.tensorflow, "nest")  # from TensorFlow 1.14 on
         return not self.depth and main and known and outside is not None and outside()
 
-    def called(self, keras, original):
+    def called(self, keras, original, layer, *args, **kwargs):
         """Record a model that the script calls, before the weights that it has are used."""
-
-        @functools.wraps(original)
-        def __call__(layer, *args, **kwargs):
-            if not isinstance(layer, keras.models.Model) or not self.in_loop():
-                return original(layer, *args, **kwargs)
-            given = self.tensorflow.nest.flatten(args[:1])
-            if not given or any(hasattr(part, "_keras_history") for part in given):
-                return original(layer, *args, **kwargs)
-            self.depth += 1
-            try:
-                known = is_built(layer)
-                if not known:
-                    output = original(layer, *args, **kwargs)
-                with self.tensorflow.init_scope():
-                    self.begin(keras, layer)
-                self.direct = (layer, self.here())
-                if self.tensorflow.executing_eagerly():
-                    self.note_inputs(args[:1])
-                return original(layer, *args, **kwargs) if known or self.start else output
-            finally:
-                self.depth -= 1
-
-        __call__.recorded = True
-        return __call__
+        if not isinstance(layer, keras.models.Model) or not self.in_loop():
+            return original(layer, *args, **kwargs)
+        given = self.tensorflow.nest.flatten(args[:1])
+        if not given or any(hasattr(part, "_keras_history") for part in given):
+            return original(layer, *args, **kwargs)
+        self.depth += 1
+        try:
+            known = is_built(layer)
+            if not known:
+                output = original(layer, *args, **kwargs)
+            with self.tensorflow.init_scope():
+                self.begin(keras, layer)
+            self.direct = (layer, self.here())
+            if self.tensorflow.executing_eagerly():
+                self.note_inputs(args[:1])
+            return original(layer, *args, **kwargs) if known or self.start else output
+        finally:
+            self.depth -= 1
 
     def note_inputs(self, values):
         """Note what a step of the script's own loop is given."""
@@ -62,56 +54,43 @@ class Loops:
         if arrays:
             self.inputs.append(digest(arrays))
 
-    def applied(self, keras, original):
+    def applied(self, keras, original, optimizer, grads_and_vars, *args, **kwargs):
         """Record a step of a loop of the script's own."""
-
-        @functools.wraps(original)
-        def apply_gradients(optimizer, grads_and_vars, *args, **kwargs):
-            if not self.in_loop():
-                caller = sys._getframe(1).f_code.co_filename
-                if self.depth == 0 and caller == self.plan["script"]:
-                    self.unseen("applies gradients in a graph, which cannot be followed")
-                return original(optimizer, grads_and_vars, *args, **kwargs)
-            pairs = list(grads_and_vars)
-            self.depth += 1
-            try:
-                result = original(optimizer, pairs, *args, **kwargs)
-                updated = {id(variable) for _, variable in pairs}
-                models = [m for m, _ in self.models if any(id(w) in updated for w in m.weights)]
-                self.optimizers.update({id(model): optimizer for model in models})
-                if not models:
-                    self.unseen("applies gradients to weights that no model has been seen to use")
-                elif self.functions:
-                    self.functions[0].extend(m for m in models if m not in self.functions[0])
-                elif self.tensorflow.executing_eagerly():
-                    self.after_own_step(keras, models, PARTLY, pairs)
-                return result
-            finally:
-                self.depth -= 1
-
-        apply_gradients.recorded = True
-        return apply_gradients
-
-    def run_function(self, keras, original):
-        """Record a step that the script has put into a tf.function."""
-
-        @functools.wraps(original)
-        def __call__(function, *args, **kwargs):
-            if self.functions or not self.in_loop():
-                return original(function, *args, **kwargs)
-            models = self.traced.setdefault(id(function), (function, []))[1]
-            self.functions.append(models)
-            try:
-                result = original(function, *args, **kwargs)
-            finally:
-                self.functions.pop()
-            if models:
-                self.note_inputs([*args, *kwargs.values()])
-                self.after_own_step(keras, models, None, [])
+        if not self.in_loop():
+            if self.depth == 0 and self.caller() == self.plan["script"]:
+                self.unseen("applies gradients in a graph, which cannot be followed")
+            return original(optimizer, grads_and_vars, *args, **kwargs)
+        pairs = list(grads_and_vars)
+        self.depth += 1
+        try:
+            result = original(optimizer, pairs, *args, **kwargs)
+            updated = {id(variable) for _, variable in pairs}
+            models = [m for m, _ in self.models if any(id(w) in updated for w in m.weights)]
+            self.optimizers.update({id(model): optimizer for model in models})
+            if not models:
+                self.unseen("applies gradients to weights that no model has been seen to use")
+            elif self.functions:
+                self.functions[0].extend(m for m in models if m not in self.functions[0])
+            elif self.tensorflow.executing_eagerly():
+                self.after_own_step(keras, models, PARTLY, pairs)
             return result
+        finally:
+            self.depth -= 1
 
-        __call__.recorded = True
-        return __call__
+    def run_function(self, keras, original, function, *args, **kwargs):
+        """Record a step that the script has put into a tf.function."""
+        if self.functions or not self.in_loop():
+            return original(function, *args, **kwargs)
+        models = self.traced.setdefault(id(function), (function, []))[1]
+        self.functions.append(models)
+        try:
+            result = original(function, *args, **kwargs)
+        finally:
+            self.functions.pop()
+        if models:
+            self.note_inputs([*args, *kwargs.values()])
+            self.after_own_step(keras, models, None, [])
+        return result
 
     def after_own_step(self, keras, models, sentence, pairs):
         """Record a step of these models; all steps in a line of the script are one call."""
@@ -134,15 +113,8 @@ class Loops:
             }
             self.after_step(keras, model, None)
 
-    def guarded(self, original, what):
-        """Note a line of the script that calls a function which no model of it calls."""
-
-        @functools.wraps(original)
-        def function(this, *args, **kwargs):
-            caller = sys._getframe(1).f_code.co_filename
-            if self.depth == 0 and caller == self.plan["script"]:
-                self.unseen(what)
-            return original(this, *args, **kwargs)
-
-        function.recorded = True
-        return function
+    def run_session(self, original, session, *args, **kwargs):
+        """Note a line of the script that runs a graph by itself."""
+        if self.depth == 0 and self.caller() == self.plan["script"]:
+            self.unseen("calls Session.run, whose training cannot be followed")
+        return original(session, *args, **kwargs)

@@ -30,6 +30,7 @@ import contextlib
 import fcntl
 import functools
 import glob
+import inspect
 import json
 import os
 import platform
@@ -104,7 +105,6 @@ class Recorder(Calls, Configured, Draws, Handed, Loops, Probe, Steps):
         self.optimizers = {}  # of own loops, by model
         self.weighing = {}  # of losses, as compiled, by model
         self.created = {}  # initial values of variables that are made within the first step
-        self.patched = set()
         self.depth = 0
         self.kept = 0
         self.functions = []  # models trained by each tf.function that is running
@@ -114,9 +114,7 @@ class Recorder(Calls, Configured, Draws, Handed, Loops, Probe, Steps):
         self.gradients = {}  # of an own loop's step, by place of the weight
         self.before = None  # weights before the step of `probe`
         self.feed = None  # of the current call, where its batches come from elsewhere than arrays
-        self.handed = (
-            None  # what the current call trains on: its feed, or packed rows; their number
-        )
+        self.handed = None  # what the current call trains on: a feed or rows, and rows of a batch
 
     def did(self, change, size=1):
         """Note that a change of the plan has been carried out."""
@@ -159,7 +157,7 @@ class Recorder(Calls, Configured, Draws, Handed, Loops, Probe, Steps):
         keras = module if api == "keras" else getattr(module, "keras", None)
         if not hasattr(keras, "layers") or not hasattr(keras.layers, "Layer"):
             return  # its own import is going on
-        if keras.layers.Layer not in self.patched:
+        if api not in self.record["apis"]:
             self.record["apis"].append(api)
         tensorflow = sys.modules.get("tensorflow") or module
         for name, part in (("tensorflow", tensorflow), (api, keras), ("numpy", numpy)):
@@ -168,56 +166,59 @@ class Recorder(Calls, Configured, Draws, Handed, Loops, Probe, Steps):
         self.tensorflow = tensorflow
         model = keras.models.Model
         for cls in {*subclasses(model), *model.__mro__[:-1]}:
-            if "compile" in vars(cls) and self.once(vars(cls)["compile"]):
-                cls.compile = self.compiled(vars(cls)["compile"])
+            self.patch(cls, "compile", self.compiled)
             for name in TRAINING + EVALUATING + PREDICTING:
-                if name in vars(cls) and self.once(vars(cls)[name]):
-                    setattr(cls, name, self.followed(keras, name, vars(cls)[name]))
+                self.patch(cls, name, functools.partial(self.followed, keras, name))
         older = getattr(getattr(keras.optimizers, "legacy", None), "Optimizer", None)
         self.keras.append(keras)
-        bases = [("layer", keras.layers.Layer), ("optimizer", keras.optimizers.Optimizer)]
+        layer = keras.layers.Layer
+        bases = [("layer", layer), ("optimizer", keras.optimizers.Optimizer)]
         bases += [("optimizer", older), ("loss", getattr(keras.losses, "Loss", None))]
         for kind, base in bases:
             for cls in {*subclasses(base), *base.__mro__[:-1]} if base else ():
-                if LOOP in vars(cls) and self.once(vars(cls)[LOOP]):
-                    cls.apply_gradients = self.applied(keras, vars(cls)[LOOP])
-                if not issubclass(cls, base):
-                    continue
-                if "__init__" in vars(cls) and self.once(cls):
-                    self.patch_init(cls, kind)
-                noisy = NOISE.search(cls.__name__) and "call" in vars(cls)
-                if noisy and self.plan.get("draws") and self.once(vars(cls)["call"]):
-                    cls.call = self.silent(vars(cls)["call"])
-        layer = keras.layers.Layer
+                self.patch(cls, LOOP, functools.partial(self.applied, keras))
+                if issubclass(cls, base):
+                    self.patch(cls, "__init__", functools.partial(self.noted, cls, kind))
+                    if NOISE.search(cls.__name__) and self.plan.get("draws"):
+                        self.patch(cls, "call", self.silent)
         if api != "keras" or not self.is_alone(keras):
             for cls in (layer, model):
-                if "__call__" in vars(cls) and self.once(cls.__call__):
-                    cls.__call__ = self.called(keras, cls.__call__)
+                self.patch(cls, "__call__", functools.partial(self.called, keras))
             if hasattr(tensorflow, "function"):
                 function = type(tensorflow.function(lambda: None))
-                if self.once(function.__call__):
-                    function.__call__ = self.run_function(keras, function.__call__)
-        if tensorflow.executing_eagerly() and self.once(tensorflow.data.Dataset.from_generator):
-            original = tensorflow.data.Dataset.from_generator
-            tensorflow.data.Dataset.from_generator = staticmethod(self.fed(original))
+                self.patch(function, "__call__", functools.partial(self.run_function, keras))
+        if tensorflow.executing_eagerly():
+            self.patch(tensorflow.data.Dataset, "from_generator", self.fed)
         backend = sys.modules.get("tensorflow.python.keras.backend")
-        function = getattr(backend, "GraphExecutionFunction", None)
-        if function is not None and self.once(function.__call__):
-            function.__call__ = self.fed_in_graph(function.__call__)
-        if "add_weight" in vars(layer) and self.once(vars(layer)["add_weight"]):
-            layer.add_weight = self.captured(layer.add_weight)
+        if hasattr(backend, "GraphExecutionFunction"):
+            self.patch(backend.GraphExecutionFunction, "__call__", self.fed_in_graph)
+        self.patch(layer, "add_weight", self.captured)
         session = getattr(getattr(tensorflow, "compat", tensorflow), "v1", tensorflow)
-        session = getattr(session, "Session", None)
-        if session is not None and self.once(session.run):
-            session.run = self.guarded(
-                session.run, "calls Session.run, whose training cannot be followed"
-            )
+        for cls in getattr(getattr(session, "Session", None), "__mro__", ()):
+            self.patch(cls, "run", self.run_session)
 
-    def once(self, thing):
-        """Say whether something is to be patched, which is so the first time."""
-        known = thing in self.patched or getattr(thing, "recorded", False)
-        self.patched.add(thing)
-        return not known
+    def patch(self, owner, name, around):
+        """Let a class call `around(original, *arguments)` in place of a method that it defines."""
+        original = vars(owner).get(name)
+        function = getattr(original, "__func__", original)  # of a static method
+        if function is None or getattr(function, "recorded", False):
+            return
+
+        @functools.wraps(function)
+        def method(*args, **kwargs):
+            return around(function, *args, **kwargs)
+
+        with contextlib.suppress(TypeError, ValueError):  # frameworks ask for names of arguments
+            method.__signature__ = inspect.signature(function)
+        method.recorded = True
+        setattr(owner, name, method if function is original else staticmethod(method))
+
+    def caller(self):
+        """Return the file whose code has called what is patched."""
+        frame = sys._getframe(1)
+        while os.path.dirname(frame.f_code.co_filename) == os.path.dirname(__file__):
+            frame = frame.f_back
+        return frame.f_code.co_filename
 
     def finish(self):
         """Note a last direct call of a model, and the configuration of all that was made."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import difflib
-import functools
 import hashlib
 import traceback
 
@@ -55,21 +54,15 @@ def is_built(model):
 class Steps:
     """What one run makes of its weights."""
 
-    def captured(self, original):
+    def captured(self, original, layer, *args, **kwargs):
         """Keep initial values of variables that are made while the first step is traced."""
-
-        @functools.wraps(original)
-        def add_weight(layer, *args, **kwargs):
-            variable = original(layer, *args, **kwargs)
-            scope = getattr(self.tensorflow, "init_scope", None)
-            if self.depth and scope is not None:
-                with scope():
-                    if self.tensorflow.executing_eagerly() and hasattr(variable, "numpy"):
-                        self.created[id(variable)] = variable.numpy()
-            return variable
-
-        add_weight.recorded = True
-        return add_weight
+        variable = original(layer, *args, **kwargs)
+        scope = getattr(self.tensorflow, "init_scope", None)
+        if self.depth and scope is not None:
+            with scope():
+                if self.tensorflow.executing_eagerly() and hasattr(variable, "numpy"):
+                    self.created[id(variable)] = variable.numpy()
+        return variable
 
     def slots_of(self, model):
         """Return the variables of the optimizer that trains a model; none is made by asking."""
