@@ -207,7 +207,7 @@ def findings(chromium, node_modules, tmp_path):
         with Browser(tmp_path / "profile") as browser:
             found = []
             for width in (400, 1300):
-                browser.resize(width, 900)
+                browser.set_window_size(width, 900)
                 browser.open(path)
                 found += browser.findings(node_modules / "axe-core/axe.min.js")
             return found

@@ -61,7 +61,7 @@ def diagnosis(tmp_path_factory):
 @pytest.mark.parametrize("width", [400, 800, 1300])
 def test_page_can_be_read(diagnosis, chromium, tmp_path, width):
     with Browser(tmp_path / "profile") as browser:
-        browser.resize(width, 900)
+        browser.set_window_size(width, 900)
         browser.open(diagnosis)
         assert browser.run(OVERFLOW) == []
         browser.find("//p[@class='verdict'][contains(., '100 % of +0.5')]")

@@ -43,7 +43,7 @@ def test_report_is_small(report):
 
 @pytest.mark.parametrize("width", [400, 800, 1300])
 def test_it_opens_with_an_introduction_that_can_be_read(page, width):
-    page.resize(width, 900)
+    page.set_window_size(width, 900)
     page.find("//*[@id='rulegraph']//*[name()='canvas' or name()='svg']")
     text, graph, shown, wide = page.run(
         "const box = query => document.querySelector(query).getBoundingClientRect();"
@@ -70,7 +70,7 @@ def test_a_verdict_on_the_first_page_opens_its_claim(page):
 
 @pytest.mark.parametrize("size", [(1400, 900), (700, 900)])
 def test_figure_is_rendered_as_a_whole(page, tmp_path, size):
-    page.resize(*size)
+    page.set_window_size(*size)
     page.click(MENU.format("Figures"))
     view(page, "weight sums")
     page.find("//img[@src and not(ancestor::nav)]")
@@ -96,7 +96,7 @@ def test_caption_leads_from_the_figure_to_its_table(page):
 
 @pytest.mark.parametrize("width", [400, 1300])
 def test_claims_are_a_table_that_sorts_and_filters(page, width):
-    page.resize(width, 900)
+    page.set_window_size(width, 900)
     page.click(MENU.format("Claims"))
     view(page, "claims")
     page.enter_frame("//iframe")
@@ -141,14 +141,14 @@ OF_SNAKEMAKE = {"image-alt", "label-title-only", "link-name", "summary-name", "f
 def test_nothing_that_we_write_is_hard_to_reach(page, node_modules, menu, row):
     """No serious finding of axe-core, and no page within the report that is cut at its side."""
     axe = node_modules / "axe-core/axe.min.js"
-    page.resize(1300, 900)
+    page.set_window_size(1300, 900)
     page.find("//*[@id='rulegraph']//*[name()='canvas' or name()='svg']")
     if menu:
         page.click(MENU.format(menu))
         view(page, row)
         page.find("//iframe")
     for width in (1300, 800, 400):
-        page.resize(width, 900)
+        page.set_window_size(width, 900)
         assert [found for found in page.findings(axe) if found[0] not in OF_SNAKEMAKE] == []
         if menu:
             page.enter_frame("//iframe")
