@@ -136,13 +136,19 @@ class Recorder(Calls, Configured, Draws, Handed, Loops, Probe, Steps):
     def watch_imports(self):
         """Patch a framework as soon as the script has imported it."""
         original = builtins.__import__
+        going_on = threading.local()  # a framework's own import, which has a thousand of others
 
         @functools.wraps(original)
         def imported(name, scope=None, *args, **kwargs):
-            module = original(name, scope, *args, **kwargs)
             root = name.split(".")[0]
             asking = ((scope or {}).get("__name__") or "").split(".")[0]
-            if root in FRAMEWORKS and asking not in FRAMEWORKS:
+            outer = root in FRAMEWORKS and not getattr(going_on, "yes", False)
+            going_on.yes = outer or getattr(going_on, "yes", False)
+            try:
+                module = original(name, scope, *args, **kwargs)
+            finally:
+                going_on.yes = going_on.yes and not outer
+            if outer and asking not in (*FRAMEWORKS, "diagnose"):
                 self.install(root)
             elif root == "multiprocessing" and (scope or {}).get("__name__") == "__main__":
                 self.unseen("imports multiprocessing, whose processes cannot be followed")
