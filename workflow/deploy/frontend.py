@@ -84,6 +84,7 @@ def tell_setting(args: argparse.Namespace) -> None:
 
 def create(args: argparse.Namespace) -> None:
     """`conda env create --file FILE --prefix PREFIX`; a dry run looks for the Python."""
+    end_with_snakemake()
     python, pip = read_environment(args.file)
     version, executable = find_python(python)
     if not args.dry_run:
@@ -158,7 +159,6 @@ def making(prefix: Path) -> Iterator[None]:
 
     Nothing of an interrupted creation survives; one that is under way is waited for.
     """
-    end_with_snakemake()
     with Lock(prefix.with_name(f"{prefix.name}.lock"), f"makes the environment {prefix}"):
         if (prefix / MADE).exists():
             raise Failure(f"{prefix} exists already.")
