@@ -443,6 +443,7 @@ REFUSED = [
     ("results", "../x", "expected text that matches"),
     ("results", "envs", "expected text that matches"),
     ("results", "workflow/x", "expected text that matches"),
+    ("results", "page/x", "expected text that matches"),
     ("results", "x" * 101, "expected at most 100 characters"),
     ("protocols/question/epochz", 3, "found unknown epochz, expected only procedure"),
     ("protocols/question/training_rows", [0, 101], "expected a range of rows within the 100"),
