@@ -70,16 +70,13 @@ def test_what_does_not_say_whether_it_draws_is_seen_to(observed):
 
 # The page's experiment with initializers of its own, of which the second says that it draws.
 OWN_INITIALIZERS = """
-import sys
-from page.autoencoder import *
-from page import autoencoder
 
 def build_model(keras, inputs, slots, optimizer, initializer):
     class Own(keras.initializers.VarianceScaling):
         def get_config(self):
             return {DESCRIBED}
 
-    return autoencoder.build_model(
+    return build_model_of_the_page(
         keras, inputs, slots, optimizer, lambda: Own(mode="fan_avg", distribution="uniform")
     )
 """
@@ -98,10 +95,12 @@ def test_building_a_model_again_leaves_no_trace(
         "cells": [{"change": "published", "variant": "bn", "protocol": "answer"}] * 2,
     }
     (tmp_path / "plan.json").write_text(json.dumps(plan))
+    page = (ROOT / "page/autoencoder.py").read_text(encoding="utf-8")
+    module = page.replace("def build_model(", "def build_model_of_the_page(") + OWN_INITIALIZERS
     kept = []
     for name, described in (("silent", "{}"), ("told", "{'seed': None}")):
         experiment = tmp_path / f"{name}.py"
-        experiment.write_text(OWN_INITIALIZERS.replace("{DESCRIBED}", described))
+        experiment.write_text(module.replace("{DESCRIBED}", described))
         output = tmp_path / f"{name}.jsonl"
         words = ["--experiment", experiment, "--plan", tmp_path / "plan.json", "--output", output]
         done = in_environment(environment, ROOT / "workflow", "train.job", *words)

@@ -45,12 +45,12 @@ for module in sys.argv[1:]:
     importlib.import_module(module)
 files = [getattr(module, "__file__", None) for module in sys.modules.values()]
 inside = [os.path.relpath(file) for file in files if isinstance(file, str)]
-print(json.dumps([file for file in inside if file.startswith("workflow/")]))
+print(json.dumps([file for file in inside if file.startswith(("workflow/", "page/"))]))
 """
 
 
 def imported_by(modules):
-    """Return the files under workflow that modules consist of and import, by importing them."""
+    """Return our files that modules consist of and import, by importing them."""
     command = [sys.executable, "-c", IMPORT, *modules]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout.splitlines()[-1]))
@@ -76,7 +76,7 @@ def test_every_job_depends_on_what_its_script_imports():
         wanted = imported_by(modules)
         if job["rule"] != "build_documentation":
             wanted.add("workflow/__main__.py")
-        code = {path for path in job["input"] if re.fullmatch(r"workflow/.*\.py", path)}
+        code = {path for path in job["input"] if re.fullmatch(r"(workflow|page)/.*\.py", path)}
         assert code - {"page/autoencoder.py"} == wanted, job["rule"]
 
 
