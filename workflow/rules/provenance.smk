@@ -9,7 +9,8 @@ import snakemake
 from publish.report import list_jobs
 
 PARTS = ["*.py", "*/*.py", "rules/*.smk", "schemas/*.yaml", "defaults/*.yaml", "templates/*.yaml"]
-WORKFLOW_FILES = workflow_files(*(f"workflow/{part}" for part in PARTS), "page/*", "paper/*")
+BESIDE_WORKFLOW = ["page/*.py", "page/*.smk", "paper/*.smk"]
+WORKFLOW_FILES = workflow_files(*(f"workflow/{part}" for part in PARTS), *BESIDE_WORKFLOW)
 # What `rule all` is for; provenance and crate are about it.
 TABLES_AND_FIGURES = [
     rules.collect_tables.output,
