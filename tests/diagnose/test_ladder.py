@@ -5,6 +5,26 @@ import json
 import numpy
 import pytest
 from diagnose import judge, ladder, pairs
+from diagnose.differences import (
+    brief,
+    how_data_differ,
+    how_evaluated,
+    losses_differ,
+    reasons,
+    settings,
+)
+from diagnose.place import describe_place, measure
+from diagnose.records import (
+    Runs,
+    choose_metric,
+    first_step,
+    list_runs,
+    locate_step,
+    read_record,
+    value,
+)
+from diagnose.rungs import ends, lie_apart, real_causes, swapped
+from diagnose.steps import state_of
 from plan.configuration import ConfigurationError
 from plan.documents import read_yaml
 from repository import ROOT
@@ -41,11 +61,11 @@ def verdict_of(folder, **records):
     pair = [records[f"{side}/as_is-1"] for side in ("first", "second")]
     plan = ladder.plan_ladder(*([record] for record in pair), "auto", 1)
     plan["runs"] = {name: {} for name in records}
-    runs = judge.Runs(folder, plan, {})
-    causes = judge.real_causes(runs, plan) if plan["causes"] else []
-    first, other = judge.ends(runs, causes)
+    runs = Runs(folder, plan, {})
+    causes = real_causes(runs, plan) if plan["causes"] else []
+    first, other = ends(runs, causes)
     agree = plan["undecided"] or runs.agree(first, other)
-    place = None if agree else judge.first_step(runs.one(first), runs.one(other))
+    place = None if agree else first_step(runs.one(first), runs.one(other))
     return judge.judge(runs, plan, {"place": place, "runs": {}})
 
 
@@ -129,7 +149,7 @@ def test_training_history_is_no_evaluation_of_exchanged_weights(tmp_path):
         (tmp_path / side).mkdir(exist_ok=True)
         (tmp_path / side / "as_is-1.json").write_text(json.dumps(a_run()))
     plan = {"metric": "loss", "runs": {"first/final_of_as_is-1": {}}}
-    assert judge.swapped(judge.Runs(tmp_path, plan, {}), [], []) is None
+    assert swapped(Runs(tmp_path, plan, {}), [], []) is None
 
 
 def test_one_unit_in_the_last_place_is_rounding_even_if_perturbed_runs_are_equal(tmp_path):
@@ -153,12 +173,12 @@ def test_what_differs_of_the_data_is_named():
     first = a_run()
     first["calls"][0] |= {"data": data, "each": each}
     weighted = other(dtypes=["<f4", "<f4", "<U9"], class_weight="{0: 1}")
-    assert ladder.how_data_differ(first, weighted) == "class_weight"
-    assert ladder.how_data_differ(first, other(x="9", y="8", rows="q")) == "x, y"
-    assert ladder.how_data_differ(first, other(x="9")) == "the same rows in another order"
+    assert how_data_differ(first, weighted) == "class_weight"
+    assert how_data_differ(first, other(x="9", y="8", rows="q")) == "x, y"
+    assert how_data_differ(first, other(x="9")) == "the same rows in another order"
     shapes = [[8, 2], [8], []]
     said = "shapes [[9, 2], [9]] and [[8, 2], [8]]"
-    assert ladder.how_data_differ(first, other(shapes=shapes)) == said
+    assert how_data_differ(first, other(shapes=shapes)) == said
 
 
 def test_draws_are_pinned_in_one_release_without_noise():
@@ -218,17 +238,17 @@ def test_metric_is_the_one_that_differs():
     first, second = a_run(), a_run()
     for run, accuracy in ((first, 1.0), (second, 0.5)):
         run["numbers"].append({**run["numbers"][0], "name": "accuracy", "values": [accuracy]})
-    assert ladder.choose_metric(first, second) == "accuracy"
-    assert ladder.choose_metric(first, first) == "loss"
+    assert choose_metric(first, second) == "accuracy"
+    assert choose_metric(first, first) == "loss"
     printing = [a_run(printed=f"f1 {number}\n") for number in (0.5, 0.6)]
-    assert ladder.choose_metric(*printing) == "printed"
-    assert ladder.choose_metric(*printing, repeats=False) == "loss"
+    assert choose_metric(*printing) == "printed"
+    assert choose_metric(*printing, repeats=False) == "loss"
     assert ladder.plan_ladder([printing[0]], [printing[1]], "auto")["metric"] == "printed"
     assert ladder.plan_ladder(printing, printing[:1], "auto")["metric"] == "loss"
-    assert ladder.choose_metric(a_run(numbers=[], printed="loss 1e-3\n"), a_run(printed="[2.]"))
-    assert ladder.value(a_run(printed="a 1 loss: 1e-3\n"), "printed") == 1e-3
+    assert choose_metric(a_run(numbers=[], printed="loss 1e-3\n"), a_run(printed="[2.]"))
+    assert value(a_run(printed="a 1 loss: 1e-3\n"), "printed") == 1e-3
     with pytest.raises(KeyError, match="no metric 'mae' is reported, but loss"):
-        ladder.value(first | {"numbers": first["numbers"][:1]}, "mae")
+        value(first | {"numbers": first["numbers"][:1]}, "mae")
 
 
 def test_pairs_are_checked_before_anything_runs(tmp_path):
@@ -297,36 +317,36 @@ def test_place_says_what_is_equal_before_it_and_only_then():
     arrays = [equal | {"part": "loss"}, differing | {"part": "gradient"}]
     place = {"step": [0, 3], "arrays": arrays, "not_looked": None}
     pair = (a_run(), a_run())
-    said = judge.describe_place(place, pair)
+    said = describe_place(place, pair)
     assert "in step 3, first in the gradient of dense/kernel, where the loss is equal: 2 un" in said
     arrays[1:] = [differing | {"part": "update"}]
-    assert "where" not in judge.describe_place(place, pair)
+    assert "where" not in describe_place(place, pair)
     arrays[0] |= {"largest_difference": 1.0}
     arrays[1] |= {"beyond": 99.0}
-    said = judge.describe_place(place, pair)
+    said = describe_place(place, pair)
     assert "More than rounding differs first in the update of dense/kernel: 2 units" in said
 
 
 def test_optimizer_state_tells_a_difference_before_the_weights_do():
     first, second = a_run(), a_run(steps=("1", "3"))
-    assert judge.first_step(first, second) == (0, 2)
+    assert first_step(first, second) == (0, 2)
     for run, state in ((first, "m"), (second, "n")):
         run["models"][0] |= {"slots": [["dense/m", [2]]], "states": [[state], ["k"]]}
-    assert judge.first_step(first, second) == (0, 1)
+    assert first_step(first, second) == (0, 1)
     second["models"][0]["slots"][0][1] = [3]  # another optimizer keeps other arrays
-    assert judge.first_step(first, second) == (0, 2)
+    assert first_step(first, second) == (0, 2)
     differing = {"array": "dense/m", "largest_difference": 1.0, "ulp": 2.0, "relative": 1e-7}
     differing |= {"beyond": 1.0, "part": "optimizer state"}
     gradient = differing | {"part": "gradient", "largest_difference": 0.0}
     place = {"step": [0, 1], "arrays": [gradient, differing], "not_looked": None}
-    said = judge.describe_place(place, (first, second))
+    said = describe_place(place, (first, second))
     assert "first in the optimizer's state, dense/m, where all gradients are equal: 2" in said
     place["arrays"] = [
         gradient,
         differing | {"largest_difference": 0.0},
         differing | {"part": "update"},
     ]
-    said = judge.describe_place(place, (first, second))
+    said = describe_place(place, (first, second))
     assert "where all gradients and the optimizer's state are equal" in said
 
 
@@ -344,30 +364,30 @@ def test_a_written_argument_without_effect_is_told(tmp_path):
      (0.1234567891, "0.12345679"), (1e300, "1e+300"), ([0.1, None], "[0.1, None]"), (True, "True")],
 )  # fmt: skip
 def test_configured_numbers_are_as_short_as_they_can_be(value, text):
-    assert ladder.brief(value) == text
+    assert brief(value) == text
 
 
 def test_what_both_scripts_write_is_the_same_whatever_a_release_makes_of_it():
     old, new = made("UpSampling2D", ["interpolation"]), made("UpSampling2D", ["interpolation"])
     old["written"] = new["written"] = {"interpolation": "bilinear"}
     new["config"]["interpolation"] = "bilinear"
-    assert ladder.settings(a_run(made=[old]), a_run(made=[new])) == []
+    assert settings(a_run(made=[old]), a_run(made=[new])) == []
     frozen = made("Dense", trainable=False), made("Dense", trainable=True)
     pair = [a_run(made=[one]) for one in frozen]
     assert ladder.changed_defaults(*pair) == []
-    assert judge.reasons(*pair) == ["Dense.trainable: False → True"]
+    assert reasons(*pair) == ["Dense.trainable: False → True"]
     absent = made("BatchNormalization"), made("BatchNormalization", renorm_momentum=0.99)
     models = made("Sequential"), made("Sequential", trainable=True)  # of Keras 2, of Keras 3
     pair = [a_run(made=list(part)) for part in zip(absent, models, strict=True)]
-    assert judge.reasons(*pair, "update") == ladder.changed_defaults(*pair) == []
+    assert reasons(*pair, "update") == ladder.changed_defaults(*pair) == []
     absent = made("Adagrad", kind="optimizer"), made("Adagrad", kind="optimizer", start=0.1)
     pair = [a_run(made=[one]) for one in absent]
-    assert judge.reasons(*pair) == []
-    assert judge.reasons(*pair, "update") == ["Adagrad.start: no such argument → 0.1"]
+    assert reasons(*pair) == []
+    assert reasons(*pair, "update") == ["Adagrad.start: no such argument → 0.1"]
     for used, said in ((False, []), (True, ["RMSprop.ema_momentum: no such argument → 0.99"])):
         new = made("RMSprop", kind="optimizer", use_ema=used, ema_momentum=0.99)
         pair = [a_run(made=[one]) for one in (made("RMSprop", kind="optimizer"), new)]
-        assert [part for part in judge.reasons(*pair, "update") if "ema_" in part][-1:] == said
+        assert [part for part in reasons(*pair, "update") if "ema_" in part][-1:] == said
 
 
 def test_data_that_vary_from_run_to_run_are_no_cause(tmp_path):
@@ -396,27 +416,27 @@ def test_losses_and_how_they_are_weighed_are_named():
         loss = {"class_name": name, "config": {"name": str(weight)}}
         run["models"][0] |= {"loss": loss, "loss_weights": [1.0, weight]}
     said = ["loss: Huber → MeanSquaredError", "loss_weights: [1.0, 1.0] → [1.0, 0.2]"]
-    assert judge.losses_differ(*pair) == said
-    assert judge.losses_differ(pair[0], pair[0]) == []
+    assert losses_differ(*pair) == said
+    assert losses_differ(pair[0], pair[0]) == []
 
 
 def test_settings_of_evaluations_are_told():
     one, other = ({"method": "evaluate", "steps": steps} for steps in (None, 2))
-    said = judge.how_evaluated(one, other, a_run(), a_run())
+    said = how_evaluated(one, other, a_run(), a_run())
     assert said == "steps: not written → 2"
     each = {"x": "1", "y": "2", "sample_weight": "3"}
     one = {"method": "evaluate", "data": "a", "each": each}
     other = one | {"data": "b", "each": each | {"sample_weight": "4"}}
-    assert judge.how_evaluated(one, other, a_run(), a_run()) == "with another sample_weight"
+    assert how_evaluated(one, other, a_run(), a_run()) == "with another sample_weight"
 
 
 def test_other_weights_than_the_trained_ones_are_told():
-    last = judge.state_of(["2"])
+    last = state_of(["2"])
     one, other = ({"method": "evaluate", "data": "d", "state": state} for state in (last, "e"))
     said = "with other weights than after its last step"
-    assert judge.how_evaluated(one, other, a_run(), a_run()) == f"the second {said}"
-    assert judge.how_evaluated(other, one, a_run(), a_run()) == f"the first {said}"
-    assert "formula" in judge.how_evaluated(one, one, a_run(), a_run())
+    assert how_evaluated(one, other, a_run(), a_run()) == f"the second {said}"
+    assert how_evaluated(other, one, a_run(), a_run()) == f"the first {said}"
+    assert "formula" in how_evaluated(one, one, a_run(), a_run())
 
 
 def test_a_run_that_takes_more_of_the_same_batches_has_no_other_data():
@@ -436,9 +456,9 @@ def test_batches_that_differ_are_exchanged_if_they_were_kept():
         run["calls"][0] |= {"data": data, "batches": batches, "each": each | {"x": str(batches)}}
     assert ladder.possible_causes(first, second) == (["data"], [])
     said = "the same rows in another order, from batch 2 on"
-    assert ladder.how_data_differ(first, second) == said
+    assert how_data_differ(first, second) == said
     second["calls"][0]["each"]["rows"] = 8
-    assert ladder.how_data_differ(first, second) == "x, from batch 2 on"
+    assert how_data_differ(first, second) == "x, from batch 2 on"
     first["calls"][0]["kept"] = False
     (blocked,) = ladder.possible_causes(first, second)[1]
     assert "in line 1 the first script trains on data that differ" in blocked
@@ -449,9 +469,9 @@ def test_an_optimizer_that_goes_on_is_told():
     first, second = a_run(), a_run()
     first["models"][0]["begun"] = 60
     said = ["steps that the optimizer has made before: 60 → 0"]
-    assert judge.reasons(first, second) == said
+    assert reasons(first, second) == said
     second["models"] *= 2
-    assert judge.reasons(second, second | {"models": second["models"][:1]}) == []
+    assert reasons(second, second | {"models": second["models"][:1]}) == []
 
 
 def race(folder, firsts, seconds, equal, **more):
@@ -474,7 +494,7 @@ def test_repeats_that_do_not_overlap_are_a_difference(tmp_path):
     assert verdict["causes"] == ["not reproducible", "computation"]
     verdict = race(tmp_path / "3", firsts, [*seconds[:4], 7.557], seconds[:3])
     assert verdict["causes"] == ["not reproducible"]
-    assert not judge.lie_apart([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])  # once in ten times by chance
+    assert not lie_apart([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])  # once in ten times by chance
 
 
 def test_tables_have_the_documented_columns_and_types(tmp_path):
@@ -483,11 +503,11 @@ def test_tables_have_the_documented_columns_and_types(tmp_path):
     pair["second/as_is-1"] = a_run(2.0, steps=("1", "3"), made=[now])
     rung = a_run(1.5, made=[now], done={"default SGD.momentum": 1})
     verdict = verdict_of(tmp_path, **pair, **{"second/same_SGD-momentum-1": rung})
-    runs = judge.Runs(tmp_path, {"metric": "loss", "runs": {}}, {})
+    runs = Runs(tmp_path, {"metric": "loss", "runs": {}}, {})
     array = numpy.ones(3, "float32")
-    row = {"part": "update", "array": "dense/kernel", **judge.measure(array, 2 * array, array)}
-    verdict |= {"runs": judge.list_runs(runs), "place": {"arrays": [row]}}
-    tables = judge.make_tables(verdict | {"settings": ladder.settings(*runs.pair())})
+    row = {"part": "update", "array": "dense/kernel", **measure(array, 2 * array, array)}
+    verdict |= {"runs": list_runs(runs), "place": {"arrays": [row]}}
+    tables = judge.make_tables(verdict | {"settings": settings(*runs.pair())})
     types = {"text": str, "number": float, "integer": int, "boolean": bool}
     for name, columns in judge.TABLES.items():
         assert list(tables[name]) == list(columns) and len(tables[name])
@@ -520,12 +540,12 @@ def test_a_model_that_goes_on_with_the_weights_of_another_is_one_model_with_it(t
     record = a_run(models=[entry, entry, more, more | {"hashes": [["4"]], "continues": 2}])
     path = tmp_path / "record.json"
     path.write_text(json.dumps(record))
-    models = ladder.read_record(path)["models"]
+    models = read_record(path)["models"]
     assert [model["hashes"] for model in models] == [entry["hashes"], [["1"], ["2"], ["3"], ["4"]]]
     assert models[1]["losses"] == [1.0, 1.0, 0.5, 0.5]
-    assert [ladder.locate_step(models[1], step) for step in (1, 2, 3, 4)] == [
+    assert [locate_step(models[1], step) for step in (1, 2, 3, 4)] == [
         [1, 1], [1, 2], [2, 1], [3, 1]
     ]  # fmt: skip
-    plan = ladder.plan_swaps(*[ladder.read_record(path)] * 2, [], "loss", only_last=True)
+    plan = ladder.plan_swaps(*[read_record(path)] * 2, [], "loss", only_last=True)
     steps = {"steps": [[0, 2], [3, 1]], "theirs": [0, 3]}
     assert plan == {"first/final_of_as_is-1": {"final": "second/as_is-1", **steps}}

@@ -13,7 +13,7 @@ from typing import Any
 
 from plot.figures import COLOURS, new_figure
 
-from diagnose.ladder import read
+from diagnose.records import read
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">

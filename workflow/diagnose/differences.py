@@ -1,0 +1,296 @@
+"""How two records differ: configurations, data, draws, losses and evaluations, in words."""
+
+import difflib
+import re
+from typing import Any
+
+import numpy
+
+from diagnose.configured import DROPS, NOISE
+from diagnose.records import Record, initial_weights, trained_models, training_calls
+from diagnose.steps import state_of
+
+# What says nothing of how a layer or an optimizer computes, unless a script writes it; and never.
+NO_DEFAULTS = {"dtype", "batch_input_shape", "implementation", "jit_compile"}
+
+
+NO_SETTINGS = {"name", "layers", "inputs", "outputs", "layer", "cell", "cells"}
+
+
+ABSENT, UNWRITTEN = "no such argument", "not written"
+
+
+SINGLE_PRECISION = 1e-6  # configured numbers that are this close, relative, are the same number
+
+
+def settings(first: Record, second: Record) -> list[dict]:
+    """Return how configurations differ: class, its kind, key, value in each run, who writes it.
+
+    Layers, losses and optimizers are paired in the order in which they are made, by their class.
+    Who writes a key is `first`, `second`, `both` or nobody, "".
+    """
+    names, others = ([made["class"] for made in run["made"]] for run in (first, second))
+    found: list[dict] = []
+    matcher = difflib.SequenceMatcher(None, names, others, autojunk=False)
+    for tag, i, j, k, m in matcher.get_opcodes():
+        pairs = list(zip(first["made"][i:j], second["made"][k:m], strict=False))
+        if tag != "equal":
+            pairs = [(made, None) for made in first["made"][i:j]]
+            pairs += [(None, made) for made in second["made"][k:m]]
+        for one, other in pairs:
+            entry = {key: (one or other)[key] for key in ("class", "kind")}
+            if one is None or other is None:
+                sides = (("first", one), ("second", other))
+                seen = {side: "made" if made else "not made" for side, made in sides}
+                found.append(entry | {"key": None, **seen, "written": "both"})
+                continue
+            keys = {*one["config"], *other["config"], *one["written"], *other["written"]}
+            for key in sorted(keys - NO_SETTINGS):
+                if (values := differing(one, other, key)) and entry | values not in found:
+                    found.append(entry | values)
+    return found
+
+
+def differing(one: dict, other: dict, key: str) -> dict | None:
+    """Return what two layers, losses or optimizers have under a key, or None if it is the same."""
+    sides = (("first", one), ("second", other))
+    writers = [side for side, made in sides if key in made["written"]]
+    missing = UNWRITTEN if writers else ABSENT
+    old, new = (made["config"].get(key, made["written"].get(key, missing)) for made in (one, other))
+    if len(writers) == 2 and one["written"][key] == other["written"][key]:
+        return None  # what a release makes of it may have another form
+    unused = not old or not new or one["line"] is None
+    if missing in (old, new) and (unused or switched_off(one, key) or switched_off(other, key)):
+        return None  # an argument of one release alone that is not in use
+    if isinstance(old, dict | list) or isinstance(new, dict | list) or key in NO_DEFAULTS:
+        if not writers:
+            return None  # initializers and policies have another form in each release
+        old, new = describe_object(old), describe_object(new)
+    written = "both" if len(writers) == 2 else "".join(writers)
+    found = {"key": key, "first": old, "second": new, "written": written}
+    return found if unequal(old, new) else None
+
+
+def switched_off(made: dict, key: str) -> bool:
+    """Say whether a key belongs to what is not in use: `ema_momentum` without `use_ema`."""
+    word = key.split("_")[0]
+    return made["config"].get(f"use_{word}", made["config"].get(word)) is False
+
+
+def unequal(one: Any, other: Any) -> bool:
+    """Say whether two configured values differ, by more than single precision if numbers."""
+    numbers = all(isinstance(part, int | float) and part is not True for part in (one, other))
+    if numbers and not isinstance(one, bool) and not isinstance(other, bool):
+        return abs(one - other) > SINGLE_PRECISION * max(abs(one), abs(other))
+    return one != other
+
+
+def describe_object(value: Any) -> str:
+    """Return the configuration of an initializer or a penalty as text, without its dtype."""
+    if not isinstance(value, dict):
+        return brief(value)
+    config = value.get("config", {})
+    words = [f"{key}={brief(config[key])}" for key in sorted(set(config) - {"dtype", "name"})]
+    return f"{value.get('class_name')}({', '.join(words)})"
+
+
+def brief(value: object) -> str:
+    """Return a configured value as a person would write it: a number as short as it can be."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(brief, value))}]"
+    if not isinstance(value, float):
+        return str(value)
+    with numpy.errstate(over="ignore"):
+        single = str(numpy.float32(value))
+    close = abs(value - float(single)) <= SINGLE_PRECISION * abs(value)
+    return min(repr(value), single, key=len) if close else repr(value)
+
+
+def same_batches(first: Record, second: Record) -> bool:
+    """Say whether runs train on the same batches in the steps that both make."""
+    calls = [training_calls(run) for run in (first, second)]
+    pairs = list(zip(*calls, strict=False))
+    known = pairs and len(calls[0]) == len(calls[1])
+    return bool(known) and all(
+        one.get("batches") and other.get("batches") and first_other_batch(one, other) is None
+        and one.get("class_weight") == other.get("class_weight")
+        for one, other in pairs
+    )  # fmt: skip
+
+
+def parted_before_data(first: Record, second: Record) -> bool:
+    """Say whether runs that start equally have other weights before they are given other data."""
+    parted = initial_weights(first) != initial_weights(second)
+    if parted:
+        return False
+    for one, other in zip(training_calls(first), training_calls(second), strict=False):
+        if (one["data"] or {}).get("hash") != (other["data"] or {}).get("hash"):
+            return parted
+        parted = parted or one.get("state") != other.get("state")
+    return False
+
+
+def how_data_differ(first: Record, second: Record) -> str:
+    """Return what differs of the training data, as far as it can be seen."""
+    for one, other in zip(training_calls(first), training_calls(second), strict=False):
+        if one.get("each") and other.get("each") and one["data"] != other["data"]:
+            for kind in ("shapes", "dtypes"):
+                # The last one is of the class weights, as text. Batches have none.
+                parts = [call["data"].get(kind, [])[:-1] for call in (one, other)]
+                if parts[0] != parts[1]:
+                    return f"{kind} {parts[0]} and {parts[1]}"
+            differing = [key for key in one["each"] if one["each"][key] != other["each"][key]]
+            words = ", ".join(key for key in differing if key != "rows")
+            if one["each"]["rows"] and not {"rows", "class_weight"} & set(differing):
+                words = "the same rows in another order"
+            batch = first_other_batch(one, other)
+            return words + (f", from batch {batch} on" if batch else "")
+    return ""
+
+
+def first_other_batch(one: dict, other: dict) -> int | None:
+    """Return the number of the first batch that differs between two calls that hand out batches."""
+    pairs = enumerate(zip(one.get("batches", []), other.get("batches", []), strict=False), 1)
+    return next((place for place, (left, right) in pairs if left != right), None)
+
+
+def noise_of(record: Record) -> list[tuple]:
+    """Return class and rates of the layers of a run that drop or add noise."""
+    rates = ("rate", "stddev", *DROPS)
+    found = [
+        (made["class"], *(made["config"].get(key) for key in rates))
+        for made in record["made"]
+        if NOISE.search(made["class"]) or any(made["config"].get(key) for key in DROPS)
+    ]
+    return [layer for layer in found if any(layer[1:])]
+
+
+def evaluate_alike(one: dict, other: dict) -> bool:
+    """Say whether two numbers were reported on the same rows, in batches of the same size."""
+    kinds = [number["method"].replace("_generator", "") for number in (one, other)]
+    same = kinds[0] == kinds[1] and one["name"] == other["name"]
+    return same and one.get("data") is not None and all(
+        one.get(key) == other.get(key) for key in ("data", "batch_size")
+    )  # fmt: skip
+
+
+def restored_from(number: dict, record: Record) -> int | None:
+    """Return the earlier step whose weights a number was evaluated with, or None."""
+    for entry in record["models"]:
+        states = [state_of(step) for step in entry["hashes"]]
+        if states and number.get("state") in states[:-1] and number["state"] != states[-1]:
+            return len(states) - states[::-1].index(number["state"])
+    return None
+
+
+def how_evaluated(one: dict, other: dict, first: Record, second_run: Record) -> str:
+    """Return a phrase on how two evaluations differ, as far as that can be seen."""
+    restored = [restored_from(one, first), restored_from(other, second_run)]
+    for side, step in zip(("first", "second"), restored, strict=True):
+        if step and restored[0] != restored[1]:
+            return f"the {side} with weights restored from step {step}"
+    left = [{state_of(entry["hashes"][-1]) for entry in trained_models(run)}
+            for run in (first, second_run)]  # fmt: skip
+    trained = [part.get("state") in states for part, states in zip((one, other), left, strict=True)]
+    if one.get("state") and other.get("state") and trained[0] != trained[1]:
+        side = "second" if trained[0] else "first"
+        return f"the {side} with other weights than after its last step"
+    if one.get("result") and one["result"] == other.get("result"):
+        return "from the same predictions, another number is made"
+    if one.get("data") and other.get("data") and one["data"] != other["data"]:
+        parts = [number.get("each") or {} for number in (one, other)]
+        differing = [key for key in parts[0] if parts[0][key] != parts[1].get(key)]
+        return f"with another {differing[0]}" if differing == ["sample_weight"] else "on other rows"
+    methods = [number.get("through") or number["method"] for number in (one, other)]
+    if methods[0] != methods[1]:
+        return f"{methods[0]} against {methods[1]}"
+    rows = [number.get("batch_size") or 32 for number in (one, other)]  # Keras' default is 32
+    if rows[0] != rows[1]:
+        return f"batches of {rows[0]} and {rows[1]} rows"
+    if one.get("steps") != other.get("steps"):
+        steps = [number.get("steps") or UNWRITTEN for number in (one, other)]
+        return f"steps: {steps[0]} → {steps[1]}"
+    return "the same rows, another formula" if one.get("data") else "on data that cannot be seen"
+
+
+def reasons(first: Record, second_run: Record, part: str | None = None) -> list[str]:
+    """Return what is written differently in two scripts, or is there in one of them alone.
+
+    Args:
+        first, second_run: the records of both.
+        part: where in a step the runs part. An argument that one release alone has is a reason if
+            it is an optimizer's and the runs part in what the optimizer makes of equal gradients.
+    """
+    found = settings(first, second_run)
+    optimizing = part in ("optimizer state", "update")
+    keys = []
+    for entry in found:
+        alone = ABSENT in (entry["first"], entry["second"])
+        told = optimizing and entry["kind"] == "optimizer" if alone else entry["key"] == "trainable"
+        if entry["key"] and (entry["written"] or told):
+            keys.append(entry)
+    policies = [run.get("policy") for run in (first, second_run)]
+    said = [f"dtype policy: {policies[0]} → {policies[1]}"] if policies[0] != policies[1] else []
+    said += losses_differ(first, second_run)
+    said += [
+        f"{e['class']}.{e['key']}: {brief(e['first'])} → {brief(e['second'])}"
+        for e in sorted(keys, key=lambda e: not e["written"])
+    ]
+    for entry in found:
+        if entry["key"] is None and entry["kind"] != "loss":
+            side, other = ("first", second_run) if entry["first"] == "made" else ("second", first)
+            again = entry["class"] in {made["class"] for made in other["made"]}
+            only = f"{entry['class']} is made in the {side} script only"
+            said.append(f"the {side} script makes one more {entry['class']}" if again else only)
+    numbers = [sum(m.get("begun", 0) for m in trained_models(run)) for run in (first, second_run)]
+    if numbers[0] != numbers[1]:
+        said.append(f"steps that the optimizer has made before: {numbers[0]} → {numbers[1]}")
+    return list(dict.fromkeys(said + call_settings(first, second_run)))
+
+
+def losses_differ(first: Record, second_run: Record) -> list[str]:
+    """Return how the losses of two runs, or their weights, differ, model by model."""
+    said = []
+    for one, other in zip(trained_models(first), trained_models(second_run), strict=False):
+        for key in ("loss", "loss_weights"):
+            old, new = (
+                part["class_name"] if isinstance(part, dict) and "class_name" in part else part
+                for part in (one.get(key), other.get(key))
+            )
+            said += [f"{key}: {brief(old)} → {brief(new)}"] if old != new else []
+    return list(dict.fromkeys(said))
+
+
+def call_settings(first: Record, second_run: Record) -> list[str]:
+    """Return how the settings of training calls differ."""
+    calls = [training_calls(run) for run in (first, second_run)]
+    if not calls[0] or not calls[1]:
+        return []
+    one, other = calls[0][0]["settings"], calls[1][0]["settings"]
+    return [
+        f"{key}: {brief(one.get(key, UNWRITTEN))} → {brief(other.get(key, UNWRITTEN))}"
+        for key in sorted((set(one) | set(other)) - {"verbose"})
+        if one.get(key) != other.get(key)
+    ]
+
+
+def noise_made(first: Record, second_run: Record) -> list[str]:
+    """Return how the scripts differ in what shuffles rows, drops or adds noise."""
+    sources = re.compile(rf"{NOISE.pattern}|shuffle|\.({'|'.join(DROPS)}):")
+    return [said for said in reasons(first, second_run) if sources.search(said)]
+
+
+def without_effect(first: Record, second_run: Record) -> list[str]:
+    """Return what is written, where no step depends on it."""
+    said = []
+    for entry in settings(first, second_run):
+        name = f"{entry['class']}.{entry['key']}"
+        if entry["written"] == "both":
+            kept = entry["key"] and not entry["key"].endswith("_initializer")
+            values = f"{brief(entry['first'])} → {brief(entry['second'])}"
+            said += [f"{name}: {values} has no effect here."] if kept else []
+        elif entry["written"] and not entry["key"].endswith("_initializer"):
+            side = entry["written"]
+            said.append(f"{name} = {brief(entry[side])} is written in the {side} script and has "
+                        "no effect here.")  # fmt: skip
+    return said

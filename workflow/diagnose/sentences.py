@@ -1,0 +1,173 @@
+"""A verdict in sentences: why the numbers differ, where, what to do, what to know."""
+
+from judge.causes import Cause, NoCause
+
+from diagnose.differences import (
+    brief,
+    call_settings,
+    how_data_differ,
+    how_evaluated,
+    noise_made,
+    parted_before_data,
+    reasons,
+    settings,
+    without_effect,
+)
+from diagnose.place import describe_place, parted_in
+from diagnose.records import Runs, data_of, initial_weights, trained_models, training_calls
+from diagnose.rungs import LABELS
+
+SENTENCES = {
+    "data": "The two runs are trained on other data",
+    "weights": "The two runs draw other initial weights",
+    "draws": "The two runs draw other numbers during training",
+    "evaluation": "The two runs are evaluated differently",
+    "computation": "The two runs compute differently",
+    "length": "One run trains for more steps than the other",
+}
+
+
+def undecided(verdict: dict, reason: str, rest: float | None = None) -> dict:
+    """Return a verdict that there is none, with the reason."""
+    left = f" ({rest:+.3g} of {verdict['total']:+.6g} remains)" if rest is not None else ""
+    known = [row for row in verdict["rows"] if row["named"] and row["cause"] != Cause.COMPUTATION]
+    shares = "".join(f" {row['label']}: {row['contribution']:+.3g}." for row in known)
+    sentence = f"Undecided: {reason}{left}.{shares}"
+    return verdict | {"undecided": reason, "sentence": sentence, "causes": []}
+
+
+def shown(metric: str) -> str:
+    """Return what the compared number is called."""
+    return {"printed": "the last number printed", "loss": "the last evaluated loss"}.get(
+        metric, metric if metric == "training loss" else f"the last {metric}"
+    )
+
+
+def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, rest: float) -> str:
+    """Return the verdict in a few sentences."""
+    total, number = verdict["total"], shown(runs.metric)
+    records = runs.pair()
+    parts = []
+    if parted:
+        whose = "The two scripts are" if len(parted) > 1 else f"The {parted[0]} script is"
+        what = (
+            "the initial weights differ" if runs.vary(initial_weights) else "the training differs"
+        )
+        what = "the training data differ" if runs.vary(data_of) else what
+        parts.append(
+            f"{whose} not reproducible: repeats spread by {verdict['spread']:.3g}; "
+            f"{what} from run to run."
+        )
+    named = [row for row in verdict["rows"] if row["named"]]
+    for row in named:
+        if row["cause"] == Cause.CHANGED_DEFAULT:
+            change = next(
+                entry for entry in settings(*records)
+                if row["label"] == f"{Cause.CHANGED_DEFAULT} {entry['class']}.{entry['key']}"
+            )  # fmt: skip
+            text = f"A default has changed, {change['class']}.{change['key']}: "
+            text += f"{brief(change['first'])} → {brief(change['second'])}"
+        else:
+            key = next(key for key, name in LABELS.items() if name == row["cause"])
+            text = SENTENCES[key]
+            how = {
+                "evaluation": [how_evaluated(numbers[0], numbers[1], *records)],
+                "length": call_settings(*records),
+                "data": [how_data_differ(*records)],
+                "computation": reasons(*records, parted_in(verdict))[:3],
+                "draws": noise_made(*records) or ["row order, dropout or noise"],
+                "weights": [said for said in reasons(*records) if "_initializer: " in said],
+            }.get(key)
+            if key == "weights" and how:
+                text = "The two runs start from other initial weights"
+            text += f" ({'; '.join(how)})" if how and how[0] else ""
+        share = f"{100 * row['share']:.3g} % of {total:+.6g}" if total else "in part"
+        if row["share"] is None or abs(row["share"]) > 2:
+            share = f"{row['contribution']:+.6g}, where the whole difference is {total:+.6g}"
+        parts.append(f"{text}: {share}.")
+    if not named:
+        if total == 0 and not parted:
+            parts.append(f"No difference: {number} is {numbers[0]['values'][-1]:.9g} in both runs.")
+        elif parted:
+            parts.append(f"The two runs differ by {total:+.3g}, which is not beyond this spread.")
+        elif verdict["elsewhere"]:
+            parts.append(
+                f"One step is computed differently, but {number} differs by {total:+.3g}, no more "
+                "than rounding does."
+            )
+        else:
+            parts.append(f"Rounding alone: {number} differs by {total:+.3g}.")
+    if verdict["equal_start"] and (not parted or not named):
+        where = "from equal weights " if Cause.INITIAL_DRAWS in verdict["causes"] else ""
+        agreed = f"{where}all {verdict['steps']} steps agree to the bit"
+        agreed += " in some repeats" if parted else ""
+        parts.append(f"Nothing is computed differently: {agreed}.")
+    elif Cause.LENGTH in verdict["causes"]:
+        both = verdict["place"]["step"][1] - 1
+        parts.append(f"Nothing is computed differently in the {both} steps that both make.")
+    elif verdict["rows"][-1]["cause"] == NoCause.ROUNDING and rest and not verdict["elsewhere"]:
+        parts.append(
+            f"What remains, {rest:+.2g}, is rounding, which by itself moves this number by "
+            f"{verdict['yardstick']:.2g}."
+        )
+    return " ".join(parts)
+
+
+def notes(runs: Runs, verdict: dict, closer: dict) -> list[str]:
+    """Return further sentences: the number, the place, what to do, what to know."""
+    records = runs.pair()
+    values = [runs.value(f"{side}/as_is") for side in ("first", "second")]
+    said = [f"Compared is {shown(runs.metric)}: {values[0]!r} and {values[1]!r}."]
+    if verdict["place"]:
+        said.append(describe_place(verdict["place"], records))
+    why = reasons(*records, parted_in(verdict))
+    told = 0 if verdict["undecided"] else 3  # of them, in the sentence
+    if not verdict["undecided"]:
+        for row in verdict["rows"]:
+            if row["named"]:
+                said += advice(row, verdict, runs)
+    if verdict["equal_start"] and not {*verdict["causes"]} - {Cause.INITIAL_DRAWS, Cause.DATA}:
+        said += without_effect(*records)[:6]
+    elif len(why) > told and (verdict["undecided"] or Cause.COMPUTATION in verdict["causes"]):
+        more = "More that" if told else "What"
+        said.append(f"{more} differs between the scripts: {'; '.join(why[told:9])}.")
+    if parted_before_data(*records):
+        said.append("The runs are given other data only after they have parted.")
+    for side, record in zip(("first", "second"), records, strict=True):
+        if len(trained_models(record)) > 1:
+            said.append(f"The {side} script trains {len(trained_models(record))} models.")
+        if record["writes"]:
+            names = ", ".join(record["writes"][:3])
+            said.append(f"While the {side} script ran, {names} changed beside it; runs take turns.")
+        seeds = [call["draws"].get("framework_seed") for call in training_calls(record)]
+        if seeds and seeds[0] is None:
+            said.append(f"The {side} script gives the framework no seed.")
+    return said
+
+
+def advice(row: dict, verdict: dict, runs: Runs) -> list[str]:
+    """Return what makes the runs agree, which has been tried in a rung of the ladder."""
+    if row["cause"] == Cause.CHANGED_DEFAULT:
+        name = row["label"].removeprefix(f"{Cause.CHANGED_DEFAULT} ")
+        cause = next(c for c in settings(runs.one("first/as_is"), runs.one("second/as_is"))
+                     if f"{c['class']}.{c['key']}" == name)  # fmt: skip
+        old = cause["first"]
+        old = brief(old) if isinstance(old, float) else repr(old)
+        words = f"{cause['class']}(…, {cause['key']}={old})"
+        said = f"What to do, tried here: write {words} in the second script."
+        left = [
+            part for part in verdict["rows"] if part["named"] and part["cause"] == Cause.COMPUTATION
+        ]
+        if left:
+            said += f" This leaves {left[0]['contribution']:+.3g}, which is computed differently."
+        return [said]
+    return {
+        Cause.INITIAL_DRAWS: [
+            "What to do, tried here: start both from the same weights; those of the first run are "
+            "initial/… in runs/first/as_is-1.npz."
+        ],
+        Cause.DATA: ["What to do, tried here: hand both models the first script's data."],
+        Cause.DRAWS_DURING_TRAINING: [
+            "What to do, tried here: shuffle=False, and no dropout or noise, in both scripts."
+        ],
+    }.get(row["cause"], [])
