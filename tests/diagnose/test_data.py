@@ -104,3 +104,9 @@ def test_another_runs_data_take_the_place_of_arrays_and_of_batches(own):
     assert feed is None and packed is not None
     assert (arguments["x"] == ROWS[::-1]).all() and (arguments["y"] == LABELS[::-1]).all()
     assert arguments["batch_size"] == (2 if own == "arrays" else 5)
+
+
+def test_weights_that_no_batch_has_are_the_same_in_any_number_of_batches():
+    one, other = (fed([(ROWS, LABELS)] * steps, steps)[1]["each"] for steps in (1, 2))
+    assert one["sample_weight"] == other["sample_weight"] == data.digest([])
+    assert one["x"] != other["x"]

@@ -13,7 +13,7 @@ from diagnose.differences import (
     reasons,
     settings,
 )
-from diagnose.place import describe_place, measure
+from diagnose.place import describe_place, describe_row, measure
 from diagnose.records import (
     Runs,
     choose_metric,
@@ -549,3 +549,32 @@ def test_a_model_that_goes_on_with_the_weights_of_another_is_one_model_with_it(t
     plan = ladder.plan_swaps(*[read_record(path)] * 2, [], "loss", only_last=True)
     steps = {"steps": [[0, 2], [3, 1]], "theirs": [0, 3]}
     assert plan == {"first/final_of_as_is-1": {"final": "second/as_is-1", **steps}}
+
+
+def test_data_that_vary_in_one_script_alone_are_no_computation(tmp_path):
+    runs = {f"first/as_is-{n}": a_run() for n in range(1, 6)}
+    for n in range(1, 6):  # by chance all of them lie above the first script's number
+        runs[f"second/as_is-{n}"] = a_run(1 + n / 100, steps=("3", str(n)))
+    for n in range(2, 6):
+        runs[f"second/as_is-{n}"]["calls"][0]["data"] = {"hash": str(n)}
+    verdict = verdict_of(tmp_path, **runs)
+    assert verdict["causes"] == ["not reproducible"]
+    assert verdict["rows"][-1]["label"] == "spread of repeats"
+
+
+def test_layers_in_another_order_are_not_more_of_them():
+    layers = [made("Activation"), made("BatchNormalization")]
+    pair = a_run(made=layers), a_run(made=layers[::-1])
+    assert reasons(*pair) == ["layers are made in another order"]
+    assert reasons(a_run(made=layers), a_run(made=layers[:1])) == [
+        "BatchNormalization is made in the first script only"
+    ]
+    assert reasons(a_run(made=layers), a_run(made=[*layers, layers[0]])) == [
+        "the second script makes one more Activation"
+    ]
+
+
+def test_one_unit_is_singular():
+    row = {"part": "loss", "array": "loss", "relative": 1e-7, "beyond": 1.0}
+    assert "in the loss: 1 unit in the last place" in describe_row(row | {"ulp": 1.0})
+    assert "in the loss: 2.5 units in the last place" in describe_row(row | {"ulp": 2.5})

@@ -195,8 +195,9 @@ class Feed:
         call["data"] = None
         if not used or None in used or len(used) < call["steps"]:
             return False
-        each = [digest([numpy.array([part[1][place] for part in used])]) for place in range(3)]
-        call["each"].update(zip(KEYS, each))
+        for place, key in enumerate(KEYS):
+            given = [part[1][place] for part in used if part[1][place] != digest([])]
+            call["each"][key] = digest([numpy.array(given)] if given else [])
         call["batches"] = [part[0] for part in used]
         call["data"] = {
             "hash": digest([numpy.array([*call["batches"], call["each"]["class_weight"]])])

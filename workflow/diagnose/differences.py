@@ -238,10 +238,15 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
     ]
     for entry in found:
         if entry["key"] is None and entry["kind"] != "loss":
-            side, other = ("first", second_run) if entry["first"] == "made" else ("second", first)
-            again = entry["class"] in {made["class"] for made in other["made"]}
+            side = "first" if entry["first"] == "made" else "second"
+            numbers = [
+                sum(made["class"] == entry["class"] for made in run["made"])
+                for run in (first, second_run)
+            ]
             only = f"{entry['class']} is made in the {side} script only"
-            said.append(f"the {side} script makes one more {entry['class']}" if again else only)
+            more = f"the {side} script makes one more {entry['class']}" if all(numbers) else only
+            order = f"{entry['kind']}s are made in another order"
+            said.append(order if numbers[0] == numbers[1] else more)
     numbers = [sum(m.get("begun", 0) for m in trained_models(run)) for run in (first, second_run)]
     if numbers[0] != numbers[1]:
         said.append(f"steps that the optimizer has made before: {numbers[0]} → {numbers[1]}")

@@ -79,7 +79,12 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     computation = rest - evaluation
     # The runs differ if their repeats lie apart, though by less than two single runs may.
     apart = scattered and lie_apart(runs.values("first/as_is"), runs.values("second/as_is"))
-    far = apart and not evaluation and lie_apart(runs.values(first), runs.values(other))
+    far = (
+        apart
+        and not varied
+        and not evaluation
+        and lie_apart(runs.values(first), runs.values(other))
+    )
     counted = rungs_apart(runs, causes) if apart and first == "first/as_is" else []
     small = abs(computation) <= limit and not far
     rows.append(["evaluation", evaluation, evaluation if early is None else early])

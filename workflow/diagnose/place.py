@@ -169,7 +169,8 @@ def describe_row(row: dict, equal: set[str] | None = None) -> str:
         "moving statistics": "in the moving statistics, {}",
     }[row["part"]].format(row["array"])
     where += before[1] if before[0] in (equal or ()) else ""
+    units = f"{row['ulp']:.3g} unit{'s' * (row['ulp'] != 1)}"
     return (
-        f"{where}: {row['ulp']:.3g} units in the last place, relative {row['relative']:.2g}, "
+        f"{where}: {units} in the last place, relative {row['relative']:.2g}, "
         f"{row['beyond']:.2g} times what rounding does in this step"
     )
