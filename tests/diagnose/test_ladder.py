@@ -548,7 +548,8 @@ def test_a_model_that_goes_on_with_the_weights_of_another_is_one_model_with_it(t
     ]  # fmt: skip
     plan = ladder.plan_swaps(*[read_record(path)] * 2, [], "loss", only_last=True)
     steps = {"steps": [[0, 2], [3, 1]], "theirs": [0, 3]}
-    assert plan == {"first/final_of_as_is-1": {"final": "second/as_is-1", **steps}}
+    final = {"final": "second/as_is-1", "light": True}
+    assert plan == {"first/final_of_as_is-1": {**final, **steps}}
 
 
 def test_data_that_vary_in_one_script_alone_are_no_computation(tmp_path):

@@ -8,6 +8,7 @@ import subprocess
 import numpy
 import pytest
 from repository import ROOT
+from waiting import HANGS
 
 pytestmark = pytest.mark.slow
 OLD, NEW, NOW = "tf1.14-keras2.2.4", "tf2.0-keras2.3.1", "tf-current-keras3"
@@ -211,3 +212,47 @@ def test_batches_are_followed_and_exchanged_in_every_release(record, environment
 @pytest.mark.long
 def test_batches_are_followed_and_exchanged_in_standalone_keras(record):
     check_feeds(record, NEW, "keras", SOURCES[:2], SOURCES[:2])  # keras 2.2.4 may race
+
+
+@pytest.mark.parametrize("environment", [OLD, NEW])
+def test_light_run_notes_the_last_step_of_each_epoch_alone(record, environment):
+    given = ["tf.keras", "1", "generator", "arrays"]
+    (full, arrays, printed, _), (light, kept, same, _) = (
+        record(environment, "feeds", arguments=given, keep=True, light=choice)
+        for choice in (False, True)
+    )
+    assert same == printed
+    assert light["numbers"] == full["numbers"]
+    assert all(numpy.array_equal(arrays[key], kept[key]) for key in {*arrays, *kept})
+    for one, other in zip(full["models"], light["models"], strict=True):
+        assert one["losses"] == other["losses"]
+        assert None not in one["hashes"]
+        unseen = [None, None]
+        assert other["hashes"] == [*unseen, one["hashes"][2], *unseen, one["hashes"][5]]
+
+
+@pytest.mark.parametrize("written", ["", "open('notes.txt', 'a').write(sys.argv[1])\n"])
+def test_run_that_writes_beside_its_script_is_run_again_alone(tmp_path, framework_pythons, written):
+    script = tmp_path / "scripts/train.py"
+    script.parent.mkdir()
+    (tmp_path / "plans").mkdir()
+    script.write_text("import sys\n" + HEAD + FIT + written + "model.fit(x, y, verbose=0)\n")
+    runs = []
+    for number in ("1", "2"):
+        plan = {"script": str(script), "arguments": [number], "limit": 600}
+        plan["lock"] = str(tmp_path / "lock")
+        (tmp_path / f"plans/{number}").write_text(json.dumps(plan))
+        paths = [tmp_path / f"{number}.{kind}" for kind in ("json", "npz", "out")]
+        command = [framework_pythons[NEW], "-s", ROOT / "workflow", "diagnose.record"]
+        runs.append(subprocess.Popen([*command, tmp_path / f"plans/{number}", *paths]))
+    assert [run.wait(timeout=HANGS) for run in runs] == [0, 0]
+    records = [json.loads((tmp_path / f"{number}.json").read_text()) for number in ("1", "2")]
+    assert [record["error"] for record in records] == [None, None]
+    if not written:
+        assert [record["writes"] for record in records] == [[], []]
+        assert (tmp_path / "lock").read_text() == ""
+        return
+    assert [record["writes"] for record in records] == [["notes.txt"], ["notes.txt"]]
+    # The last two characters come from runs that were alone, those before from first attempts.
+    notes = (script.parent / "notes.txt").read_text()
+    assert len(notes) > 2 and sorted(notes[-2:]) == ["1", "2"]

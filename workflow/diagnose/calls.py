@@ -68,10 +68,8 @@ class Calls:
         if self.start is not None and not is_built(model) and call["data"] and name in TRAINING:
             self.build(model, arguments.get("x"))
         if name.startswith("fit"):
-            arguments["callbacks"] = [
-                *(arguments.get("callbacks") or []),
-                self.callback(keras, model),
-            ]
+            given = arguments.get("callbacks") or []
+            arguments["callbacks"] = self.callbacks(keras, model, given)
         elif is_built(model):
             if name == "train_on_batch":
                 self.prepare(model)

@@ -33,6 +33,7 @@ from diagnose.records import (
     locate_step,
     read_record,
     repeats_differ,
+    same_steps,
     trained_models,
     training_calls,
     trajectory,
@@ -55,6 +56,7 @@ NEGLIGIBLE = 1e-5  # of the number: what is smaller is not worth a verdict of it
 
 
 START = "{}/as_is-1"  # the run that weights and data are taken from
+AGAIN = {"light": True}  # the plan of a run whose steps are not looked at one by one
 
 
 def changed_defaults(first: Record, second: Record) -> list[list]:
@@ -127,7 +129,7 @@ def possible_causes(first: Record, second: Record) -> tuple[list[Rung], list[str
     """Return what differs, or may, in the order of the ladder; and what cannot be taken away."""
     causes: list[Rung] = []
     blocked: list[str] = []
-    if trajectory(first) == trajectory(second):
+    if same_steps(trajectory(first), trajectory(second)):
         return causes, blocked
     models = [len(trajectory(run)) for run in (first, second)]
     if models[0] != models[1]:
@@ -154,8 +156,11 @@ def plan_rungs(causes: list[Rung], repeats: int, again: int, pin: bool) -> dict[
     """Return {name: plan} of the repeats and of all rungs; donors are named `side/run`."""
     runs: dict[str, dict] = {}
     for side in ("first", "second"):
-        runs |= {f"{side}/as_is-{number}": {} for number in range(1, repeats + 1)}
-    for subset in [subset for order in orders(causes).values() for subset in order]:
+        runs |= {f"{side}/as_is-{number}": AGAIN for number in range(1, repeats + 1)}
+        runs[f"{side}/as_is-1"] = {}
+    ways = orders(causes)
+    ends = (ways["forward"][-1], ways["without_draws"][-1])  # where the runs part is asked of these
+    for subset in [subset for order in ways.values() for subset in order]:
         if not subset:
             continue
         taken = [causes[place] for place in subset]
@@ -167,11 +172,12 @@ def plan_rungs(causes: list[Rung], repeats: int, again: int, pin: bool) -> dict[
         if defaults := [cause for cause in taken if isinstance(cause, list)]:
             plan["defaults"] = defaults
         name = f"second/{name_of(causes, subset)}"
-        runs |= {f"{name}-{number}": plan for number in range(1, again + 1)}
-        runs[f"{name}-1"] = plan | {"keep": True}
+        runs |= {f"{name}-{number}": plan | AGAIN for number in range(1, again + 1)}
+        runs[f"{name}-1"] = plan | {"keep": True} | ({} if subset in ends else AGAIN)
     if "draws" in causes and not pin:
         plan = {"start": START.format("first"), "draws": True}
-        runs |= {f"first/same_draws-{number}": plan for number in range(1, again + 1)}
+        runs |= {f"first/same_draws-{number}": plan | AGAIN for number in range(1, again + 1)}
+        runs["first/same_draws-1"] = plan
     return runs
 
 
@@ -190,7 +196,7 @@ def plan_swaps(
     if not whole or metric == "training loss":
         return {}
     last = [[locate_step(entry, len(entry["hashes"])) for entry in part] for part in trained]
-    swap = {"steps": last[0], "theirs": [number for number, _ in last[1]]}
+    swap = {**AGAIN, "steps": last[0], "theirs": [number for number, _ in last[1]]}
     rungs = [name_of(causes, subset) for subset in orders(causes)["backward"]]
     rungs = rungs[-1:] if only_last else rungs
     return {f"first/final_of_{rung}-1": {"final": f"second/{rung}-1", **swap} for rung in rungs}

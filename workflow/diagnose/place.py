@@ -4,7 +4,7 @@ import difflib
 
 import numpy
 
-from diagnose.ladder import plan_swaps, take_turns
+from diagnose.ladder import AGAIN, plan_swaps, take_turns
 from diagnose.records import (
     Record,
     Runs,
@@ -49,6 +49,7 @@ def find_place(runs: Runs, ladder: dict) -> dict:
     plans = [dict(ladder["runs"].get(f"{name}-1", {})) for name in (first, other)]
     plans[0].setdefault("start", "first/as_is-1")
     plans[1].setdefault("start", "second/as_is-1")
+    plans = [plan | AGAIN for plan in plans]
     found["runs"] |= {f"first/ulp_{n}-1": {**plans[0], "ulp": n} for n in (1, 2)}
     found["runs"]["first/portable-1"] = {**plans[0], "portable": True}
     found["place"] = place = first_step(runs.one(first), runs.one(other))

@@ -14,7 +14,10 @@ A plan has `script` (absolute path), `arguments` and `limit` (seconds). What it 
 - `ulp`: a seed: each weight moves by one unit in the last place, up or down, before
   step 1, or before the step of `probe`;
 - `probe`: [model, step]: what happens in this step is kept, and the run ends with this step;
-- `lock`: a file: no other run with this file runs at the same time;
+- `light`: true notes weights after the last step of each epoch of `fit` only, for runs whose number
+  is all that is asked for;
+- `lock`: a file: no other run with this file runs at the same time as one that writes into the
+  folder of the script;
 - `whole`: true keeps the training data and all that is printed, for other runs and for the user;
 - `keep`: true keeps the last weights;
 - `portable`: true switches the processor's own matrix kernels off, those of Eigen and of oneDNN.
@@ -323,6 +326,11 @@ class Outcome:
         self.before = files_of(os.path.dirname(recorder.plan["script"]), self.held)
         self.write("the process of the script was killed, or has ended itself")
 
+    def written(self):
+        """Return the files beside the script that have changed since the beginning."""
+        after = files_of(os.path.dirname(self.recorder.plan["script"]), self.held)
+        return sorted(name for name in after if self.before.get(name) != after[name])
+
     def write(self, error):
         """Write record and arrays, the arrays first."""
         record, arrays, printed = self.paths
@@ -337,8 +345,7 @@ class Outcome:
             state["printed"] = file.read().decode("utf-8", "replace")
         if size > PRINTED_BYTES and not self.recorder.plan.get("whole"):
             os.truncate(printed, PRINTED_BYTES)
-        after = files_of(os.path.dirname(self.recorder.plan["script"]), self.held)
-        state["writes"] = sorted(name for name in after if self.before.get(name) != after[name])
+        state["writes"] = self.written()
         with open(arrays, "wb") as file:
             numpy.savez(file, **self.recorder.arrays)
         with open(record, "w") as file:
@@ -356,6 +363,27 @@ class Outcome:
             self.write(error)
             sys.stderr.flush()
             os._exit(0)
+
+
+def take_lock(path):
+    """Wait for a lock, alone if a run with this lock is known to need that; say whether alone."""
+    guard = os.open(path, os.O_RDWR | os.O_CREAT)  # as long as this process lives
+    alone = os.path.getsize(path) > 0
+    fcntl.flock(guard, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+    return alone
+
+
+def start_alone(plan, paths):
+    """Start this run again in a new process, with no other at the same time."""
+    with open(plan["lock"], "w") as file:
+        file.write("alone\n")
+    reader, writer = os.pipe()
+    os.write(writer, json.dumps(plan).encode())
+    os.close(writer)
+    os.set_inheritable(reader, True)
+    program = os.path.join(os.path.dirname(os.path.dirname(__file__)), "__main__.py")
+    command = [sys.executable, "-s", program, "diagnose.record", "/dev/fd/%d" % reader]
+    os.execv(sys.executable, command + paths)
 
 
 def main():
@@ -377,11 +405,14 @@ def main():
     output = os.open(paths[2], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
     if plan.get("lock"):
-        guard = os.open(plan["lock"], os.O_WRONLY | os.O_CREAT)  # as long as this process lives
-        fcntl.flock(guard, fcntl.LOCK_EX)
+        plan["lock"] = os.path.abspath(plan["lock"])
+    alone = not plan.get("lock") or take_lock(plan["lock"])
     outcome = Outcome(Recorder(plan), *paths)
     said = "the script did not end within its limit of %d s" % plan["limit"]
     timer = threading.Timer(plan["limit"], outcome.end, [said])
     timer.daemon = True
     timer.start()
-    outcome.end(run(outcome.recorder))
+    error = run(outcome.recorder)
+    if not alone and (error or outcome.written()):  # which another run may have had a part in
+        start_alone(plan, paths)
+    outcome.end(error)

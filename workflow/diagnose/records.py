@@ -64,6 +64,15 @@ def trajectory(record: Record) -> list[list[list[str]]]:
     return [entry["hashes"] for entry in trained_models(record)]
 
 
+def same_steps(one: list, other: list) -> bool:
+    """Say whether trajectories are equal in all steps that both runs have noted."""
+    return [len(steps) for steps in one] == [len(steps) for steps in other] and all(
+        None in pair or pair[0] == pair[1]
+        for steps in zip(one, other, strict=True)
+        for pair in zip(*steps, strict=True)
+    )
+
+
 def initial_weights(record: Record) -> list[list[str]]:
     """Return the hashes of all initial arrays of the models that are trained."""
     return [entry["initial"] for entry in trained_models(record)]
@@ -169,8 +178,12 @@ def choose_metric(first: Record, second: Record, repeats: bool = True) -> str:
 
 def repeats_differ(records: list[Record]) -> bool:
     """Say whether repeats of one script differ in any bit of a weight or of a reported number."""
-    seen = [(trajectory(run), initial_weights(run), run["numbers"]) for run in records]
-    return any(one != seen[0] for one in seen)
+    seen = [(initial_weights(run), run["numbers"]) for run in records]
+    paths = [trajectory(run) for run in records]
+    return any(
+        one != seen[0] or not same_steps(path, paths[0])
+        for one, path in zip(seen, paths, strict=True)
+    )
 
 
 class Runs:
@@ -217,7 +230,7 @@ class Runs:
         """Say whether a repeat of a run has the bits of a repeat of another run in all steps."""
         paths = [[shared_hashes(run, self.one(one)) for run in self.records[name]]
                  for name in (one, other)]  # fmt: skip
-        return any(left == right for left in paths[0] for right in paths[1])
+        return any(same_steps(left, right) for left in paths[0] for right in paths[1])
 
 
 def shared_hashes(record: Record, reference: Record) -> list:
@@ -234,7 +247,7 @@ def shared_hashes(record: Record, reference: Record) -> list:
         places = [place for place, _ in pairs]
         if len(places) < min(len(mine["weights"]), len(theirs["weights"])):
             return trajectory(record)
-        found.append([[step[place] for place in places] for step in mine["hashes"]])
+        found.append([step and [step[place] for place in places] for step in mine["hashes"]])
     return found
 
 

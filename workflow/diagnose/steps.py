@@ -110,9 +110,18 @@ class Steps:
             initializer = variable.initializer
             session.run(initializer, {initializer.inputs[1]: value})
 
-    def callback(self, keras, model):
-        """Return a callback that records every step of `fit`."""
+    def callbacks(self, keras, model, given):
+        """Return callbacks of `fit` that record, around those that the script has given."""
         recorder = self
+
+        class Epochs(keras.callbacks.Callback):
+            """Tells the recorder when an epoch ends, before a callback of the script can act."""
+
+            def on_epoch_end(self, epoch, logs=None):
+                """Record the last step; note how many steps the first epoch has."""
+                call = recorder.record["calls"][-1]
+                call.setdefault("per_epoch", call.get("steps", 0))
+                recorder.note_step(keras, model)
 
         class Steps(keras.callbacks.Callback):
             """Tells the recorder when training begins and a step ends."""
@@ -126,14 +135,9 @@ class Steps:
 
             def on_batch_end(self, batch, logs=None):
                 """Record a step."""
-                recorder.after_step(keras, model, (logs or {}).get("loss"))
+                recorder.after_step(keras, model, (logs or {}).get("loss"), in_epoch=True)
 
-            def on_epoch_end(self, epoch, logs=None):
-                """Note how many steps the first epoch has."""
-                call = recorder.record["calls"][-1]
-                call.setdefault("per_epoch", call.get("steps", 0))
-
-        return Steps()
+        return [Epochs(), *given, Steps()]
 
     def begin(self, keras, model, late=False):
         """Record a model the first time that it is used; exchange its initial weights.
@@ -239,11 +243,26 @@ class Steps:
         self.did("ulp")
         return moved
 
-    def after_step(self, keras, model, loss):
-        """Record the loss and hashes of all weights after a step."""
+    def after_step(self, keras, model, loss, in_epoch=False):
+        """Record the loss and, unless the plan is `light` and the epoch goes on, all weights."""
         entry = self.begin(keras, model, late=True)
-        number = self.record["models"].index(entry)
+        entry["losses"].append(None if loss is None else float(numpy.ravel(loss)[0]))
         entry["hashes"].append(None)
+        entry["states"].append(None)
+        last = self.record["calls"][-1]
+        last["steps"] = last.get("steps", 0) + 1
+        place = [self.record["models"].index(entry), len(entry["hashes"])]
+        probed = self.plan.get("probe") or [None, 0]
+        wanted = [*self.plan.get("steps", []), probed, [probed[0], probed[1] - 1]]
+        if not in_epoch or not self.plan.get("light") or place in wanted:
+            self.note_step(keras, model)
+
+    def note_step(self, keras, model):
+        """Record hashes of all weights and of the optimizer's state after the last step."""
+        entry = self.begin(keras, model, late=True)
+        if entry["hashes"][-1:] != [None]:
+            return
+        number = self.record["models"].index(entry)
         slots = self.slots_of(model)
         found = self.values(keras, [*model.weights, *slots])
         current, state = found[: len(model.weights)], found[len(model.weights) :]
@@ -251,15 +270,13 @@ class Steps:
             [getattr(slot, "path", slot.name), list(array.shape)]
             for slot, array in zip(slots, state)
         ]
-        entry["states"].append([digest([array]) for array in state])
+        entry["states"][-1] = [digest([array]) for array in state]
         if self.final is not None and [number, len(entry["hashes"])] in self.plan["steps"]:
             place = self.plan["steps"].index([number, len(entry["hashes"])])
             theirs = self.plan["theirs"][place]
             current = self.exchange(keras, model, entry, theirs, self.final, "final", current)
-        entry["losses"].append(None if loss is None else float(numpy.ravel(loss)[0]))
         entry["hashes"][-1] = [digest([array]) for array in current]
         last = self.record["calls"][-1]
-        last["steps"] = last.get("steps", 0) + 1
         last["state"] = state_of(entry["hashes"][-1])
         if self.plan.get("whole") or self.plan.get("keep") or self.plan.get("probe"):
             self.keep("final", number, current)
