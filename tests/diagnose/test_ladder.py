@@ -193,6 +193,21 @@ def test_draws_are_pinned_in_one_release_without_noise():
     assert "first/same_draws-1" in ladder.plan_rungs(["draws"], 2, 1, False)
 
 
+def test_steps_are_noted_of_the_runs_whose_steps_are_compared():
+    runs = ladder.plan_rungs(["data", "weights", "draws"], 3, 2, True)
+    full = {name for name, plan in runs.items() if not plan.get("light")}
+    ends = {"second/same_data+weights-1", "second/same_data+weights+draws-1"}
+    assert full == {"first/as_is-1", "second/as_is-1", *ends}
+    runs = ladder.plan_rungs(["draws"], 3, 2, False)
+    full = {name for name, plan in runs.items() if not plan.get("light")}
+    ends = {f"{side}/{run}-1" for side in ("first", "second") for run in ("as_is", "same_draws")}
+    assert full == ends
+    noted, parted = [["1"], ["2"]], [["1"], ["3"]]
+    assert ladder.same_steps([noted], [[None, ["2"]]])
+    assert not ladder.same_steps([parted], [[None, ["2"]]])
+    assert not ladder.same_steps([noted], [[["2"]]])
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_a_number_that_is_none_is_undecided(tmp_path, number):
     runs = {"first/as_is-1": a_run(number), "second/as_is-1": a_run()}
