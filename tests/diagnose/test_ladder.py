@@ -21,6 +21,7 @@ from diagnose.records import (
     list_runs,
     locate_step,
     read_record,
+    same_steps,
     value,
 )
 from diagnose.rungs import ends, lie_apart, real_causes, swapped
@@ -203,9 +204,9 @@ def test_steps_are_noted_of_the_runs_whose_steps_are_compared():
     ends = {f"{side}/{run}-1" for side in ("first", "second") for run in ("as_is", "same_draws")}
     assert full == ends
     noted, parted = [["1"], ["2"]], [["1"], ["3"]]
-    assert ladder.same_steps([noted], [[None, ["2"]]])
-    assert not ladder.same_steps([parted], [[None, ["2"]]])
-    assert not ladder.same_steps([noted], [[["2"]]])
+    assert same_steps([noted], [[None, ["2"]]])
+    assert not same_steps([parted], [[None, ["2"]]])
+    assert not same_steps([noted], [[["2"]]])
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
