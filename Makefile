@@ -49,14 +49,11 @@ sweep: setup
 study: setup
 	@$(driver) $(snakemake) study
 
-# Files are named from the folder in which make was called: make diagnose -C CLONE ...
-out = $(or $(OUT),diagnosis/$(basename $(notdir $(or $(SECOND),$(SCRIPT)))))
+# make leaves the options in the environment. Files are named from the folder in which make was called:
+# make diagnose -C CLONE ...
 diagnose: setup
-	@$(driver) cd "$(PWD)" && snakemake --snakefile "$(CURDIR)/workflow/diagnose/Snakefile" \
-		--directory "$(dir $(out))" --software-deployment-method conda --cores $(cores) \
-		--conda-prefix "$${SNAKEMAKE_CONDA_PREFIX:-$(CURDIR)/.snakemake/conda}" --quiet rules \
-		--config name="$(notdir $(out))" $(foreach option,FIRST SECOND SCRIPT IN ARGS METRIC RELEASES \
-		REPEATS LIMIT,$(if $($(option)),$(shell echo $(option) | tr A-Z a-z)="$($(option))"))
+	@$(driver) cd '$(subst ','\'',$(value PWD))' && \
+		exec python -s "$(CURDIR)/workflow" diagnose.pairs --cores $(cores)
 
 figures: setup
 	@$(driver) $(snakemake) $(if $(NAME),--allowed-rules render_figure \

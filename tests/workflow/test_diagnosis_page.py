@@ -1,11 +1,16 @@
 """The page of a diagnosis in a real browser: everything can be read on a phone and on a desk."""
 
+import html
 import json
+import re
+import shlex
 import sys
 
 import pytest
 from browser import Browser
 from diagnose import page
+from diagnose.pairs import read_pairs
+from repository import ROOT
 
 pytestmark = pytest.mark.slow
 ROW = {"largest_difference": 1e-3, "ulp": 1.15e7, "relative": 0.926, "beyond": 5.2e5}
@@ -33,8 +38,10 @@ for number, side in enumerate(("first", "second")):
         "values": [0.7751016616821289 + number / 2],
         "packages": {"tensorflow": "1.14.0", "python": "3.7.16"},
         "machine": "Linux-6.1.0-x86_64-with-debian-12",
-        "plan": {"script": "/a/folder/with/a/long/name/" * 4 + "script.py", "arguments": []},
     }
+SCRIPT = "/a/folder/with/a/long/name/" * 4 + "script.py"
+SIDE = {"script": SCRIPT, "arguments": ["it's", "--rate"], "environment": "/of mine/tf.yaml"}
+PAIR = {"first": SIDE, "second": SIDE, "metric": "auto", "repeats": 0, "limit": 60}
 OVERFLOW = """
     const inside = element => element.closest('.wide, svg');
     return [...document.querySelectorAll('body *')]
@@ -49,6 +56,7 @@ def diagnosis(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pair")
     (folder / "verdict.json").write_text(json.dumps(VERDICT))
     options = ["--verdict", folder / "verdict.json", "--page", folder / "diagnosis.html"]
+    options += ["--pair", json.dumps(PAIR)]
     before = sys.argv
     sys.argv = ["diagnose.page", *map(str, options)]
     try:
@@ -82,6 +90,18 @@ def test_page_can_be_read(diagnosis, chromium, tmp_path, width):
         assert smallest >= 14
         assert browser.errors() == []
         assert {address.partition(":")[0] for address in browser.requested()} <= {"file", "data"}
+
+
+def test_page_says_how_to_repeat_the_diagnosis(tmp_path):
+    """The configuration on the page names the same pair as the user did."""
+    for name in ("train.py", "own.yaml"):
+        (tmp_path / name).write_text("")
+    asked = {"first": str(tmp_path / "train.py"), "in": shlex.quote(str(tmp_path / "own.yaml"))}
+    asked |= {"second": asked["first"], "args": "--name 'a <b>'", "metric": "mae", "limit": 60}
+    pair = read_pairs(asked, ROOT)[0]["train"]
+    said = re.findall("(?s)<pre>(.*?)</pre>", page.write_repetition(pair))
+    assert read_pairs(json.loads(html.unescape(said[0])), ROOT)[0]["train"] == pair
+    assert f"--snakefile {ROOT}/workflow/diagnose/Snakefile" in said[1]
 
 
 def test_nothing_on_the_page_is_hard_to_reach(diagnosis, findings):

@@ -1,12 +1,14 @@
 """Write diagnosis.html from a verdict: one file that needs no network.
 
-python -s workflow diagnose.page --verdict VERDICT --page PAGE
+python -s workflow diagnose.page --verdict VERDICT --pair PAIR --page PAGE
 """
 
 import argparse
 import html
 import io
+import json
 import re
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -179,20 +181,36 @@ def write_sections(verdict: dict) -> str:
     parts.append("<h2>Controls: every run of this diagnosis</h2>")
     keys = ("side", "run", "repeat", "value", "error")
     parts.append(table(list(keys), ([row[key] for key in keys] for row in verdict["runs"])))
-    plans = [verdict[side]["plan"] for side in SIDES]
-    parts.append("<h2>How to repeat it</h2><ul>")
-    parts += [
-        f"<li>{side}: <code>{html.escape(' '.join([p['script'], *p['arguments']]))}</code></li>"
-        for side, p in zip(SIDES, plans, strict=True)
-    ]
-    parts.append("</ul><p>The tables beside this page hold all numbers with all their digits.</p>")
+    parts.append("<p>The tables beside this page hold all numbers with all their digits.</p>")
     return "\n".join(parts)
+
+
+def write_repetition(pair: dict) -> str:
+    """Return how to repeat a diagnosis: a configuration as a user writes it, and one call."""
+    sides = [pair[side] for side in SIDES]
+    asked = {side: pair[side]["script"] for side in SIDES}
+    asked["in"] = shlex.join(side["environment"] for side in sides)
+    asked["args"] = shlex.join(sides[0]["arguments"])
+    asked |= {key: pair[key] for key in ("metric", "repeats", "limit")}
+    defaults = {"args": "", "metric": "auto", "repeats": 0}
+    asked = {key: value for key, value in asked.items() if value != defaults.get(key)}
+    snakefile = Path(__file__).resolve().parent / "Snakefile"
+    call = (
+        f"snakemake --snakefile {shlex.quote(str(snakefile))} --directory again --cores 2"
+        " --software-deployment-method conda --configfile pair.json"
+    )
+    return (
+        "<h2>How to repeat it</h2><p>Save these lines as <code>pair.json</code>:</p>"
+        f"<pre>{html.escape(json.dumps(asked, indent=1, ensure_ascii=False))}</pre>"
+        f"<p>Then type one call of Snakemake:</p><pre>{html.escape(call)}</pre>"
+    )
 
 
 def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--verdict", type=Path, required=True)
+    parser.add_argument("--pair", type=json.loads, required=True, help="of `pairs.read_pair`")
     parser.add_argument("--page", type=Path, required=True)
     options = parser.parse_args()
     verdict = read(options.verdict)
@@ -200,6 +218,6 @@ def main() -> None:
         title=html.escape(options.verdict.parent.name),
         sentence=html.escape(verdict["sentence"]),
         notes="\n".join(f"<p>{html.escape(note)}</p>" for note in verdict["notes"]),
-        sections=write_sections(verdict),
+        sections=f"{write_sections(verdict)}\n{write_repetition(options.pair)}",
     )
     options.page.write_text(page, encoding="utf-8")

@@ -1,8 +1,14 @@
-"""The pairs of runs that a configuration names, and what is said of them at the end."""
+"""The pairs of runs that a configuration names, and what is said of them at the end.
 
+`make diagnose`, with its options in the environment: python -s workflow diagnose.pairs --cores 2
+"""
+
+import argparse
 import itertools
+import json
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +17,8 @@ from plan.documents import read_schema, read_yaml
 
 UNDECIDED = 3  # exit status
 LIMIT = 3600  # seconds for one run
+SCRIPTS, NUMBERS = ("first", "second", "script"), ("releases", "repeats", "limit")
+OPTIONS = (*SCRIPTS, "in", "args", "metric", *NUMBERS)
 Pair = dict[str, Any]
 
 
@@ -56,7 +64,7 @@ def read_pair(pair: dict[str, Any], root: Path) -> Pair:
     for script in scripts:
         if not script.is_file():
             raise ConfigurationError(f"config: {script}: there is no such script")
-    names = pair["in"].split()
+    names = split(pair["in"], "in")
     least = 2 if "script" in pair else 1
     if not least <= len(set(names)) <= 2 or len(names) > 2:
         raise ConfigurationError(
@@ -64,7 +72,7 @@ def read_pair(pair: dict[str, Any], root: Path) -> Pair:
             f"framework versions; {known_environments(root)}"
         )
     files = [find_environment(name, root) for name in (names * 2)[:2]]
-    arguments = shlex.split(str(pair.get("args", "")))
+    arguments = split(str(pair.get("args", "")), "args")
     sides = [
         {"script": str(script), "arguments": arguments, "environment": str(file)}
         for script, file in zip(scripts, files, strict=True)
@@ -73,10 +81,18 @@ def read_pair(pair: dict[str, Any], root: Path) -> Pair:
     return {"first": sides[0], "second": sides[1], "metric": pair.get("metric", "auto"), **numbers}
 
 
+def split(words: str, key: str) -> list[str]:
+    """Return words as a shell does; quotes keep spaces."""
+    try:
+        return shlex.split(words)
+    except ValueError as error:
+        raise ConfigurationError(f"config: {key}: found {words}: {error}") from None
+
+
 def between(pair: dict[str, Any], root: Path) -> list[str]:
     """Return the names of the releases from one to another, in the order of config.yaml."""
     known = list(read_yaml(root / "config.yaml")["sweep"]["releases"])
-    names = pair["in"].split()
+    names = split(pair["in"], "in")
     for name in names:
         if name not in known or "script" not in pair:
             raise ConfigurationError(
@@ -148,3 +164,33 @@ def tell_releases(state: dict, names: list[str]) -> str:
         )
     same = f"No change of the number is found between {names[0]} and {names[-1]}."
     return f"{' '.join(said) or same} Tried: {'; '.join(tried)}."
+
+
+def main() -> None:
+    """Write the configuration of the pair that `make diagnose` asks for, and call Snakemake."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cores", required=True)
+    cores = parser.parse_args().cores
+    root = Path(__file__).resolve().parents[2]
+    asked: Pair = {key: os.environ[key.upper()] for key in OPTIONS if os.environ.get(key.upper())}
+    asked |= {key: int(asked[key]) for key in NUMBERS if asked.get(key, "").isdecimal()}
+    asked |= {key: str(locate(asked[key])) for key in SCRIPTS if key in asked}
+    try:
+        read_pairs(asked, root)
+    except ConfigurationError as error:
+        sys.exit(str(error))
+    files = [find_environment(name, root) for name in split(asked["in"], "in")]
+    if not asked.get("releases"):
+        asked["in"] = shlex.join(map(str, files))
+    name = Path(asked.get("second") or asked["script"]).stem
+    folder = locate(os.environ.get("OUT") or f"diagnosis/{name}")
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "pair.json"
+    file.write_text(json.dumps({"name": folder.name, **asked}, indent=1) + "\n", encoding="utf-8")
+    prefix = os.environ.get("SNAKEMAKE_CONDA_PREFIX") or root / ".snakemake/conda"
+    call = ["snakemake", "--snakefile", str(root / "workflow/diagnose/Snakefile")]
+    call += ["--directory", str(folder.parent), "--software-deployment-method", "conda"]
+    call += ["--conda-prefix", str(prefix), "--cores", cores, "--quiet", "host", "reason"]
+    call += ["--configfile", str(file)]
+    print(shlex.join(call), flush=True)
+    os.execvp(call[0], call)
