@@ -13,7 +13,7 @@ from diagnose.differences import (
     reasons,
     settings,
 )
-from diagnose.place import describe_place, describe_row, measure
+from diagnose.place import describe_place, describe_row, measure, rates_in
 from diagnose.records import (
     Runs,
     choose_metric,
@@ -595,3 +595,14 @@ def test_one_unit_is_singular():
     row = {"part": "loss", "array": "loss", "relative": 1e-7, "beyond": 1.0}
     assert "in the loss: 1 unit in the last place" in describe_row(row | {"ulp": 1.0})
     assert "in the loss: 2.5 units in the last place" in describe_row(row | {"ulp": 2.5})
+
+
+def test_callbacks_are_told_where_they_may_have_a_part():
+    callback = made("ReduceLROnPlateau", kind="callback")
+    pair = [a_run(made=[callback | {"written": {"patience": n}}]) for n in (1, 9)]
+    assert reasons(*pair, "update") == ["ReduceLROnPlateau.patience: 1 → 9"]
+    assert reasons(*pair, "loss") == []
+    assert reasons(pair[0], a_run(), "update") == []
+    place = {"step": [0, 17], "rates": [0.05000000074505806, 0.1]}
+    assert rates_in({"place": place}) == ["learning rate in step 17: 0.05 → 0.1"]
+    assert rates_in({"place": None}) == rates_in({"place": place | {"rates": None}}) == []

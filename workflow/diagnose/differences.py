@@ -227,7 +227,7 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
     for entry in found:
         alone = ABSENT in (entry["first"], entry["second"])
         told = optimizing and entry["kind"] == "optimizer" if alone else entry["key"] == "trainable"
-        if entry["key"] and (entry["written"] or told):
+        if entry["key"] and (entry["written"] or told) and entry["kind"] != "callback":
             keys.append(entry)
     policies = [run.get("policy") for run in (first, second_run)]
     said = [f"dtype policy: {policies[0]} → {policies[1]}"] if policies[0] != policies[1] else []
@@ -237,7 +237,7 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
         for e in sorted(keys, key=lambda e: not e["written"])
     ]
     for entry in found:
-        if entry["key"] is None and entry["kind"] != "loss":
+        if entry["key"] is None and entry["kind"] not in ("loss", "callback"):
             side = "first" if entry["first"] == "made" else "second"
             numbers = [
                 sum(made["class"] == entry["class"] for made in run["made"])
@@ -250,6 +250,7 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
     numbers = [sum(m.get("begun", 0) for m in trained_models(run)) for run in (first, second_run)]
     if numbers[0] != numbers[1]:
         said.append(f"steps that the optimizer has made before: {numbers[0]} → {numbers[1]}")
+    said += callback_settings(first, second_run) if optimizing else []
     return list(dict.fromkeys(said + call_settings(first, second_run)))
 
 
@@ -264,6 +265,15 @@ def losses_differ(first: Record, second_run: Record) -> list[str]:
             )
             said += [f"{key}: {brief(old)} → {brief(new)}"] if old != new else []
     return list(dict.fromkeys(said))
+
+
+def callback_settings(first: Record, second_run: Record) -> list[str]:
+    """Return how arguments that scripts write for their callbacks differ."""
+    return [
+        f"{entry['class']}.{entry['key']}: {brief(entry['first'])} → {brief(entry['second'])}"
+        for entry in settings(first, second_run)
+        if entry["kind"] == "callback" and entry["key"]
+    ]
 
 
 def call_settings(first: Record, second_run: Record) -> list[str]:

@@ -4,6 +4,7 @@ import difflib
 
 import numpy
 
+from diagnose.differences import brief, unequal
 from diagnose.ladder import AGAIN, plan_swaps, take_turns
 from diagnose.records import (
     Record,
@@ -107,7 +108,12 @@ def look_closer(runs: Runs, probes: list[list[int]]) -> dict:
         for mine, theirs in shared:
             if one["trained"][mine] is learnt:
                 compare(part, one["weights"][mine], "final", mine, theirs)
-    return {"arrays": rows, "not_looked": one.get("not_looked") or other.get("not_looked")}
+    rates = [one.get("rate"), other.get("rate")]
+    return {
+        "arrays": rows,
+        "not_looked": one.get("not_looked") or other.get("not_looked"),
+        "rates": rates if None not in rates and unequal(*rates) else None,
+    }
 
 
 def measure(one: Array, other: Array, *moved: Array) -> dict[str, float]:
@@ -128,6 +134,13 @@ def parted_in(verdict: dict) -> str | None:
     """Return the part of a step in which more than rounding differs first, or None."""
     rows = (verdict["place"] or {}).get("arrays", [])
     return next((row["part"] for row in rows if row["beyond"] > BEYOND), None)
+
+
+def rates_in(verdict: dict) -> list[str]:
+    """Return how the learning rates of the first step that differs do, as a callback makes them."""
+    place = verdict["place"] or {}
+    rates = [brief(rate) for rate in place.get("rates") or []]
+    return [f"learning rate in step {place['step'][1]}: {' → '.join(rates)}"] if rates else []
 
 
 def describe_place(place: dict, records: tuple[Record, Record]) -> str:

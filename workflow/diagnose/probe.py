@@ -1,5 +1,7 @@
 """One step, looked at part by part. Runs under Python 3.7."""
 
+import contextlib
+
 import numpy
 
 from diagnose.configured import FRAMEWORKS, class_name
@@ -16,6 +18,11 @@ class Probe:
         """
         for place, gradient in self.gradients.items():
             self.arrays["gradient/%d/%d" % (number, place)] = gradient
+        optimizer = getattr(model, "optimizer", None)
+        with contextlib.suppress(Exception):  # a schedule, or a class of the script's own
+            rate = getattr(optimizer, "learning_rate", None)
+            rate = optimizer.lr if rate is None else rate
+            entry["rate"] = float(self.values(keras, [rate])[0])
         if self.handed is None:
             entry["not_looked"] = "the script has a loop of its own"
             return

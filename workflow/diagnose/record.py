@@ -183,6 +183,7 @@ class Recorder(Calls, Configured, Draws, Handed, Loops, Probe, Steps):
         layer = keras.layers.Layer
         bases = [("layer", layer), ("optimizer", keras.optimizers.Optimizer)]
         bases += [("optimizer", older), ("loss", getattr(keras.losses, "Loss", None))]
+        bases += [("callback", keras.callbacks.Callback)]
         for kind, base in bases:
             for cls in {*subclasses(base), *base.__mro__[:-1]} if base else ():
                 self.patch(cls, LOOP, functools.partial(self.applied, keras))

@@ -5,6 +5,7 @@ from judge.causes import Cause, NoCause
 from diagnose.differences import (
     brief,
     call_settings,
+    callback_settings,
     how_data_differ,
     how_evaluated,
     noise_made,
@@ -13,7 +14,7 @@ from diagnose.differences import (
     settings,
     without_effect,
 )
-from diagnose.place import describe_place, parted_in
+from diagnose.place import describe_place, parted_in, rates_in
 from diagnose.records import Runs, data_of, initial_weights, trained_models, training_calls
 from diagnose.rungs import LABELS
 
@@ -72,9 +73,9 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
             text = SENTENCES[key]
             how = {
                 "evaluation": [how_evaluated(numbers[0], numbers[1], *records)],
-                "length": call_settings(*records),
+                "length": call_settings(*records) + callback_settings(*records),
                 "data": [how_data_differ(*records)],
-                "computation": reasons(*records, parted_in(verdict))[:3],
+                "computation": reasons(*records, parted_in(verdict))[:3] or rates_in(verdict),
                 "draws": noise_made(*records) or ["row order, dropout or noise"],
                 "weights": [said for said in reasons(*records) if "_initializer: " in said],
             }.get(key)
