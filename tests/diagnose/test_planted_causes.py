@@ -78,6 +78,10 @@ def test_what_races_need_not_repeat():
     raced = {"data", "not reproducible"}
     assert is_right(raced, "data", "keras2.2.4") and is_right({"data"}, "data", "keras2.2.4")
     assert not is_right(raced, "data", "keras2.3.1")
+    assert planted_in("changed_default", "keras2.3.1") == {DEFAULT}
+    for named in ({DEFAULT}, {DEFAULT, ROUNDING}, {DEFAULT, "not reproducible"}):
+        assert is_right(named, "changed_default", "keras2.3.1")
+    assert not is_right({DEFAULT, "not reproducible"}, "changed_default", "tf2.0")
     assert not is_right({"not reproducible"}, "data", "keras2.2.4")
     assert "| data | yes, not reproducible |" in tell({"keras2.2.4": {"data": raced}})
 
