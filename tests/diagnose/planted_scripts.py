@@ -133,7 +133,7 @@ fresh processes. If a forked run were not the same as a fresh one, the pair woul
 reproducible*.
 
 **{tried} pairs were diagnosed, {right} of them with exactly the planted causes.** The tests plan
-{planned} pairs; the others have not been tried.
+{planned} pairs.
 
 {versions}
 
@@ -148,8 +148,8 @@ verdict. That the script of keras 2.2.4 is *not reproducible* is true.
 
 ## Each pair
 
-`yes`: exactly the planted causes were named. Otherwise the cell holds what was named. What has no
-cell or no row was not tried.
+`yes`: exactly the planted causes were named. Otherwise the cell holds what was named. A planned
+pair without a cell or a row was not tried. A version without an older one has no changed default.
 
 {each}
 """
@@ -244,25 +244,25 @@ def races(name: str, column: str) -> bool:
 
 
 def planted_in(name: str, column: str) -> set[str]:
-    """Return the causes that are planted in a pair; two releases round differently, too.
-
-    Rounding cannot be seen beneath the spread of a script that does not repeat itself.
-    """
+    """Return the causes that are planted in a pair; two releases round differently, too."""
     causes = set() if name.startswith("both.") else set(name.replace("_", " ").split("."))
     causes -= {"nothing"}
     if DEFAULT in causes:
         causes |= {FORMULA} if column in OTHER_HARD_SIGMOID else set()
-        causes |= set() if FORMULA in causes or races(name, column) else {ROUNDING}
-    return causes
+        causes |= set() if FORMULA in causes else {ROUNDING}
+    return causes - beneath_spread(name, column)
+
+
+def beneath_spread(name: str, column: str) -> set[str]:
+    """Return what may be named or not: how two releases round, where a script may not repeat."""
+    two_releases = name.startswith(name_of((DEFAULT,)))
+    return {ROUNDING} if two_releases and races(name, column) else set()
 
 
 def is_right(named: set[str], name: str, column: str) -> bool:
     """Say whether exactly the planted causes are named, and that a script races if it may."""
-    planted = planted_in(name, column)
     allowed = {NOT_REPRODUCIBLE} if races(name, column) else set()
-    # It may repeat itself, and two releases round differently.
-    allowed |= {ROUNDING} if allowed and DEFAULT in planted else set()
-    return named - allowed == planted
+    return named - allowed - beneath_spread(name, column) == planted_in(name, column)
 
 
 def named_in(verdict: dict) -> set[str]:
@@ -286,7 +286,11 @@ def read_verdicts(folder: Path) -> dict[str, dict[str, set[str]]]:
 
 def tell(found: dict[str, dict[str, set[str]]]) -> str:
     """Return the page: the confusion matrix, and what was named for each pair."""
-    pairs = [(planted_in(n, column), part[n]) for column, part in found.items() for n in part]
+    pairs = [
+        (planted_in(name, column), named - beneath_spread(name, column))
+        for column, part in found.items()
+        for name, named in part.items()
+    ]
     right = {
         column: sum(is_right(named, name, column) for name, named in part.items())
         for column, part in found.items()
