@@ -1,5 +1,6 @@
 """The ladder and the verdict, on planted records: which causes, which shares, what is undecided."""
 
+import itertools
 import json
 
 import numpy
@@ -437,18 +438,20 @@ def test_losses_and_how_they_are_weighed_are_named():
 
 
 def test_settings_of_evaluations_are_told():
-    one, other = ({"method": "evaluate", "steps": steps} for steps in (None, 2))
+    one, other = ({"name": "loss", "method": "evaluate", "steps": steps} for steps in (None, 2))
     said = how_evaluated(one, other, a_run(), a_run())
     assert said == "steps: not written → 2"
     each = {"x": "1", "y": "2", "sample_weight": "3"}
-    one = {"method": "evaluate", "data": "a", "each": each}
+    one = {"name": "loss", "method": "evaluate", "data": "a", "each": each}
     other = one | {"data": "b", "each": each | {"sample_weight": "4"}}
     assert how_evaluated(one, other, a_run(), a_run()) == "with another sample_weight"
 
 
 def test_other_weights_than_the_trained_ones_are_told():
     last = state_of(["2"])
-    one, other = ({"method": "evaluate", "data": "d", "state": state} for state in (last, "e"))
+    one, other = (
+        {"name": "loss", "method": "evaluate", "data": "d", "state": state} for state in (last, "e")
+    )
     said = "with other weights than after its last step"
     assert how_evaluated(one, other, a_run(), a_run()) == f"the second {said}"
     assert how_evaluated(other, one, a_run(), a_run()) == f"the first {said}"
@@ -582,7 +585,7 @@ def test_data_that_vary_in_one_script_alone_are_no_computation(tmp_path):
 def test_layers_in_another_order_are_not_more_of_them():
     layers = [made("Activation"), made("BatchNormalization")]
     pair = a_run(made=layers), a_run(made=layers[::-1])
-    assert reasons(*pair) == ["layers are made in another order"]
+    assert reasons(*pair) == ["layers stand in another order"]
     assert reasons(a_run(made=layers), a_run(made=layers[:1])) == [
         "BatchNormalization is made in the first script only"
     ]
@@ -606,3 +609,56 @@ def test_callbacks_are_told_where_they_may_have_a_part():
     place = {"step": [0, 17], "rates": [0.05000000074505806, 0.1]}
     assert rates_in({"place": place}) == ["learning rate in step 17: 0.05 → 0.1"]
     assert rates_in({"place": None}) == rates_in({"place": place | {"rates": None}}) == []
+
+
+def test_layers_are_paired_as_they_stand_in_the_model_however_they_are_made():
+    pair = [
+        [made("Dense", ["units"], units=units) for units in sizes] for sizes in ((12, 1), (1, 12))
+    ]
+    for one, name in zip(itertools.chain(*pair), "abcd", strict=True):
+        one["config"]["name"] = name
+    first, second = (a_run(made=part) for part in pair)
+    assert len(reasons(first, second)) == 2
+    for run, names in ((first, "ab"), (second, "dc")):
+        run["models"][0] = run["models"][0] | {"layers": [LAYER | {"name": name} for name in names]}
+    assert reasons(first, second) == []
+    pair[1][1]["config"]["units"] = pair[1][1]["written"]["units"] = 16
+    assert reasons(first, second) == ["Dense.units: 12 → 16"]
+
+
+def test_another_seed_of_a_layer_draws_otherwise():
+    pair = [made("Dropout", ["seed"], rate=0.3, seed=seed) for seed in (None, 7)]
+    first, second = a_run(made=pair[:1]), a_run(made=pair[1:], steps=("1", "3"))
+    assert ladder.possible_causes(first, second)[0] == ["draws"]
+    assert ladder.possible_causes(first, a_run(made=pair[:1], steps=("1", "3")))[0] == []
+
+
+@pytest.mark.parametrize("more_in", ["first", "second"])
+def test_an_array_that_one_run_alone_has_is_not_compared(tmp_path, more_in):
+    whole = {"layers": [LAYER | {"shapes": [[2], [3]], "places": [0, 1]}], "weights": ["k", "b"]}
+    runs = {"first": a_run(), "second": a_run()}
+    entry = runs[more_in]["models"][0]
+    entry |= whole | {"initial": ["a", "z"], "hashes": [["1", "x"], ["2", "y"]]}
+    assert first_step(runs["first"], runs["second"]) is None
+    found = {f"{side}/as_is-1": run for side, run in runs.items()}
+    equal = {"second/same_weights-1": runs["second"] | {"done": {"initial": 1}}}
+    assert verdict_of(tmp_path, **found, **equal)["equal_start"]
+    entry["hashes"][1][0] = "3"
+    assert first_step(runs["first"], runs["second"]) == (0, 2)
+
+
+def test_losses_that_rounding_alone_moves_hide_no_other_metric():
+    first, second = a_run(0.7), a_run(0.7 + 1e-8)
+    for run, accuracy in ((first, 1.0), (second, 0.5)):
+        run["numbers"].append({**run["numbers"][0], "name": "accuracy", "values": [accuracy]})
+    assert choose_metric(first, second) == "accuracy"
+    assert choose_metric(first, a_run(float("nan"))) == "loss"
+    printing = [a_run(0.7, printed="0.7\n"), a_run(0.7 + 1e-8, printed="0.70000001\n")]
+    assert choose_metric(*printing) == "loss"
+
+
+def test_how_often_is_validated_is_told():
+    one = {"method": "fit", "name": "val_loss", "data": "a"}
+    first, second = a_run(), a_run()
+    second["calls"] = [second["calls"][0] | {"settings": {"validation_freq": 3}}]
+    assert how_evaluated(one, one, first, second) == "validation_freq: not written → 3"

@@ -7,36 +7,38 @@ from typing import Any
 import numpy
 
 from diagnose.configured import DROPS, NOISE
-from diagnose.records import Record, initial_weights, trained_models, training_calls
+from diagnose.records import (
+    SINGLE_PRECISION,
+    Record,
+    initial_weights,
+    trained_models,
+    training_calls,
+    unequal,
+)
 from diagnose.steps import state_of
 
 # What says nothing of how a layer or an optimizer computes, unless a script writes it; and never.
 NO_DEFAULTS = {"dtype", "batch_input_shape", "implementation", "jit_compile"}
-
-
 NO_SETTINGS = {"name", "layers", "inputs", "outputs", "layer", "cell", "cells"}
-
-
 ABSENT, UNWRITTEN = "no such argument", "not written"
-
-
-SINGLE_PRECISION = 1e-6  # configured numbers that are this close, relative, are the same number
 
 
 def settings(first: Record, second: Record) -> list[dict]:
     """Return how configurations differ: class, its kind, key, value in each run, who writes it.
 
-    Layers, losses and optimizers are paired in the order in which they are made, by their class.
-    Who writes a key is `first`, `second`, `both` or nobody, "".
+    Layers are paired in the order in which they stand in the models, losses and optimizers in that
+    in which they are made, by their class. Who writes a key is `first`, `second`, `both` or nobody,
+    "".
     """
-    names, others = ([made["class"] for made in run["made"]] for run in (first, second))
+    ours, theirs = as_they_stand(first), as_they_stand(second)
+    names, others = ([made["class"] for made in part] for part in (ours, theirs))
     found: list[dict] = []
     matcher = difflib.SequenceMatcher(None, names, others, autojunk=False)
     for tag, i, j, k, m in matcher.get_opcodes():
-        pairs = list(zip(first["made"][i:j], second["made"][k:m], strict=False))
+        pairs = list(zip(ours[i:j], theirs[k:m], strict=False))
         if tag != "equal":
-            pairs = [(made, None) for made in first["made"][i:j]]
-            pairs += [(None, made) for made in second["made"][k:m]]
+            pairs = [(made, None) for made in ours[i:j]]
+            pairs += [(None, made) for made in theirs[k:m]]
         for one, other in pairs:
             entry = {key: (one or other)[key] for key in ("class", "kind")}
             if one is None or other is None:
@@ -49,6 +51,22 @@ def settings(first: Record, second: Record) -> list[dict]:
                 if (values := differing(one, other, key)) and entry | values not in found:
                     found.append(entry | values)
     return found
+
+
+def as_they_stand(record: Record) -> list[dict]:
+    """Return what a run makes, in this order; layers of models in the order of the models."""
+    layers = number([layer["name"] for entry in record["models"] for layer in entry["layers"]])
+    places = {layer: place for place, layer in enumerate(layers)}
+    names = number([made["config"].get("name") for made in record["made"]])
+    known = [place for place, name in enumerate(names) if name in places]
+    order = iter(sorted(known, key=lambda place: places[names[place]]))
+    made = [next(order) if name in places else place for place, name in enumerate(names)]
+    return [record["made"][place] for place in made]
+
+
+def number(names: list) -> list[tuple]:
+    """Return each name with how often it has come by then."""
+    return [(name, names[: place + 1].count(name)) for place, name in enumerate(names)]
 
 
 def differing(one: dict, other: dict, key: str) -> dict | None:
@@ -75,14 +93,6 @@ def switched_off(made: dict, key: str) -> bool:
     """Say whether a key belongs to what is not in use: `ema_momentum` without `use_ema`."""
     word = key.split("_")[0]
     return made["config"].get(f"use_{word}", made["config"].get(word)) is False
-
-
-def unequal(one: Any, other: Any) -> bool:
-    """Say whether two configured values differ, by more than single precision if numbers."""
-    numbers = all(isinstance(part, int | float) and part is not True for part in (one, other))
-    if numbers and not isinstance(one, bool) and not isinstance(other, bool):
-        return abs(one - other) > SINGLE_PRECISION * max(abs(one), abs(other))
-    return one != other
 
 
 def describe_object(value: Any) -> str:
@@ -155,14 +165,14 @@ def first_other_batch(one: dict, other: dict) -> int | None:
 
 
 def noise_of(record: Record) -> list[tuple]:
-    """Return class and rates of the layers of a run that drop or add noise."""
-    rates = ("rate", "stddev", *DROPS)
+    """Return class, rates and seed of the layers of a run that drop or add noise."""
+    rates = ("rate", "stddev", *DROPS, "seed")
     found = [
         (made["class"], *(made["config"].get(key) for key in rates))
         for made in record["made"]
         if NOISE.search(made["class"]) or any(made["config"].get(key) for key in DROPS)
     ]
-    return [layer for layer in found if any(layer[1:])]
+    return [layer for layer in found if any(layer[1:-1])]
 
 
 def evaluate_alike(one: dict, other: dict) -> bool:
@@ -204,6 +214,10 @@ def how_evaluated(one: dict, other: dict, first: Record, second_run: Record) -> 
     methods = [number.get("through") or number["method"] for number in (one, other)]
     if methods[0] != methods[1]:
         return f"{methods[0]} against {methods[1]}"
+    validated = all(number["name"].startswith("val_") for number in (one, other))
+    settings = [text for text in call_settings(first, second_run) if text.startswith("validation_")]
+    if validated and settings:
+        return "; ".join(settings)
     rows = [number.get("batch_size") or 32 for number in (one, other)]  # Keras' default is 32
     if rows[0] != rows[1]:
         return f"batches of {rows[0]} and {rows[1]} rows"
@@ -245,7 +259,7 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
             ]
             only = f"{entry['class']} is made in the {side} script only"
             more = f"the {side} script makes one more {entry['class']}" if all(numbers) else only
-            order = f"{entry['kind']}s are made in another order"
+            order = f"{entry['kind']}s stand in another order"
             said.append(order if numbers[0] == numbers[1] else more)
     numbers = [sum(m.get("begun", 0) for m in trained_models(run)) for run in (first, second_run)]
     if numbers[0] != numbers[1]:

@@ -43,18 +43,10 @@ from diagnose.rungs import Rung, name_of, orders
 from diagnose.steps import match
 
 RACES = ("2.2.", "2.3.")  # standalone keras whose updates have no order, not always visibly
-
-
 REPEATS = 2  # of each script as it is, to see whether it repeats
-
-
 # Where a script does not, or may not, repeat itself: of each script as it is, and of each rung.
 DISTRIBUTION, RUNG_REPEATS = 5, 3
-
-
 NEGLIGIBLE = 1e-5  # of the number: what is smaller is not worth a verdict of its own
-
-
 START = "{}/as_is-1"  # the run that weights and data are taken from
 AGAIN = {"light": True}  # the plan of a run whose steps are not looked at one by one
 

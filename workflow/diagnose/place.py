@@ -21,8 +21,6 @@ from diagnose.rungs import ends, real_causes, rest_of
 from diagnose.steps import match
 
 Array = numpy.ndarray
-
-
 # How far beyond the yardstick a difference may lie and still be rounding. The yardstick is what one
 # unit in the last place of each weight, or another matrix kernel, does to the same number.
 BEYOND = 10

@@ -1,10 +1,10 @@
 """Records of runs: what one run holds, its number, and the runs of a pair side by side."""
 
+import itertools
 import json
 import math
 import re
 from collections.abc import Callable
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,7 @@ from diagnose.loops import LOOP
 from diagnose.steps import match
 
 Record = dict[str, Any]
-
-
+SINGLE_PRECISION = 1e-6  # numbers that are this close, relative, are the same number
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf)(?![\w.])")
 
 
@@ -150,6 +149,14 @@ def value(record: Record, metric: str) -> float:
     return reported(record, metric)["values"][-1]
 
 
+def unequal(one: Any, other: Any) -> bool:
+    """Say whether two values differ, by more than single precision if they are numbers."""
+    numbers = all(isinstance(part, int | float) for part in (one, other))
+    if one == other or not numbers or isinstance(one, bool) or isinstance(other, bool):
+        return one != other
+    return not abs(one - other) <= SINGLE_PRECISION * max(abs(one), abs(other))
+
+
 def choose_metric(first: Record, second: Record, repeats: bool = True) -> str:
     """Return the metric of a pair whose user names none.
 
@@ -163,12 +170,13 @@ def choose_metric(first: Record, second: Record, repeats: bool = True) -> str:
     """
     both_print = all(find_number(run, "printed") for run in (first, second))
     if all(any(bare(n["name"]) == "loss" for n in evaluated(run)) for run in (first, second)):
-        if value(first, "loss") == value(second, "loss"):
+        if not unequal(value(first, "loss"), value(second, "loss")):
             names = [{bare(n["name"]) for n in evaluated(run)} for run in (first, second)]
             for name in sorted(names[0] & names[1]):
-                if value(first, name) != value(second, name):
+                if unequal(value(first, name), value(second, name)):
                     return name
-            if both_print and repeats and value(first, "printed") != value(second, "printed"):
+            numbers = [value(run, "printed") for run in (first, second)] if both_print else [0, 0]
+            if repeats and unequal(*numbers):
                 return "printed"
         return "loss"
     if both_print:
@@ -228,26 +236,26 @@ class Runs:
 
     def agree(self, one: str, other: str) -> bool:
         """Say whether a repeat of a run has the bits of a repeat of another run in all steps."""
-        paths = [[shared_hashes(run, self.one(one)) for run in self.records[name]]
-                 for name in (one, other)]  # fmt: skip
-        return any(same_steps(left, right) for left in paths[0] for right in paths[1])
+        pairs = itertools.product(self.records[one], self.records[other])
+        return any(same_steps(*shared_hashes(*pair)) for pair in pairs)
 
 
-def shared_hashes(record: Record, reference: Record) -> list:
-    """Return the hashes of a run's steps, of the arrays that it shares with another run.
+def shared_hashes(one: Record, other: Record) -> tuple[list, list]:
+    """Return the hashes of the steps of two runs, of the arrays that both have, in one order.
 
     Where neither model's arrays are all shared, or other models are trained, of all arrays.
     """
-    found = []
-    trained = [trained_models(run) for run in (record, reference)]
+    found: tuple[list, list] = [], []
+    trained = [trained_models(run) for run in (one, other)]
     if len(trained[0]) != len(trained[1]):
-        return trajectory(record)
-    for mine, theirs in zip(*trained, strict=True):
-        pairs = sorted(match(mine["layers"], theirs["layers"]), key=itemgetter(1))
-        places = [place for place, _ in pairs]
-        if len(places) < min(len(mine["weights"]), len(theirs["weights"])):
-            return trajectory(record)
-        found.append([step and [step[place] for place in places] for step in mine["hashes"]])
+        return trajectory(one), trajectory(other)
+    for models in zip(*trained, strict=True):
+        pairs = match(*(entry["layers"] for entry in models))
+        if len(pairs) < min(len(entry["weights"]) for entry in models):
+            return trajectory(one), trajectory(other)
+        for side, entry in enumerate(models):
+            shared = [step and [step[pair[side]] for pair in pairs] for step in entry["hashes"]]
+            found[side].append(shared)
     return found
 
 
@@ -268,7 +276,7 @@ def first_step(one: Record, other: Record) -> tuple[int, int] | None:
     both have, or the optimizer's state where both keep the same.
     """
     found = []
-    paths = (shared_hashes(one, one), shared_hashes(other, one))
+    paths = shared_hashes(one, other)
     entries = zip(trained_models(one), trained_models(other), strict=False)
     for number, (pair, mine, theirs) in enumerate(zip(entries, *paths, strict=False)):
         if shared_slots(*pair):

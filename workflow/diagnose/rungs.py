@@ -9,8 +9,7 @@ from diagnose.calls import TRAINING
 from diagnose.records import Runs, find_number, training_calls
 
 Rung = str | list  # what it takes away: a kind of cause, or a default [class, key, value]
-
-
+CHANCE = 20  # once in so many times, sets of numbers may lie apart though all are drawn alike
 LABELS = {
     "data": Cause.DATA,
     "weights": Cause.INITIAL_DRAWS,
@@ -120,9 +119,6 @@ def climb(runs: Runs, causes: list, swap: bool) -> tuple[list[list], float, floa
     descended = [gaps[n] - gaps[n + 1] for n in range(len(causes))][::-1]
     rows = [list(row) for row in zip(causes, climbed, descended, strict=True)]
     return rows, gap(forward[-1]), early
-
-
-CHANCE = 20
 
 
 def lie_apart(one: list[float], other: list[float]) -> bool:
