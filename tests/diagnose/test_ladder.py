@@ -38,6 +38,7 @@ LAYER = {"name": "dense", "class": "Dense", "shapes": [[2]], "places": [0]}
 def a_run(number=1.0, initial="a", steps=("1", "2"), made=(), calls=None, printed="", **more):
     """Return the record of a run of one model with one array, with this last loss."""
     entry = {"layers": [LAYER], "weights": ["dense/kernel"], "initial": [initial]}
+    entry["trained"] = [True]
     entry |= {"hashes": [[step] for step in steps], "losses": [1.0] * len(steps)}
     data = {"hash": "rows"}
     reported = {"name": "loss", "values": [number], "method": "evaluate", "data": "rows"}
@@ -332,7 +333,7 @@ def test_place_says_what_is_equal_before_it_and_only_then():
     differing["beyond"] = 1.0
     equal = differing | {"array": "dense", "largest_difference": 0.0, "beyond": 0.0}
     arrays = [equal | {"part": "loss"}, differing | {"part": "gradient"}]
-    place = {"step": [0, 3], "arrays": arrays, "not_looked": None}
+    place = {"step": [0, 3], "arrays": arrays, "not_looked": None, "whole": True}
     pair = (a_run(), a_run())
     said = describe_place(place, pair)
     assert "in step 3, first in the gradient of dense/kernel, where the loss is equal: 2 un" in said
@@ -356,6 +357,7 @@ def test_optimizer_state_tells_a_difference_before_the_weights_do():
     differing |= {"beyond": 1.0, "part": "optimizer state"}
     gradient = differing | {"part": "gradient", "largest_difference": 0.0}
     place = {"step": [0, 1], "arrays": [gradient, differing], "not_looked": None}
+    place["whole"] = True
     said = describe_place(place, (first, second))
     assert "first in the optimizer's state, dense/m, where all gradients are equal: 2" in said
     place["arrays"] = [
@@ -365,6 +367,8 @@ def test_optimizer_state_tells_a_difference_before_the_weights_do():
     ]
     said = describe_place(place, (first, second))
     assert "where all gradients and the optimizer's state are equal" in said
+    said = describe_place(place | {"whole": False}, (first, second))
+    assert "where all shared gradients and the optimizer's state are equal" in said
 
 
 def test_a_written_argument_without_effect_is_told(tmp_path):
@@ -636,6 +640,7 @@ def test_another_seed_of_a_layer_draws_otherwise():
 @pytest.mark.parametrize("more_in", ["first", "second"])
 def test_an_array_that_one_run_alone_has_is_not_compared(tmp_path, more_in):
     whole = {"layers": [LAYER | {"shapes": [[2], [3]], "places": [0, 1]}], "weights": ["k", "b"]}
+    whole["trained"] = [True, True]
     runs = {"first": a_run(), "second": a_run()}
     entry = runs[more_in]["models"][0]
     entry |= whole | {"initial": ["a", "z"], "hashes": [["1", "x"], ["2", "y"]]}
@@ -662,3 +667,11 @@ def test_how_often_is_validated_is_told():
     first, second = a_run(), a_run()
     second["calls"] = [second["calls"][0] | {"settings": {"validation_freq": 3}}]
     assert how_evaluated(one, one, first, second) == "validation_freq: not written → 3"
+
+
+def test_an_array_that_one_script_alone_trains_is_told():
+    first, second = a_run(), a_run()
+    first["models"][0]["trained"] = [False]
+    assert reasons(first, second) == ["dense/kernel is trained in the second script only"]
+    assert reasons(second, first) == ["dense/kernel is trained in the first script only"]
+    assert reasons(first, first) == []

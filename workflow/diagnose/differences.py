@@ -15,7 +15,7 @@ from diagnose.records import (
     training_calls,
     unequal,
 )
-from diagnose.steps import state_of
+from diagnose.steps import match, state_of
 
 # What says nothing of how a layer or an optimizer computes, unless a script writes it; and never.
 NO_DEFAULTS = {"dtype", "batch_input_shape", "implementation", "jit_compile"}
@@ -35,7 +35,7 @@ def settings(first: Record, second: Record) -> list[dict]:
     found: list[dict] = []
     matcher = difflib.SequenceMatcher(None, names, others, autojunk=False)
     for tag, i, j, k, m in matcher.get_opcodes():
-        pairs = list(zip(ours[i:j], theirs[k:m], strict=False))
+        pairs: list[tuple[Any, Any]] = list(zip(ours[i:j], theirs[k:m], strict=False))
         if tag != "equal":
             pairs = [(made, None) for made in ours[i:j]]
             pairs += [(None, made) for made in theirs[k:m]]
@@ -245,7 +245,7 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
             keys.append(entry)
     policies = [run.get("policy") for run in (first, second_run)]
     said = [f"dtype policy: {policies[0]} → {policies[1]}"] if policies[0] != policies[1] else []
-    said += losses_differ(first, second_run)
+    said += losses_differ(first, second_run) + trained_in_one(first, second_run)
     said += [
         f"{e['class']}.{e['key']}: {brief(e['first'])} → {brief(e['second'])}"
         for e in sorted(keys, key=lambda e: not e["written"])
@@ -266,6 +266,19 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
         said.append(f"steps that the optimizer has made before: {numbers[0]} → {numbers[1]}")
     said += callback_settings(first, second_run) if optimizing else []
     return list(dict.fromkeys(said + call_settings(first, second_run)))
+
+
+def trained_in_one(first: Record, second_run: Record) -> list[str]:
+    """Return which arrays that two runs have one of them alone trains, model by model."""
+    said = []
+    for one, other in zip(trained_models(first), trained_models(second_run), strict=False):
+        pairs = sorted(match(one["layers"], other["layers"]))
+        trained = {(n, m): (one["trained"][n], other["trained"][m]) for n, m in pairs}
+        for side, alone in (("first", (True, False)), ("second", (False, True))):
+            names = [one["weights"][n] for (n, _), found in trained.items() if found == alone]
+            more = f" and {len(names) - 1} more are" if len(names) > 1 else " is"
+            said += [f"{names[0]}{more} trained in the {side} script only"] if names else []
+    return said
 
 
 def losses_differ(first: Record, second_run: Record) -> list[str]:

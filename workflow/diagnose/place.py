@@ -1,10 +1,11 @@
 """Where two runs part from an equal start: the step, and what differs in it, array by array."""
 
 import difflib
+from collections.abc import Collection
 
 import numpy
 
-from diagnose.differences import brief, unequal
+from diagnose.differences import brief
 from diagnose.ladder import AGAIN, plan_swaps, take_turns
 from diagnose.records import (
     Record,
@@ -16,6 +17,7 @@ from diagnose.records import (
     read,
     shared_slots,
     trained_models,
+    unequal,
 )
 from diagnose.rungs import ends, real_causes, rest_of
 from diagnose.steps import match
@@ -104,13 +106,17 @@ def look_closer(runs: Runs, probes: list[list[int]]) -> dict:
         compare("optimizer state", name, "state", slot, slot)
     for part, learnt in (("update", True), ("moving statistics", False)):
         for mine, theirs in shared:
-            if one["trained"][mine] is learnt:
+            if (one["trained"][mine] or other["trained"][theirs]) is learnt:
                 compare(part, one["weights"][mine], "final", mine, theirs)
     rates = [one.get("rate"), other.get("rate")]
+    outputs = sum(row["part"] == "output" for row in rows)
+    whole = {*map(len, looked)} == {outputs} and len(shared) == len(one["weights"])
+    unseen = one.get("not_looked") or other.get("not_looked")
     return {
         "arrays": rows,
-        "not_looked": one.get("not_looked") or other.get("not_looked"),
+        "not_looked": unseen,
         "rates": rates if None not in rates and unequal(*rates) else None,
+        "whole": whole and not unseen,
     }
 
 
@@ -152,7 +158,9 @@ def describe_place(place: dict, records: tuple[Record, Record]) -> str:
     if not differing:
         return f"{text}, in arrays that they do not share."
     parts = [row["part"] for row in place["arrays"]]
-    text += f", first {describe_row(differing[0], {*parts[: parts.index(differing[0]['part'])]})}."
+    which = "all" if place["whole"] else "all shared"
+    equal = {*parts[: parts.index(differing[0]["part"])]}
+    text += f", first {describe_row(differing[0], equal, which)}."
     beyond = [row for row in differing if row["beyond"] > BEYOND]
     if beyond and beyond[0] is not differing[0]:
         text += f" More than rounding differs first {describe_row(beyond[0])}."
@@ -162,16 +170,23 @@ def describe_place(place: dict, records: tuple[Record, Record]) -> str:
     return text
 
 
-def describe_row(row: dict, equal: set[str] | None = None) -> str:
-    """Return a phrase on an array that differs within a step; `equal` are parts that do not."""
-    before = {
-        "loss": ("output", ", where all layers put out the same"),
-        "gradient": ("loss", ", where the loss is equal"),
-        "optimizer state": ("gradient", ", where all gradients are equal"),
-        "update": ("gradient", ", where all gradients are equal"),
+def describe_row(row: dict, equal: Collection[str] = (), which: str = "all") -> str:
+    """Return a phrase on an array that differs within a step.
+
+    Args:
+        row: of the array.
+        equal: parts of the step in which nothing differs.
+        which: what is compared of layers and gradients, all or all shared.
+    """
+    same = f"{which} gradients"
+    if row["part"] == "update" and "optimizer state" in equal:
+        same += " and the optimizer's state"
+    before, words = {
+        "loss": ("output", f"{which} layers put out the same"),
+        "gradient": ("loss", "the loss is equal"),
+        "optimizer state": ("gradient", f"{same} are equal"),
+        "update": ("gradient", f"{same} are equal"),
     }.get(row["part"], ("", ""))
-    if row["part"] == "update" and "optimizer state" in (equal or ()):
-        before = ("gradient", ", where all gradients and the optimizer's state are equal")
     where = {
         "output": "in the output of the layer {}",
         "loss": "in the loss",
@@ -180,7 +195,7 @@ def describe_row(row: dict, equal: set[str] | None = None) -> str:
         "update": "in the update of {}",
         "moving statistics": "in the moving statistics, {}",
     }[row["part"]].format(row["array"])
-    where += before[1] if before[0] in (equal or ()) else ""
+    where += f", where {words}" if before in equal else ""
     units = f"{row['ulp']:.3g} unit{'s' * (row['ulp'] != 1)}"
     return (
         f"{where}: {units} in the last place, relative {row['relative']:.2g}, "
