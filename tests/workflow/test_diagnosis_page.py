@@ -9,7 +9,7 @@ import sys
 import pytest
 from browser import Browser
 from diagnose import page
-from diagnose.pairs import read_pairs
+from diagnose.pairs import read_pairs, summarize
 from repository import ROOT
 
 pytestmark = pytest.mark.slow
@@ -90,6 +90,13 @@ def test_page_can_be_read(diagnosis, chromium, tmp_path, width):
         assert smallest >= 14
         assert browser.errors() == []
         assert {address.partition(":")[0] for address in browser.requested()} <= {"file", "data"}
+
+
+def test_a_share_of_nearly_nothing_has_no_sign():
+    assert page.percent(-4.5e-7) == page.percent(0.0) == "0.0\N{NO-BREAK SPACE}%"
+    row = {"label": "rounding", "contribution": -2.4e-7, "share": -4.5e-7}
+    said = summarize({"sentence": "", "rows": [row], "notes": []}, ROOT)
+    assert "     0.0 %" in said
 
 
 def test_page_says_how_to_repeat_the_diagnosis(tmp_path):

@@ -39,6 +39,11 @@ code, pre {{ overflow-wrap: anywhere; white-space: pre-wrap }}
 """
 SIDES = ("first", "second")
 SHOWN = 100  # arrays of one step
+RUNS = """<p>as_is: the script as it is. same_…: without the causes that the name lists. with_…:
+with these causes of the other run. final_of_…: the second run's last weights, evaluated in the
+first run's way. ulp_…: each initial weight moved by one unit in the last place. portable: without
+the processor's matrix kernel. probe…: the step in which the runs part, once more; such a run ends
+there and has no value.</p>"""
 
 
 def cell(value: Any) -> str:
@@ -50,7 +55,7 @@ def cell(value: Any) -> str:
 
 def percent(share: float | None) -> str:
     """Return a share as it is printed, or nothing."""
-    return "" if share is None else f"{100 * share:.1f}\N{NO-BREAK SPACE}%".replace("-0.0", "0.0")
+    return "" if share is None else f"{round(100 * share, 1) + 0.0:.1f}\N{NO-BREAK SPACE}%"
 
 
 def table(head: list[str], rows: Iterable[Iterable]) -> str:
@@ -132,9 +137,7 @@ def write_sections(verdict: dict) -> str:
                     [
                         row["label"],
                         row["contribution"],
-                        ""
-                        if row["share"] is None
-                        else f"{100 * row['share'] + 0.0:.1f}\N{NO-BREAK SPACE}%",
+                        percent(row["share"]),
                         row["first_order"],
                         row["second_order"],
                         "yes" if row["named"] else "no",
@@ -179,6 +182,7 @@ def write_sections(verdict: dict) -> str:
     parts.append(table(["", *SIDES], ([name, *(p.get(name) for p in packages)] for name in names)))
     parts.append(f"<p>Machine: {html.escape(verdict['first']['machine'])}</p>")
     parts.append("<h2>Controls: every run of this diagnosis</h2>")
+    parts.append(RUNS)
     keys = ("side", "run", "repeat", "value", "error")
     parts.append(table(list(keys), ([row[key] for key in keys] for row in verdict["runs"])))
     parts.append("<p>The tables beside this page hold all numbers with all their digits.</p>")

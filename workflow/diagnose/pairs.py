@@ -140,7 +140,7 @@ def summarize(verdict: dict, folder: Path) -> str:
         width = max(len(row["label"]) for row in verdict["rows"])
         lines.append("")
         for row in verdict["rows"]:
-            share = "" if row["share"] is None else f"{100 * row['share'] + 0.0:7.1f} %"
+            share = "" if row["share"] is None else f"{round(100 * row['share'], 1) + 0.0:7.1f} %"
             lines.append(f"  {row['label']:{width}} {row['contribution']:+13.6g} {share}")
     lines += ["", *verdict["notes"]] if verdict["notes"] else []
     lines.append(f"The whole diagnosis: {folder}/diagnosis.html")
