@@ -143,6 +143,38 @@ def test_what_one_order_gives_and_the_other_takes_is_a_cause(tmp_path):
     assert [row["contribution"] for row in verdict["rows"][:2]] == [0.0, 0.0]
 
 
+def test_computation_is_taken_away_first_in_the_other_order(tmp_path):
+    """The first script runs with the second run's weights; a share is the mean of both orders."""
+    done = {"initial": 1}
+    runs = {"first/as_is-1": a_run(), "second/as_is-1": a_run(2.0, initial="b", steps=("3", "4"))}
+    runs["second/same_weights-1"] = a_run(1.25, steps=("1", "5"), done=done)
+    runs["first/with_weights-1"] = a_run(1.5, initial="b", steps=("3", "6"), done=done)
+    verdict = verdict_of(tmp_path, **runs)
+    sizes = {row["label"]: (row["first_order"], row["second_order"]) for row in verdict["rows"]}
+    assert sizes["initial draws"] == (0.75, 0.5)
+    assert sizes["computation"] == (0.25, 0.5)
+    runs["first/with_weights-1"] = a_run(error="line 1 raises")
+    sizes = {row["label"]: row["second_order"] for row in verdict_of(tmp_path, **runs)["rows"]}
+    assert (sizes["initial draws"], sizes["computation"]) == (0.75, 0.25)
+
+
+def test_the_first_script_gets_what_the_second_has():
+    was, now = made("LSTM", activation="old"), made("LSTM", activation="new")
+    pair = (a_run(made=[was]), a_run(initial="b", steps=("3", "4"), made=[now]))
+    causes, _ = ladder.possible_causes(*pair)
+    assert causes == ["weights", ["LSTM", "activation", "old"]]
+    default = {"defaults": [["LSTM", "activation", "new"]]}
+    assert ladder.plan_theirs(*pair, causes, pin=False) == {
+        "first/with_weights-1": {"start": "second/as_is-1", "light": True},
+        "first/with_weights+LSTM-activation-1": {
+            "start": "second/as_is-1",
+            "light": True,
+            **default,
+        },
+    }
+    assert ladder.plan_theirs(*pair, [*causes, "draws"], pin=False) == {}
+
+
 def test_training_history_is_no_evaluation_of_exchanged_weights(tmp_path):
     history = {"name": "loss", "values": [2.0], "method": "fit", "data": "rows", "state": "s"}
     path = tmp_path / "first/final_of_as_is-1.json"

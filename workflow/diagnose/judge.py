@@ -6,6 +6,7 @@ python -s workflow diagnose.judge --runs FOLDER --ladder LADDER --place PLACE --
 """
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 
@@ -18,7 +19,18 @@ from diagnose.ladder import NEGLIGIBLE
 from diagnose.loops import PARTLY
 from diagnose.place import BEYOND, find_place, look_closer
 from diagnose.records import Runs, broken, curve, data_of, list_runs, read, reported, trained_models
-from diagnose.rungs import LABELS, climb, ends, label, lie_apart, real_causes, rungs_apart, swapped
+from diagnose.rungs import (
+    LABELS,
+    climb,
+    ends,
+    label,
+    lie_apart,
+    not_done,
+    real_causes,
+    rungs_apart,
+    swapped,
+    theirs,
+)
 from diagnose.sentences import notes, tell, undecided
 
 TABLES = describe_columns(section="diagnosis")
@@ -97,6 +109,11 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
         same = len(models[0]) == len(models[1])
         kind = "length" if same and step > min(ended) else kind
     rows.append([kind, computation, computation])
+    if kind == "computation" and (levels := theirs(runs, causes)):
+        # The other order takes the computation away first, then the causes from last to first.
+        for number, (before, after) in enumerate(itertools.pairwise(levels)):
+            rows[number][2] = after - before
+        rows[-1][2] = runs.value("second/as_is") - levels[-1] - evaluation
     if rounded:
         rows[-2:] = [["evaluation", 0.0, 0.0], ["rounding", rest, rest if early is None else early]]
     for row, (cause, one, two) in enumerate(rows):
@@ -180,12 +197,8 @@ def not_carried_out(runs: Runs, causes: list) -> str | None:
     """Return a clause on a cause that could not be taken away, or None."""
     if not causes:
         return None
-    done = runs.one(ends(runs, causes)[1])["done"]
-    wanted = {"data": "data", "weights": "initial", "draws": "draws"}
-    for cause in causes:
-        key = wanted[cause] if isinstance(cause, str) else f"default {cause[0]}.{cause[1]}"
-        if not done.get(key) and cause != "draws":
-            return f"{label(cause, {})} could not be taken away from the second run"
+    for cause in not_done(runs.one(ends(runs, causes)[1]), causes):
+        return f"{label(cause, {})} could not be taken away from the second run"
     return None
 
 

@@ -39,7 +39,7 @@ from diagnose.records import (
     trajectory,
     value,
 )
-from diagnose.rungs import Rung, name_of, orders
+from diagnose.rungs import Rung, name_of, orders, theirs_of
 from diagnose.steps import match
 
 RACES = ("2.2.", "2.3.")  # standalone keras whose updates have no order, not always visibly
@@ -192,6 +192,32 @@ def plan_swaps(
     rungs = [name_of(causes, subset) for subset in orders(causes)["backward"]]
     rungs = rungs[-1:] if only_last else rungs
     return {f"first/final_of_{rung}-1": {"final": f"second/{rung}-1", **swap} for rung in rungs}
+
+
+def plan_theirs(first: Record, second: Record, causes: list[Rung], pin: bool) -> dict[str, dict]:
+    """Return the runs of the first script with causes of the second run, of the first one or more.
+
+    They take the computation away before all other causes. There are none where draws are switched
+    off, or where the second run's data cannot be handed to the first script.
+    """
+    other = replaceable(second, first) or "data" not in causes
+    if not other or ("draws" in causes and not pin):
+        return {}
+    values = {
+        (entry["class"], entry["key"]): entry["second"]
+        for entry in settings(first, second)
+        if not entry["written"]
+    }
+    runs = {}
+    for subset in orders(causes)["forward"][1:]:
+        taken = [causes[place] for place in subset]
+        plan = {"start": START.format("second" if "weights" in taken else "first"), **AGAIN}
+        plan |= {"data": START.format("second")} if "data" in taken else {}
+        plan |= {"pinned": START.format("second")} if "draws" in taken else {}
+        if defaults := [cause[:2] for cause in taken if isinstance(cause, list)]:
+            plan["defaults"] = [[*words, values[tuple(words)]] for words in defaults]
+        runs[f"first/{theirs_of(causes, subset)}-1"] = plan
+    return runs
 
 
 def plan_ladder(

@@ -6,7 +6,7 @@ from collections.abc import Collection
 import numpy
 
 from diagnose.differences import brief
-from diagnose.ladder import AGAIN, plan_swaps, take_turns
+from diagnose.ladder import AGAIN, NEGLIGIBLE, plan_swaps, plan_theirs, take_turns
 from diagnose.records import (
     Record,
     Runs,
@@ -47,6 +47,8 @@ def find_place(runs: Runs, ladder: dict) -> dict:
         return found
     if not runs.repeat(first) or not runs.repeat(other):
         return found  # where the runs part is another step in each repeat
+    if abs(rest_of(runs, causes)) > NEGLIGIBLE * abs(runs.value(first)):
+        found["runs"] |= plan_theirs(*pair, causes, ladder["pin"])
     plans = [dict(ladder["runs"].get(f"{name}-1", {})) for name in (first, other)]
     plans[0].setdefault("start", "first/as_is-1")
     plans[1].setdefault("start", "second/as_is-1")

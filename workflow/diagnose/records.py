@@ -293,10 +293,13 @@ def first_step(one: Record, other: Record) -> tuple[int, int] | None:
     return min(found)[::-1] if found else None
 
 
+OPTIONAL = ("first/ulp", "first/portable", "first/final_of", "first/with_")  # not on the ladder
+
+
 def broken(runs: Runs) -> str | None:
     """Return a clause on a run that the verdict needs and that has failed, or None."""
     for name, records in runs.records.items():
-        if name.startswith(("first/ulp", "first/portable", "first/final_of")) or "/probe" in name:
+        if name.startswith(OPTIONAL) or "/probe" in name:
             continue
         for record in records:
             if record["error"]:

@@ -6,7 +6,7 @@ import math
 from judge.causes import Cause, NoCause
 
 from diagnose.calls import TRAINING
-from diagnose.records import Runs, find_number, training_calls
+from diagnose.records import Record, Runs, find_number, training_calls
 
 Rung = str | list  # what it takes away: a kind of cause, or a default [class, key, value]
 CHANCE = 20  # once in so many times, sets of numbers may lie apart though all are drawn alike
@@ -26,6 +26,11 @@ def name_of(causes: list[Rung], subset: list[int]) -> str:
     """Return the name of the run without these causes."""
     words = [cause if isinstance(cause, str) else "-".join(cause[:2]) for cause in causes]
     return "same_" + "+".join(words[place] for place in subset) if subset else "as_is"
+
+
+def theirs_of(causes: list[Rung], subset: list[int]) -> str:
+    """Return the name of the first script's run with these causes of the second run."""
+    return name_of(causes, subset).replace("same_", "with_", 1)
 
 
 def label(cause: str | list, ladder: dict) -> str:
@@ -92,6 +97,31 @@ def swapped(runs: Runs, causes: list, subset: list[int]) -> float | None:
     if number is None or (number["method"] in TRAINING and not number["name"].startswith("val_")):
         return None  # what is reported of training is no evaluation of the last weights
     return number["values"][-1] if number["state"] == calls[-1]["state"] else None
+
+
+def theirs(runs: Runs, causes: list) -> list[float] | None:
+    """Return the numbers of the first script with more and more of the second run's causes.
+
+    None where they were not asked for, or a cause could not be handed over.
+    """
+    names = [f"first/{theirs_of(causes, subset)}" for subset in orders(causes)["forward"][1:]]
+    if not causes or not all(name in runs for name in names):
+        return None
+    if not_done(runs.one(names[-1]), causes):
+        return None
+    return [runs.value(name) for name in ("first/as_is", *names)]
+
+
+def not_done(record: Record, causes: list) -> list:
+    """Return the causes that a run which had to do without them, or with another's, could not."""
+    done = record["done"]
+    wanted = {"data": "data", "weights": "initial", "draws": "draws"}
+    keys = [
+        wanted[cause] if isinstance(cause, str) else f"default {cause[0]}.{cause[1]}"
+        for cause in causes
+    ]
+    pairs = zip(causes, keys, strict=True)
+    return [cause for cause, key in pairs if not done.get(key) and cause != "draws"]
 
 
 def climb(runs: Runs, causes: list, swap: bool) -> tuple[list[list], float, float | None]:
