@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import numpy
 import pytest
@@ -320,6 +321,22 @@ def test_pairs_are_checked_before_anything_runs(tmp_path):
     ]:
         with pytest.raises(ConfigurationError, match=sentence):
             pairs.read_pairs(pair | change, ROOT)
+
+
+def test_what_is_wrong_in_one_of_several_pairs_is_told_with_its_name(tmp_path):
+    (tmp_path / "one.py").write_text("")
+    pair = {"script": str(tmp_path / "one.py"), "in": "tf2.2 tf2.3"}
+    for config, sentence in [
+        ({"pairs": {"a": pair, "b": pair | {"limit": 0}}}, "pairs/b: limit: found 0, expected"),
+        ({"pairs": {"a": pair, "b": pair | {"in": "tf9"}}}, "pairs/b: in: found tf9, expected two"),
+        ({"pairs": {"a": pair}, "limit": 9}, "found limit beside pairs, expected these keys in ea"),
+        ({"pairs": {"a": None}}, "pairs/a: found null, expected an object"),
+        ({"pairs": {"a/b": pair}}, "a/b"),
+        ({"name": "..", **pair}, 'name: found ".."'),
+    ]:
+        with pytest.raises(ConfigurationError, match=re.escape(sentence)):
+            pairs.read_pairs(config, ROOT)
+    assert set(pairs.read_pairs({"pairs": {"a": pair, 7: pair}}, ROOT)[0]) == {"a", "7"}
 
 
 def test_releases_between_two_are_pairs(tmp_path):

@@ -7,6 +7,7 @@ import argparse
 import itertools
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -35,16 +36,29 @@ def read_pairs(config: dict[str, Any], root: Path) -> tuple[dict[str, Pair], dic
     Raises:
         ConfigurationError: a key, a script or an environment that there is not.
     """
-    found, releases = {}, {}
-    for name, pair in (config.get("pairs") or {config.get("name") or "": config}).items():
+    config = {key: value for key, value in config.items() if value not in (None, "")}
+    check_schema(config, read_schema("pairs.schema.yaml"), "config")
+    several = config.pop("pairs", None)
+    if several and config:
+        raise ConfigurationError(
+            f"config: found {', '.join(config)} beside pairs, expected these keys in each pair"
+        )
+    found: dict[str, Pair] = {}
+    releases = {}
+    for name, pair in (several or {config.get("name", ""): config}).items():
         asked = {key: value for key, value in pair.items() if value not in (None, "")}
-        checked = read_pair(asked, root)
+        try:
+            checked = read_pair(asked, root)
+            tried = between(asked, root) if asked.get("releases") else []
+        except ConfigurationError as error:
+            where = f"config: pairs/{name}:" if several else "config:"
+            raise ConfigurationError(re.sub("(?m)^config:", where, str(error))) from None
         name = str(name) or Path(checked["second"]["script"]).stem
-        if not asked.get("releases"):
+        if not tried:
             found[name] = checked
             continue
-        releases[name] = between(asked, root)
-        for one, other in itertools.combinations(releases[name], 2):
+        releases[name] = tried
+        for one, other in itertools.combinations(tried, 2):
             versions = asked | {"in": f"{one} {other}"}
             found[f"{name}/{one}-to-{other}"] = read_pair(versions, root)
     return found, releases
