@@ -33,6 +33,8 @@ def plain(value):
         return "array %s %s" % (value.shape, digest([value]))
     if isinstance(value, (str, int, float, bool, type(None))):
         return value
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return "tensor"  # as each release writes it in another way
     if hasattr(value, "get_config") and not hasattr(value, "add_weight"):
         with contextlib.suppress(Exception):  # a class of the script's own need not have one
             return {"class_name": class_name(value), "config": plain(value.get_config())}
@@ -73,9 +75,17 @@ class Configured:
                         kwargs[key] = 0.0
             if type(instance).__module__.split(".")[0] == "diagnose":
                 return original(instance, *args, **kwargs)  # a callback of the recorder's own
-            library = any(os.sep + name + os.sep in self.caller() for name in FRAMEWORKS)
-            self.made.append((instance, written, None if library else self.here(), kind))
+            self.made.append((instance, written, self.here() if self.by_script() else None, kind))
         return original(instance, *args, **kwargs)
+
+    def by_script(self):
+        """Say whether what is patched has been called by the script, or by a module of its own."""
+        return not any(os.sep + name + os.sep in self.caller() for name in FRAMEWORKS)
+
+    def penalized(self, original, *args, **kwargs):
+        """Count the penalties that a script adds to the losses of its models."""
+        self.record["penalties"] += self.by_script()
+        return original(*args, **kwargs)
 
     def compiled(self, original, model, *args, **kwargs):
         """Note how a script weighs the losses of a model."""

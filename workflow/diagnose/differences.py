@@ -20,6 +20,7 @@ from diagnose.steps import match, state_of
 # What says nothing of how a layer or an optimizer computes, unless a script writes it; and never.
 NO_DEFAULTS = {"dtype", "batch_input_shape", "implementation", "jit_compile"}
 NO_SETTINGS = {"name", "layers", "inputs", "outputs", "layer", "cell", "cells"}
+BESIDE = ("callback", "metric")  # kinds of objects that have no part in a step
 ABSENT, UNWRITTEN = "no such argument", "not written"
 
 
@@ -224,6 +225,9 @@ def how_evaluated(one: dict, other: dict, first: Record, second_run: Record) -> 
     if one.get("steps") != other.get("steps"):
         steps = [number.get("steps") or UNWRITTEN for number in (one, other)]
         return f"steps: {steps[0]} → {steps[1]}"
+    said = losses_differ(first, second_run)
+    if said := said + settings_of(("metric", "loss"), first, second_run):
+        return "; ".join(said[:2])
     return "the same rows, another formula" if one.get("data") else "on data that cannot be seen"
 
 
@@ -241,7 +245,7 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
     for entry in found:
         alone = ABSENT in (entry["first"], entry["second"])
         told = optimizing and entry["kind"] == "optimizer" if alone else entry["key"] == "trainable"
-        if entry["key"] and (entry["written"] or told) and entry["kind"] != "callback":
+        if entry["key"] and (entry["written"] or told) and entry["kind"] not in BESIDE:
             keys.append(entry)
     policies = [run.get("policy") for run in (first, second_run)]
     said = [f"dtype policy: {policies[0]} → {policies[1]}"] if policies[0] != policies[1] else []
@@ -251,7 +255,7 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
         for e in sorted(keys, key=lambda e: not e["written"])
     ]
     for entry in found:
-        if entry["key"] is None and entry["kind"] not in ("loss", "callback"):
+        if entry["key"] is None and entry["kind"] not in ("loss", *BESIDE):
             side = "first" if entry["first"] == "made" else "second"
             numbers = [
                 sum(made["class"] == entry["class"] for made in run["made"])
@@ -264,7 +268,7 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
     numbers = [sum(m.get("begun", 0) for m in trained_models(run)) for run in (first, second_run)]
     if numbers[0] != numbers[1]:
         said.append(f"steps that the optimizer has made before: {numbers[0]} → {numbers[1]}")
-    said += callback_settings(first, second_run) if optimizing else []
+    said += settings_of(("callback",), first, second_run) if optimizing else []
     return list(dict.fromkeys(said + call_settings(first, second_run)))
 
 
@@ -282,8 +286,9 @@ def trained_in_one(first: Record, second_run: Record) -> list[str]:
 
 
 def losses_differ(first: Record, second_run: Record) -> list[str]:
-    """Return how the losses of two runs, or their weights, differ, model by model."""
-    said = []
+    """Return how the losses of two runs, their weights and penalties differ, model by model."""
+    calls = [run.get("penalties", 0) for run in (first, second_run)]
+    said = [f"calls of add_loss: {calls[0]} → {calls[1]}"] if calls[0] != calls[1] else []
     for one, other in zip(trained_models(first), trained_models(second_run), strict=False):
         for key in ("loss", "loss_weights"):
             old, new = (
@@ -294,12 +299,12 @@ def losses_differ(first: Record, second_run: Record) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def callback_settings(first: Record, second_run: Record) -> list[str]:
-    """Return how arguments that scripts write for their callbacks differ."""
+def settings_of(kinds: tuple[str, ...], first: Record, second_run: Record) -> list[str]:
+    """Return how arguments of callbacks, metrics or losses differ."""
     return [
         f"{entry['class']}.{entry['key']}: {brief(entry['first'])} → {brief(entry['second'])}"
         for entry in settings(first, second_run)
-        if entry["kind"] == "callback" and entry["key"]
+        if entry["kind"] in kinds and entry["key"] and entry["written"]
     ]
 
 

@@ -78,7 +78,7 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     rounded = agree and max(abs(rest), abs(early or 0.0)) <= BEYOND * last_places(level, 1)
     # The loss that is trained with is evaluated with: one formula, not two causes, if not written.
     formulas = losses_differ(*runs.pair()) or any(
-        entry["kind"] == "loss" or (entry["key"] or "").endswith("regularizer")
+        entry["kind"] in ("loss", "metric") or (entry["key"] or "").endswith("regularizer")
         for entry in settings(*runs.pair())
     )
     if agree:

@@ -62,7 +62,7 @@ class Probe:
         phase = backend.learning_phase()
         if hasattr(phase, "dtype"):
             inputs, values = [*inputs, phase], [*values, 1]
-        layers = [layer for layer in model.layers if class_name(layer) != "InputLayer"]
+        layers = [layer for layer in self.leaves(model) if class_name(layer) != "InputLayer"]
         outputs = [layer.get_output_at(len(layer._inbound_nodes) - 1) for layer in layers]
         outputs = [part[0] if isinstance(part, list) else part for part in outputs]
         gradients = backend.gradients(model.total_loss, model.trainable_weights)
@@ -131,4 +131,11 @@ class Probe:
             outputs, loss, gradients = step()
         finally:
             base.__call__ = original
-        return [(layer, output) for (layer, _), output in zip(layers, outputs)], loss, gradients
+        found = [(layer, output) for (layer, _), output in zip(layers, outputs)]
+        if class_name(model) in (
+            "Functional",
+            "Model",
+        ):  # in a graph's order of layers
+            order = [id(layer) for layer in self.leaves(model)]
+            found.sort(key=lambda pair: order.index(id(pair[0])))
+        return found, loss, gradients

@@ -99,6 +99,7 @@ class Recorder(Calls, Configured, Draws, Handed, Loops, Probe, Steps):
         self.defaults = plan.get("defaults", [])
         self.record = {"models": [], "calls": [], "numbers": [], "made": [], "error": None}
         self.record["batches"] = {}  # structures of those that are kept, by hash
+        self.record["penalties"] = 0  # calls of `add_loss`
         self.record.update(packages={}, apis=[], unseen=[], done={}, writes=[])
         self.arrays = {}
         self.keras = []  # modules of the framework
@@ -181,8 +182,9 @@ class Recorder(Calls, Configured, Draws, Handed, Loops, Probe, Steps):
         older = getattr(getattr(keras.optimizers, "legacy", None), "Optimizer", None)
         self.keras.append(keras)
         layer = keras.layers.Layer
-        bases = [("layer", layer), ("optimizer", keras.optimizers.Optimizer)]
-        bases += [("optimizer", older), ("loss", getattr(keras.losses, "Loss", None))]
+        bases = [("metric", getattr(keras.metrics, "Metric", None)), ("layer", layer)]
+        bases += [("optimizer", keras.optimizers.Optimizer), ("optimizer", older)]
+        bases += [("loss", getattr(keras.losses, "Loss", None))]
         bases += [("callback", keras.callbacks.Callback)]
         for kind, base in bases:
             for cls in {*subclasses(base), *base.__mro__[:-1]} if base else ():
@@ -203,6 +205,8 @@ class Recorder(Calls, Configured, Draws, Handed, Loops, Probe, Steps):
         if hasattr(backend, "GraphExecutionFunction"):
             self.patch(backend.GraphExecutionFunction, "__call__", self.fed_in_graph)
         self.patch(layer, "add_weight", self.captured)
+        for cls in {*layer.__mro__, *model.__mro__}:
+            self.patch(cls, "add_loss", self.penalized)
         session = getattr(getattr(tensorflow, "compat", tensorflow), "v1", tensorflow)
         for cls in getattr(getattr(session, "Session", None), "__mro__", ()):
             self.patch(cls, "run", self.run_session)

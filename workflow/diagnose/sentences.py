@@ -5,13 +5,13 @@ from judge.causes import Cause, NoCause
 from diagnose.differences import (
     brief,
     call_settings,
-    callback_settings,
     how_data_differ,
     how_evaluated,
     noise_made,
     parted_before_data,
     reasons,
     settings,
+    settings_of,
     without_effect,
 )
 from diagnose.place import describe_place, parted_in, rates_in
@@ -73,7 +73,7 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
             text = SENTENCES[key]
             how = {
                 "evaluation": [how_evaluated(numbers[0], numbers[1], *records)],
-                "length": call_settings(*records) + callback_settings(*records),
+                "length": call_settings(*records) + settings_of(("callback",), *records),
                 "data": [how_data_differ(*records)],
                 "computation": reasons(*records, parted_in(verdict))[:3] or rates_in(verdict),
                 "draws": noise_made(*records) or ["row order, dropout or noise"],
