@@ -729,7 +729,7 @@ def test_an_array_that_one_script_alone_trains_is_told():
 def test_metrics_and_penalties_are_told_as_what_is_evaluated():
     metric = made("AUC", kind="metric")
     pair = [a_run(made=[metric | {"written": {"num_thresholds": n}}]) for n in (200, 5)]
-    numbers = [{"method": "evaluate", "data": "rows"}] * 2
+    numbers = [{"method": "evaluate", "name": "auc", "data": "rows"}] * 2
     assert how_evaluated(*numbers, *pair) == "AUC.num_thresholds: 200 → 5"
     assert reasons(*pair) == []
     assert losses_differ(a_run(), a_run(penalties=1)) == ["calls of add_loss: 0 → 1"]
