@@ -90,14 +90,16 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     evaluation = 0.0 if varied else evaluation
     computation = rest - evaluation
     # The runs differ if their repeats lie apart, though by less than two single runs may.
-    apart = scattered and lie_apart(runs.values("first/as_is"), runs.values("second/as_is"))
+    rounding = BEYOND * last_places(level, steps)
+    as_they_are = [runs.values(f"{side}/as_is") for side in ("first", "second")]
+    apart = scattered and lie_apart(*as_they_are, rounding=rounding)
     far = (
         apart
         and not varied
         and not evaluation
-        and lie_apart(runs.values(first), runs.values(other))
+        and lie_apart(runs.values(first), runs.values(other), rounding=rounding)
     )
-    counted = rungs_apart(runs, causes) if apart and first == "first/as_is" else []
+    counted = rungs_apart(runs, causes, rounding) if apart and first == "first/as_is" else []
     small = abs(computation) <= limit and not far
     rows.append(["evaluation", evaluation, evaluation if early is None else early])
     kind = "spread" if scattered else "rounding"

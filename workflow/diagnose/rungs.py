@@ -151,21 +151,22 @@ def climb(runs: Runs, causes: list, swap: bool) -> tuple[list[list], float, floa
     return rows, gap(forward[-1]), early
 
 
-def lie_apart(one: list[float], other: list[float]) -> bool:
+def lie_apart(one: list[float], other: list[float], *, rounding: float = 0.0) -> bool:
     """Say whether two sets of numbers do not overlap, which chance makes of few sets only.
 
-    If all were drawn alike, one of the two orders would come once in CHANCE times at most.
+    If all were drawn alike, one of the two orders would come once in CHANCE times at most. Between
+    the sets is more than `rounding`: another release moves each number by a little, too.
     """
     orders = math.comb(len(one) + len(other), len(one)) / 2
-    return orders >= CHANCE and (max(one) < min(other) or max(other) < min(one))
+    return orders >= CHANCE and max(min(other) - max(one), min(one) - max(other)) > rounding
 
 
-def rungs_apart(runs: Runs, causes: list) -> list[bool]:
+def rungs_apart(runs: Runs, causes: list, rounding: float) -> list[bool]:
     """Say of each cause whether repeats with and without it lie apart, in one of the orders."""
     found = [False] * len(causes)
     for subsets in (orders(causes)["forward"], orders(causes)["backward"]):
         for fewer, more in itertools.pairwise(subsets):
             (place,) = {*more} - {*fewer}
             names = [f"second/{name_of(causes, subset)}" for subset in (fewer, more)]
-            found[place] |= lie_apart(*map(runs.values, names))
+            found[place] |= lie_apart(*map(runs.values, names), rounding=rounding)
     return found
