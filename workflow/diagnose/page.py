@@ -132,7 +132,7 @@ def write_sections(verdict: dict) -> str:
         parts += ["<h2>What each cause contributes</h2>", draw_waterfall(verdict)]
         parts.append(
             table(
-                ["cause", "contribution", "share", "in the one order", "in the other", "named"],
+                ["cause", "contribution", "share", "first to last", "last to first", "named"],
                 (
                     [
                         row["label"],
@@ -147,8 +147,8 @@ def write_sections(verdict: dict) -> str:
             )
         )
         parts.append(
-            "<p>A rung takes one cause away from the second run. A contribution is the mean of two "
-            "orders: first to last, and last to first.</p>"
+            "<p>Each cause is taken away from the second run. A contribution is the mean of two "
+            "orders: from the first cause to the last, and from the last cause to the first.</p>"
         )
     if verdict["curves"].get("first_as_is"):
         parts += ["<h2>Both runs, step by step</h2>", draw_curves(verdict)]
@@ -193,7 +193,7 @@ def write_repetition(pair: dict) -> str:
     """Return how to repeat a diagnosis: a configuration as a user writes it, and one call."""
     sides = [pair[side] for side in SIDES]
     asked = {side: pair[side]["script"] for side in SIDES}
-    asked["in"] = shlex.join(side["environment"] for side in sides)
+    asked["in"] = shlex.join(dict.fromkeys(side["environment"] for side in sides))
     asked["args"] = shlex.join(sides[0]["arguments"])
     asked |= {key: pair[key] for key in ("metric", "repeats", "limit")}
     defaults = {"args": "", "metric": "auto", "repeats": 0}
