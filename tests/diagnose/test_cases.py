@@ -9,140 +9,54 @@ import json
 import os
 import re
 import subprocess
-from dataclasses import dataclass, field
 
 import pytest
-from repository import ROOT
-
-EXAMPLES = ROOT / "examples"
-OLD, NEW = "tf1.14-keras2.2.4", "tf2.0-keras2.3.1"
-UPGRADE = f"{OLD} {NEW}"
-WHOLE = (0.999, 1.001)
-ANY = (-100.0, 100.0)
+from public_reports import CASES, CHEAP, EXAMPLES, NEW, OLD, identifier, row_of
 
 
-@dataclass
-class Case:
-    """A pair of scripts, or one script in two releases, and what is right to say of it.
-
-    `shares` are the bounds of the share of each cause that is named; no other is. `place` is the
-    step of the first difference from an equal start, and whether the loss differs in this step.
-    """
-
-    scripts: str
-    environments: str
-    shares: dict[str, tuple[float, float]] = field(default_factory=dict)
-    says: str = ""
-    place: tuple[int, bool] | None = None
-    unrepeatable: bool | None = False  # None: it may be so, from run to run
-
-    def pair(self):
-        """Return the pair as a configuration has it."""
-        paths = [str(EXAMPLES / f"{script}.py") for script in self.scripts.split()]
-        keys = ("first", "second") if len(paths) == 2 else ("script",)
-        return dict(zip(keys, paths, strict=True)) | {"in": self.environments}
-
-    def check(self, folder):
-        """Compare the verdict in a folder with what is right, and the files with each other."""
-        verdict = json.loads((folder / "verdict.json").read_text())
-        said = " ".join([verdict["sentence"], *verdict["notes"]])
-        assert not verdict["undecided"], said
-        named = {row["label"]: row["share"] for row in verdict["rows"] if row["named"]}
-        assert set(named) == set(self.shares), said
-        for label, (least, most) in self.shares.items():
-            assert least <= named[label] <= most, (label, named[label])
-        assert self.says in said, said
-        place = verdict["place"] and (verdict["place"]["step"][1], self.loss_differs(verdict))
-        assert place is None or self.place in (None, place), place
-        assert bool(self.place) <= bool(place), said
-        if self.unrepeatable is not None:
-            assert ("not reproducible" in verdict["causes"]) == self.unrepeatable, said
-        with (folder / "ladder.csv").open() as file:
-            sizes = [float(row["contribution"]) for row in csv.DictReader(file)]
-        assert sum(sizes) == pytest.approx(verdict["total"], abs=1e-9, rel=1e-6)
-        page = (folder / "diagnosis.html").read_text()
-        assert "<svg" in page
-        assert "http" not in page
-
-    @staticmethod
-    def loss_differs(verdict):
-        """Say whether the loss differs in the step in which the runs part."""
-        rows = verdict["place"].get("arrays", [])
-        return any(row["part"] == "loss" and row["largest_difference"] for row in rows)
+def check(case, folder):
+    """Compare the verdict in a folder with what is right, and the files with each other."""
+    verdict = json.loads((folder / "verdict.json").read_text())
+    said = " ".join([verdict["sentence"], *verdict["notes"]])
+    assert not verdict["undecided"], said
+    named = {row["label"]: row["share"] for row in verdict["rows"] if row["named"]}
+    assert set(named) == set(case.shares), said
+    for label, (least, most) in case.shares.items():
+        assert least <= named[label] <= most, (label, named[label])
+    assert case.says in said, said
+    place = verdict["place"] and (verdict["place"]["step"][1], loss_differs(verdict))
+    assert place is None or case.place in (None, place), place
+    assert bool(case.place) <= bool(place), said
+    if case.unrepeatable is not None:
+        assert ("not reproducible" in verdict["causes"]) == case.unrepeatable, said
+    with (folder / "ladder.csv").open() as file:
+        sizes = [float(row["contribution"]) for row in csv.DictReader(file)]
+    assert sum(sizes) == pytest.approx(verdict["total"], abs=1e-9, rel=1e-6)
+    if case.comparison:
+        check_workflow(verdict, case.comparison)
+    page = (folder / "diagnosis.html").read_text()
+    assert "<svg" in page
+    assert "http" not in page
 
 
-# What a run of continuous integration has the time for.
-CHEAP = {
-    "answer 1.14": Case("page/answer_v1 page/answer_v2", OLD, {"initial draws": WHOLE},
-                        "from equal weights all 180 steps agree to the bit"),
-    "answer 2.0": Case("page/answer_v1 page/answer_v2", NEW,
-                       says="No difference: the last evaluated loss is 0.8184"),
-}  # fmt: skip
-CASES = {
-    # --- the page, in both versions and across them
-    "question 1.14": Case("page/question_plain page/question_bn", OLD,
-                          {"initial draws": ANY, "computation": ANY},
-                          "0.7751016616821289 and 1.12298"),
-    "question 2.0": Case("page/question_plain page/question_bn", NEW, {"computation": WHOLE},
-                         "1.168250560760498 and 1.12782"),
-    "question plain, upgrade": Case("page/question_plain", UPGRADE, {"initial draws": WHOLE}),
-    "question BN, upgrade": Case("page/question_bn", UPGRADE, {"initial draws": WHOLE}),
-    "V1, upgrade": Case("page/answer_v1", UPGRADE, {"initial draws": WHOLE}),
-    "V2, upgrade": Case("page/answer_v2", UPGRADE, {"initial draws": WHOLE}),
-    # --- public reports
-    "SOFTMAXID 1.14": Case("cases/softmax_plain cases/softmax_identity", OLD,
-                           {"computation": WHOLE}, place=(1, True)),
-    "SOFTMAXID 2.0": Case("cases/softmax_plain cases/softmax_identity", NEW,
-                          says="all 48 steps agree to the bit"),
-    "LSTMACT": Case("cases/recurrent_lstm", UPGRADE,
-                    {"initial draws": ANY, "changed default LSTM.recurrent_activation": ANY},
-                    "LSTM.recurrent_activation: hard_sigmoid → sigmoid"),
-    # Repeats of the first script may spread by 1% of the difference.
-    "LSTMACT keras": Case("cases/recurrent_keras", UPGRADE,
-                          {"changed default LSTM.recurrent_activation": (0.98, 1.02)},
-                          unrepeatable=None),
-    "LSTMACT written": Case("cases/recurrent_written", UPGRADE, {"initial draws": WHOLE},
-                            "is rounding"),
-    "GRURESET": Case("cases/recurrent_gru", UPGRADE,
-                     {"initial draws": ANY, "changed default GRU.reset_after": ANY,
-                      "changed default GRU.recurrent_activation": ANY},
-                     "GRU.reset_after: False → True"),
-    "ADADELTA keras": Case("cases/adadelta_keras cases/adadelta_tf_keras", OLD,
-                           {"initial draws": ANY,
-                            "changed default Adadelta.learning_rate": (0.9, 1.1)},
-                           "Adadelta.learning_rate: 1.0 → 0.001", unrepeatable=None),
-    "ADADELTA 1.13": Case("cases/adadelta_tf_keras", f"tf1.13 {OLD}",
-                          {"changed default Adadelta.learning_rate": (0.9, 1.1)},
-                          "Adadelta.learning_rate: 1.0 → 0.001"),
-    # No truth by hand: with SGD in place of Adam keras 2.2.4 does not always repeat, either.
-    "KADAMRACE": Case("cases/keras_adam cases/keras_adam", OLD, unrepeatable=None),
-    "VALSPLIT": Case("cases/validation_split cases/validation_hand", NEW,
-                     {"data": ANY, "evaluation": ANY}, "on other rows"),
-    "ACCLOAD": Case("cases/accuracy_saved cases/accuracy_loaded", "tf2.3",
-                    {"evaluation": WHOLE}, "the same rows, another formula"),
-    "NEWVAR 2.0": Case("cases/unused_none cases/unused_layer", NEW, {"initial draws": WHOLE},
-                       "from equal weights all 35 steps agree to the bit"),
-    "NEWVAR 2.6": Case("cases/unused_none cases/unused_layer", "tf2.6", {"initial draws": WHOLE},
-                       "from equal weights all 35 steps agree to the bit"),
-    "KERAS231VAL": Case("cases/validation_arrays cases/validation_generator", NEW,
-                        {"evaluation": WHOLE}, "all 30 steps agree to the bit"),
-    "FITTWICE 1.14": Case("cases/fit_once cases/fit_often", OLD, says="all 70 steps agree"),
-    "FITTWICE 2.0": Case("cases/fit_once cases/fit_often", NEW, says="all 70 steps agree"),
-    "FITTWICE shuffled 1.14": Case("cases/fit_once_shuffled cases/fit_often_shuffled", OLD,
-                                   says="all 70 steps agree"),
-    "FITTWICE shuffled 2.0": Case("cases/fit_once_shuffled cases/fit_often_shuffled", NEW,
-                                  {"draws during training": WHOLE}),
-    "SEEDVER 1.15": Case("cases/seeded_convolution", "tf1.15 tf2.2", {"initial draws": WHOLE}),
-    "SEEDVER 2.2": Case("cases/seeded_convolution", "tf2.2 tf2.11"),
-    "SEEDVER 2.11": Case("cases/seeded_convolution", "tf2.11 tf-current-keras3"),
-    "L2LOSS": Case("cases/penalty_evaluate cases/penalty_predict", NEW, {"evaluation": WHOLE},
-                   "evaluate against predict"),
-}  # fmt: skip
+def check_workflow(verdict, comparison):
+    """Compare a verdict with that of the workflow on the same pair, to the digits of the page."""
+    with (EXAMPLES.parent / "results/tables/verdicts.csv").open() as file:
+        row = next(row for row in csv.DictReader(file) if row["comparison"] == comparison)
+    sizes = {part["label"]: part["contribution"] for part in verdict["rows"]}
+    measured = [verdict["first"]["values"][0], verdict["second"]["values"][0]]
+    measured += [sizes["initial draws"], sizes.get("computation", 0.0), sizes["evaluation"]]
+    names = ("first_loss", "second_loss", "draws_part", "computation_part", "evaluation_part")
+    assert measured == pytest.approx([float(row[name]) for name in names], abs=1e-6)
+    named = {"initial draws": "draws"}
+    causes = {named.get(cause, cause) for cause in verdict["causes"]}
+    assert causes == set(row["causes"].split(" and "))
 
 
-def identifier(case):
-    """Return the name of a case as a folder can have it."""
-    return re.sub(r"\W+", "_", case).strip("_")
+def loss_differs(verdict):
+    """Say whether the loss differs in the step in which the runs part."""
+    rows = verdict["place"].get("arrays", [])
+    return any(row["part"] == "loss" and row["largest_difference"] for row in rows)
 
 
 def test_scripts_are_short():
@@ -152,12 +66,26 @@ def test_scripts_are_short():
         assert len(path.read_text().splitlines()) <= 40, path
 
 
+def test_page_of_the_reports_tells_what_is_right():
+    """Each case has a row with the lines of its scripts as they are, and the causes that it has."""
+    page = (EXAMPLES.parent / "docs/reports.md").read_text()
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    cases = {**CHEAP, **CASES}
+    told = rows[-len(cases) :]
+    for row, (name, case) in zip(told, cases.items(), strict=True):
+        assert row[:4] == row_of(name, case)
+        shares = dict(re.findall(r"(?:^|, )([^,]+) (-?[\d.]+) %", row[6]))
+        assert set(shares) == set(case.shares), name
+        for label, (least, most) in case.shares.items():
+            assert least <= float(shares[label]) / 100 <= most, (name, label)
+
+
 def run_cases(diagnose, cases):
     """Diagnose cases in one call of Snakemake and check each of them."""
     before = sorted(EXAMPLES.rglob("*"))
     folder, _ = diagnose({identifier(name): case.pair() for name, case in cases.items()})
     for name, case in cases.items():
-        case.check(folder / identifier(name))
+        check(case, folder / identifier(name))
     assert sorted(EXAMPLES.rglob("*")) == before
     return folder
 
