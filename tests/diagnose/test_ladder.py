@@ -154,6 +154,7 @@ def test_computation_is_taken_away_first_in_the_other_order(tmp_path):
     sizes = {row["label"]: (row["first_order"], row["second_order"]) for row in verdict["rows"]}
     assert sizes["initial draws"] == (0.75, 0.5)
     assert sizes["computation"] == (0.25, 0.5)
+    assert "This leaves +0.25, which is computed differently." in verdict["notes"]
     runs["first/with_weights-1"] = a_run(error="line 1 raises")
     sizes = {row["label"]: row["second_order"] for row in verdict_of(tmp_path, **runs)["rows"]}
     assert (sizes["initial draws"], sizes["computation"]) == (0.75, 0.25)
@@ -186,6 +187,19 @@ def test_training_history_is_no_evaluation_of_exchanged_weights(tmp_path):
         (tmp_path / side / "as_is-1.json").write_text(json.dumps(a_run()))
     plan = {"metric": "loss", "runs": {"first/final_of_as_is-1": {}}}
     assert swapped(Runs(tmp_path, plan, {}), [], []) is None
+
+
+def test_what_is_advised_of_an_evaluation_has_been_tried(tmp_path):
+    number = {"name": "loss", "values": [1.0], "method": "evaluate", "data": "rows", "line": 9}
+    pair = {f"{side}/as_is-1": a_run() for side in ("first", "second")}
+    pair["first/as_is-1"]["numbers"] = [number | {"batch_size": None, "state": "s"}]
+    pair["second/as_is-1"]["numbers"][0] |= {"values": [2.5], "data": "others"}
+    said = " ".join(verdict_of(tmp_path, **pair)["notes"])
+    assert "What to do" not in said
+    pair["first/final_of_as_is-1"] = a_run(done={"final": 1})
+    said = " ".join(verdict_of(tmp_path, **pair)["notes"])
+    words = "last weights as line 9 of the first script does; this gives 1.0 in place of 2.5."
+    assert words in said
 
 
 def test_one_unit_in_the_last_place_is_rounding_even_if_perturbed_runs_are_equal(tmp_path):

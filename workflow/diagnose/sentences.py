@@ -15,8 +15,15 @@ from diagnose.differences import (
     without_effect,
 )
 from diagnose.place import describe_place, parted_in, rates_in
-from diagnose.records import Runs, data_of, initial_weights, trained_models, training_calls
-from diagnose.rungs import LABELS
+from diagnose.records import (
+    Runs,
+    data_of,
+    initial_weights,
+    reported,
+    trained_models,
+    training_calls,
+)
+from diagnose.rungs import LABELS, swapped
 
 SENTENCES = {
     "data": "The two runs are trained on other data",
@@ -124,9 +131,12 @@ def notes(runs: Runs, verdict: dict, closer: dict) -> list[str]:
     why = reasons(*records, parted_in(verdict))
     told = 0 if verdict["undecided"] else 3  # of them, in the sentence
     if not verdict["undecided"]:
-        for row in verdict["rows"]:
-            if row["named"]:
-                said += advice(row, verdict, runs)
+        named = [row for row in verdict["rows"] if row["named"]]
+        tried = [words for row in named for words in advice(row, runs)]
+        left = [row["first_order"] for row in named if row["cause"] == Cause.COMPUTATION]
+        said += tried
+        if tried and left:
+            said.append(f"This leaves {left[0]:+.3g}, which is computed differently.")
     if verdict["equal_start"] and not {*verdict["causes"]} - {Cause.INITIAL_DRAWS, Cause.DATA}:
         said += without_effect(*records)[:6]
     elif len(why) > told and (verdict["undecided"] or Cause.COMPUTATION in verdict["causes"]):
@@ -146,8 +156,8 @@ def notes(runs: Runs, verdict: dict, closer: dict) -> list[str]:
     return said
 
 
-def advice(row: dict, verdict: dict, runs: Runs) -> list[str]:
-    """Return what makes the runs agree, which has been tried in a rung of the ladder."""
+def advice(row: dict, runs: Runs) -> list[str]:
+    """Return what makes the runs agree, which has been tried in a run of the diagnosis."""
     if row["cause"] == Cause.CHANGED_DEFAULT:
         name = row["label"].removeprefix(f"{Cause.CHANGED_DEFAULT} ")
         cause = next(c for c in settings(runs.one("first/as_is"), runs.one("second/as_is"))
@@ -155,13 +165,15 @@ def advice(row: dict, verdict: dict, runs: Runs) -> list[str]:
         old = cause["first"]
         old = brief(old) if isinstance(old, float) else repr(old)
         words = f"{cause['class']}(…, {cause['key']}={old})"
-        said = f"What to do, tried here: write {words} in the second script."
-        left = [
-            part for part in verdict["rows"] if part["named"] and part["cause"] == Cause.COMPUTATION
-        ]
-        if left:
-            said += f" This leaves {left[0]['contribution']:+.3g}, which is computed differently."
-        return [said]
+        return [f"What to do, tried here: write {words} in the second script."]
+    if row["cause"] == Cause.EVALUATION:
+        number, report = swapped(runs, [], []), reported(runs.one("first/as_is"), runs.metric)
+        line = f"line {report['line']} of the first script" if "line" in report else "the first one"
+        said = (
+            f"What to do, tried here: evaluate the second script's last weights as {line} does; "
+            f"this gives {number!r} in place of {runs.value('second/as_is')!r}."
+        )
+        return [said] if number is not None else []
     return {
         Cause.INITIAL_DRAWS: [
             "What to do, tried here: start both from the same weights; those of the first run are "
