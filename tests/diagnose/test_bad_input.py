@@ -30,7 +30,7 @@ SCRIPTS = {
     "prints_much": ("print('x' * 10**8)\n", "the script trains no Keras model", True),
     "diverges": (SEEDED + "train(rate=1e30)\n", "nan in the first run, whose loss is", True),
     "two_models": (SEEDED + "train()\ntrain()\n", "The first script trains 2 models.", False),
-    "no_seed": (MODEL + "train()\n", "The first script gives the framework no seed.", False),
+    "no_seed": (MODEL + "train()\n", "the framework has no seed.", False),
     "writes": (SEEDED + "train()\nopen('written.txt', 'a').write('1')\n", "written.txt", False),
 }  # fmt: skip
 

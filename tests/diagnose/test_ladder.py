@@ -15,6 +15,7 @@ from diagnose.differences import (
     reasons,
     settings,
 )
+from diagnose.loops import PARTLY
 from diagnose.place import describe_place, describe_row, measure, rates_in
 from diagnose.records import (
     Runs,
@@ -440,6 +441,8 @@ def test_a_written_argument_without_effect_is_told(tmp_path):
     verdict = verdict_of(tmp_path, **runs)
     said = "SGD.clipnorm = 0.01 is written in the second script and has no effect here."
     assert said in verdict["notes"]
+    runs["first/as_is-1"]["made"].append(made("Activation"))  # may do what an argument does
+    assert said not in verdict_of(tmp_path, **runs)["notes"]
 
 
 @pytest.mark.parametrize(
@@ -752,3 +755,31 @@ def test_metrics_and_penalties_are_told_as_what_is_evaluated():
     assert reasons(*pair) == []
     assert losses_differ(a_run(), a_run(penalties=1)) == ["calls of add_loss: 0 → 1"]
     assert how_evaluated(*numbers, a_run(), a_run()) == "the same rows, another formula"
+
+
+def test_epochs_are_no_reason_where_the_steps_are_as_many():
+    runs = a_run(), a_run(), a_run(steps=("1", "2", "3"))
+    for run, epochs in zip(runs, (6, 3, 9), strict=True):
+        run["calls"][0]["settings"] = {"epochs": epochs, "validation_steps": epochs}
+    assert reasons(*runs[:2]) == []
+    assert reasons(*runs[1:]) == ["epochs: 3 → 9"]
+
+
+def test_loops_that_are_seen_in_part_and_whole_have_no_other_data():
+    first, second = a_run(), a_run(steps=("1", "3"))
+    first["unseen"] = [f"line 1 {PARTLY}"]
+    for run, data in ((first, "x"), (second, "x and y")):
+        run["calls"][0] |= {"method": "apply_gradients", "data": {"hash": data}, "kept": False}
+    assert ladder.possible_causes(first, second) == ([], [])
+    second["unseen"] = first["unseen"]
+    (blocked,) = ladder.possible_causes(first, second)[1]
+    assert "and that in its own loop cannot be exchanged" in blocked
+
+
+def test_a_race_is_no_rounding(tmp_path):
+    runs = {f"first/as_is-{n}": a_run(1 + n / 1000, steps=("1", str(n))) for n in (1, 2)}
+    runs |= {"second/as_is-1": a_run(1.02, initial="b", steps=("3", "4"))}
+    runs["second/same_weights-1"] = a_run(1.001, done={"initial": 1})
+    verdict = verdict_of(tmp_path, **runs, **{"first/ulp_1-1": a_run(1.0024)})
+    assert verdict["yardstick"] < 1e-4
+    assert verdict["causes"] == ["not reproducible", "initial draws"]

@@ -269,7 +269,13 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
     if numbers[0] != numbers[1]:
         said.append(f"steps that the optimizer has made before: {numbers[0]} → {numbers[1]}")
     said += settings_of(("callback",), first, second_run) if optimizing else []
-    return list(dict.fromkeys(said + call_settings(first, second_run)))
+    lengths = [
+        [len(model["hashes"]) for model in trained_models(run)] for run in (first, second_run)
+    ]
+    lasting = ("epochs", "initial_epoch", "steps_per_epoch") if lengths[0] == lengths[1] else ()
+    calls = call_settings(first, second_run)
+    said += [text for text in calls if not text.startswith(("validation_", *lasting))]
+    return list(dict.fromkeys(said))
 
 
 def trained_in_one(first: Record, second_run: Record) -> list[str]:
@@ -328,9 +334,15 @@ def noise_made(first: Record, second_run: Record) -> list[str]:
 
 
 def without_effect(first: Record, second_run: Record) -> list[str]:
-    """Return what is written, where no step depends on it."""
-    said = []
-    for entry in settings(first, second_run):
+    """Return what is written, where no step depends on it.
+
+    Where one script has a layer more, that may do what the other writes as an argument.
+    """
+    said: list[str] = []
+    found = settings(first, second_run)
+    if any(entry["key"] is None and entry["kind"] == "layer" for entry in found):
+        return said
+    for entry in found:
         name = f"{entry['class']}.{entry['key']}"
         if entry["written"] == "both":
             kept = entry["key"] and not entry["key"].endswith("_initializer")

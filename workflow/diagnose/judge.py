@@ -54,7 +54,9 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     steps = sum(len(entry["hashes"]) for entry in runs.one(first)["models"])
     level = runs.value("first/as_is")
     least = 0.0 if agree else last_places(level, steps)  # a perturbed run may be equal by chance
-    yardstick = max([least, *(abs(runs.value(name) - runs.value(first)) for name in yards)])
+    raced = 0.0 if runs.repeat(first) else spread  # which moves a perturbed run as well
+    moved = [abs(runs.value(name) - runs.value(first)) - raced for name in yards]
+    yardstick = max([least, *moved])
     verdict |= {"total": total, "spread": spread, "yardstick": yardstick, "steps": steps}
     verdict |= {"equal_start": agree}
     ineffective = not_carried_out(runs, causes)

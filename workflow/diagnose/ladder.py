@@ -23,7 +23,7 @@ from diagnose.differences import (
     same_batches,
     settings,
 )
-from diagnose.loops import LOOP
+from diagnose.loops import LOOP, PARTLY
 from diagnose.records import (
     Record,
     choose_metric,
@@ -78,9 +78,10 @@ def why_not_exchanged(first: Record, second: Record) -> str:
         if not one.get("kept") and one["data"] != other["data"]:
             batch = first_other_batch(one, other)
             where = f" (batch {batch} is the first)" if batch else ""
+            hindrance = "in its own loop cannot" if one["method"] == LOOP else "are too large to"
             return (
                 f"in line {one['line']} the first script trains on data that differ from those of "
-                f"the other{where}, and that are too large to be exchanged"
+                f"the other{where}, and that {hindrance} be exchanged"
             )
     return "the data of the two runs differ and cannot be exchanged"
 
@@ -128,13 +129,14 @@ def possible_causes(first: Record, second: Record) -> tuple[list[Rung], list[str
         words = [f"{number} model{'s' * (number > 1)}" for number in models]
         blocked.append(f"the first script trains {words[0]}, the second {words[1]}")
     data = [data_of(run) for run in (first, second)]
+    partly = [any(PARTLY in said for said in run["unseen"]) for run in (first, second)]
     if None in data[0] + data[1]:
         blocked.append("training data cannot be seen, and so not be exchanged")
     elif same_batches(first, second) or parted_before_data(first, second):
         pass  # one run goes on, or the scripts make other data of what the models have become
     elif data[0] != data[1] and replaceable(first, second):
         causes.append("data")
-    elif data[0] != data[1]:
+    elif data[0] != data[1] and partly[0] == partly[1]:  # otherwise one is seen in part only
         blocked.append(why_not_exchanged(first, second))
     if initial_weights(first) != initial_weights(second):
         causes.append("weights")

@@ -152,7 +152,7 @@ def notes(runs: Runs, verdict: dict, closer: dict) -> list[str]:
             said.append(f"While the {side} script ran, {names} changed beside it; runs take turns.")
         seeds = [call["draws"].get("framework_seed") for call in training_calls(record)]
         if seeds and seeds[0] is None:
-            said.append(f"The {side} script gives the framework no seed.")
+            said.append(f"Where the {side} script trains, the framework has no seed.")
     return said
 
 
