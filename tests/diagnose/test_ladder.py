@@ -14,12 +14,14 @@ from diagnose.differences import (
     losses_differ,
     reasons,
     settings,
+    without_effect,
 )
 from diagnose.loops import PARTLY
 from diagnose.place import describe_place, describe_row, measure, rates_in
 from diagnose.records import (
     Runs,
     choose_metric,
+    find_number,
     first_step,
     list_runs,
     locate_step,
@@ -783,3 +785,57 @@ def test_a_race_is_no_rounding(tmp_path):
     verdict = verdict_of(tmp_path, **runs, **{"first/ulp_1-1": a_run(1.0024)})
     assert verdict["yardstick"] < 1e-4
     assert verdict["causes"] == ["not reproducible", "initial draws"]
+
+
+def test_what_is_printed_counts_where_nothing_is_evaluated_if_it_differs():
+    pair = [a_run(numbers=[], printed=f"loss {n} after epoch 4\n") for n in (0.5, 0.6)]
+    assert choose_metric(*pair) == "training loss"
+    times = [a_run(numbers=[], printed=f"took {n} s\n") for n in (1.4, 1.5)]
+    assert choose_metric(*times) == "printed"
+    assert choose_metric(*times, repeats=False) == "training loss"
+    for run in times:
+        run["models"][0]["losses"] = [None]
+    assert choose_metric(*times, repeats=False) == "printed"
+
+
+def test_a_loss_has_one_name_however_it_is_written():
+    pair = a_run(), a_run()
+    for names in (("mse", "mean_squared_error"), ("kld", "KLDivergence"), (["mae"], ["MAE"])):
+        for run, name in zip(pair, names, strict=True):
+            run["models"][0]["loss"] = name
+        assert losses_differ(*pair) == []
+    pair[0]["models"][0]["loss"] = {"out": "mse"}
+    pair[1]["models"][0]["loss"] = {"out": "mae"}
+    assert len(losses_differ(*pair)) == 1
+
+
+def test_the_shape_of_inputs_is_no_reason_and_given_weights_are_a_start():
+    first = a_run(made=[made("Embedding", ["input_shape"], input_shape=[8])])
+    second = a_run(made=[made("Embedding", ["input_dim"], input_dim=8)])
+    assert reasons(first, second) == []
+    weighed = a_run(made=[made("Embedding", ["weights"], weights="array")])
+    assert without_effect(first, weighed) == []
+
+
+def test_rows_of_predictions_that_a_printed_number_comes_from_are_told():
+    pair = [a_run(printed=f"{number}\n") for number in (0.5, 0.6)]
+    for run, size in zip(pair, (40, 8), strict=True):
+        rows = {"hash": "r", "each": {"x": "1"}}
+        call = {"method": "predict", "settings": {"batch_size": size}, "data": rows, "state": "s"}
+        run["calls"] = [*run["calls"], call]
+    numbers = [find_number(run, "printed") for run in pair]
+    assert how_evaluated(*numbers, *pair) == "batches of 40 and 8 rows"
+    pair[1]["calls"][-1]["data"] = {"hash": "s", "each": {"x": "2"}}
+    assert how_evaluated(numbers[0], find_number(pair[1], "printed"), *pair) == "on other rows"
+
+
+def test_what_remains_holds_no_evaluation(tmp_path):
+    evaluated = a_run(2.0, steps=("1", "8"))
+    swapped = a_run(1.0 + 1e-7, done={"final": 1})
+    runs = {"first/as_is-1": a_run(), "second/as_is-1": evaluated}
+    runs["first/final_of_as_is-1"] = swapped
+    verdict_of(tmp_path, **runs)
+    plan = ladder.plan_ladder([runs["first/as_is-1"]], [evaluated], "auto", 1) | {"runs": runs}
+    verdict = judge.judge(Runs(tmp_path, plan, {}), plan, {"place": None, "runs": {}})
+    assert verdict["causes"] == ["evaluation"]
+    assert "What remains, +1e-07, is rounding" in verdict["sentence"]

@@ -18,9 +18,20 @@ from diagnose.records import (
 from diagnose.steps import match, state_of
 
 # What says nothing of how a layer or an optimizer computes, unless a script writes it; and never.
-NO_DEFAULTS = {"dtype", "batch_input_shape", "implementation", "jit_compile"}
+NO_DEFAULTS = {"dtype", "implementation", "jit_compile"}
 NO_SETTINGS = {"name", "layers", "inputs", "outputs", "layer", "cell", "cells"}
 BESIDE = ("callback", "metric")  # kinds of objects that have no part in a step
+NO_SETTINGS |= {"input_dim", "input_shape", "batch_input_shape", "batch_shape"}  # weights tell them
+STARTS = ("_initializer", "weights")  # how keys end that say what a layer starts from
+# Functions of keras.losses that have a short name, too.
+LOSSES = {
+    "mse": "meansquarederror",
+    "mae": "meanabsoluteerror",
+    "mape": "meanabsolutepercentageerror",
+    "msle": "meansquaredlogarithmicerror",
+    "kld": "kullbackleiblerdivergence",
+    "kldivergence": "kullbackleiblerdivergence",
+}
 ABSENT, UNWRITTEN = "no such argument", "not written"
 
 
@@ -179,7 +190,7 @@ def noise_of(record: Record) -> list[tuple]:
 def evaluate_alike(one: dict, other: dict) -> bool:
     """Say whether two numbers were reported on the same rows, in batches of the same size."""
     kinds = [number["method"].replace("_generator", "") for number in (one, other)]
-    same = kinds[0] == kinds[1] and one["name"] == other["name"]
+    same = kinds[0] == kinds[1] != "printed" and one["name"] == other["name"]
     return same and one.get("data") is not None and all(
         one.get(key) == other.get(key) for key in ("data", "batch_size")
     )  # fmt: skip
@@ -208,11 +219,14 @@ def how_evaluated(one: dict, other: dict, first: Record, second_run: Record) -> 
         return f"the {side} with other weights than after its last step"
     if one.get("result") and one["result"] == other.get("result"):
         return "from the same predictions, another number is made"
+    through = [number.get("through") for number in (one, other)]
+    if through[0] != through[1]:  # one is handed labels, too
+        return f"{through[0]} against {through[1]}"
     if one.get("data") and other.get("data") and one["data"] != other["data"]:
         parts = [number.get("each") or {} for number in (one, other)]
         differing = [key for key in parts[0] if parts[0][key] != parts[1].get(key)]
         return f"with another {differing[0]}" if differing == ["sample_weight"] else "on other rows"
-    methods = [number.get("through") or number["method"] for number in (one, other)]
+    methods = [number["method"] for number in (one, other)]
     if methods[0] != methods[1]:
         return f"{methods[0]} against {methods[1]}"
     validated = all(number["name"].startswith("val_") for number in (one, other))
@@ -291,6 +305,16 @@ def trained_in_one(first: Record, second_run: Record) -> list[str]:
     return said
 
 
+def full_name(loss: Any) -> Any:
+    """Return a loss, or a structure of losses, by the names that a class and its function share."""
+    if isinstance(loss, dict):
+        return {key: full_name(part) for key, part in loss.items()}
+    if isinstance(loss, list):
+        return [full_name(part) for part in loss]
+    name = str(loss).replace("_", "").lower()
+    return LOSSES.get(name, name)
+
+
 def losses_differ(first: Record, second_run: Record) -> list[str]:
     """Return how the losses of two runs, their weights and penalties differ, model by model."""
     calls = [run.get("penalties", 0) for run in (first, second_run)]
@@ -301,7 +325,8 @@ def losses_differ(first: Record, second_run: Record) -> list[str]:
                 part["class_name"] if isinstance(part, dict) and "class_name" in part else part
                 for part in (one.get(key), other.get(key))
             )
-            said += [f"{key}: {brief(old)} → {brief(new)}"] if old != new else []
+            differ = old != new if key == "loss_weights" else full_name(old) != full_name(new)
+            said += [f"{key}: {brief(old)} → {brief(new)}"] if differ else []
     return list(dict.fromkeys(said))
 
 
@@ -345,10 +370,10 @@ def without_effect(first: Record, second_run: Record) -> list[str]:
     for entry in found:
         name = f"{entry['class']}.{entry['key']}"
         if entry["written"] == "both":
-            kept = entry["key"] and not entry["key"].endswith("_initializer")
+            kept = entry["key"] and not entry["key"].endswith(STARTS)
             values = f"{brief(entry['first'])} → {brief(entry['second'])}"
             said += [f"{name}: {values} has no effect here."] if kept else []
-        elif entry["written"] and not entry["key"].endswith("_initializer"):
+        elif entry["written"] and not entry["key"].endswith(STARTS):
             side = entry["written"]
             said.append(f"{name} = {brief(entry[side])} is written in the {side} script and has "
                         "no effect here.")  # fmt: skip

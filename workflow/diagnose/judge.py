@@ -192,7 +192,7 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
             return verdict | {"notes": notes(runs, verdict, closer)}
     if parted:
         verdict["causes"].insert(0, Cause.NOT_REPRODUCIBLE)
-    verdict["sentence"] = tell(runs, ladder, verdict, numbers, parted, rest)
+    verdict["sentence"] = tell(runs, verdict, numbers, parted)
     verdict["notes"] = notes(runs, verdict, closer)
     return verdict
 

@@ -117,7 +117,9 @@ def find_number(record: Record, metric: str) -> dict | None:
         if last["method"] in TRAINING:
             return number | {"state": None, "through": "training"}
         more = {"state": last.get("state"), "through": last["method"], "result": last.get("result")}
-        return number | more
+        rows = last["data"] or {}
+        more |= {"data": rows.get("hash"), "each": rows.get("each")}
+        return number | more | {"batch_size": last["settings"].get("batch_size")}
     if metric == "training loss":
         losses = [entry["losses"] for entry in record["models"] if entry["losses"]]
         if not losses or losses[-1][-1] is None:
@@ -161,27 +163,27 @@ def choose_metric(first: Record, second: Record, repeats: bool = True) -> str:
     """Return the metric of a pair whose user names none.
 
     The last loss that both evaluated; if it is equal, another metric of evaluations that is not, or
-    the last number printed. Where one of the two evaluates nothing: the last number printed, or the
-    last loss of training.
+    the last number printed. Where one of the two evaluates nothing: the last number printed, if it
+    repeats itself and differs, or else the last loss of training.
 
     Args:
         first, second: the records of both.
         repeats: false if what is printed differs from run to run, as a time does.
     """
-    both_print = all(find_number(run, "printed") for run in (first, second))
-    if all(any(bare(n["name"]) == "loss" for n in evaluated(run)) for run in (first, second)):
-        if not unequal(value(first, "loss"), value(second, "loss")):
-            names = [{bare(n["name"]) for n in evaluated(run)} for run in (first, second)]
-            for name in sorted(names[0] & names[1]):
-                if unequal(value(first, name), value(second, name)):
-                    return name
-            numbers = [value(run, "printed") for run in (first, second)] if both_print else [0, 0]
-            if repeats and unequal(*numbers):
-                return "printed"
-        return "loss"
-    if both_print:
-        return "printed"
-    return "training loss"
+    pair = (first, second)
+    printed = [find_number(run, "printed") for run in pair]
+    ends = [number["values"][-1] for number in printed if number]
+    print_differs = repeats and None not in printed and unequal(*ends)
+    if all(any(bare(n["name"]) == "loss" for n in evaluated(run)) for run in pair):
+        if unequal(value(first, "loss"), value(second, "loss")):
+            return "loss"
+        names = [{bare(n["name"]) for n in evaluated(run)} for run in pair]
+        for name in sorted(names[0] & names[1]):
+            if unequal(value(first, name), value(second, name)):
+                return name
+        return "printed" if print_differs else "loss"
+    trained = all(find_number(run, "training loss") for run in pair)
+    return "training loss" if None in printed or (trained and not print_differs) else "printed"
 
 
 def repeats_differ(records: list[Record]) -> bool:

@@ -3,6 +3,7 @@
 from judge.causes import Cause, NoCause
 
 from diagnose.differences import (
+    STARTS,
     brief,
     call_settings,
     how_data_differ,
@@ -51,9 +52,9 @@ def shown(metric: str) -> str:
     )
 
 
-def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, rest: float) -> str:
+def tell(runs: Runs, verdict: dict, numbers: list, parted: list) -> str:
     """Return the verdict in a few sentences."""
-    total, number = verdict["total"], shown(runs.metric)
+    total, number, last = verdict["total"], shown(runs.metric), verdict["rows"][-1]
     records = runs.pair()
     parts = []
     if parted:
@@ -84,7 +85,9 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
                 "data": [how_data_differ(*records)],
                 "computation": reasons(*records, parted_in(verdict))[:3] or rates_in(verdict),
                 "draws": noise_made(*records) or ["row order, dropout or noise"],
-                "weights": [said for said in reasons(*records) if "_initializer: " in said],
+                "weights": [
+                    said for said in reasons(*records) if said.split(": ")[0].endswith(STARTS)
+                ],
             }.get(key)
             if key == "weights" and how:
                 text = "The two runs start from other initial weights"
@@ -113,10 +116,10 @@ def tell(runs: Runs, ladder: dict, verdict: dict, numbers: list, parted: list, r
     elif Cause.LENGTH in verdict["causes"]:
         both = verdict["place"]["step"][1] - 1
         parts.append(f"Nothing is computed differently in the {both} steps that both make.")
-    elif verdict["rows"][-1]["cause"] == NoCause.ROUNDING and rest and not verdict["elsewhere"]:
+    elif last["cause"] == NoCause.ROUNDING and last["contribution"] and not verdict["elsewhere"]:
         parts.append(
-            f"What remains, {rest:+.2g}, is rounding, which by itself moves this number by "
-            f"{verdict['yardstick']:.2g}."
+            f"What remains, {last['contribution']:+.2g}, is rounding, which by itself moves this "
+            f"number by {verdict['yardstick']:.2g}."
         )
     return " ".join(parts)
 
