@@ -112,7 +112,7 @@ def find_number(record: Record, metric: str) -> dict | None:
         if not found:
             return None
         # What is printed without a model's evaluation after its last step is of the training.
-        last = record["calls"][-1] if record["calls"] else {"method": LOOP}
+        last: dict = record["calls"][-1] if record["calls"] else {"method": LOOP}
         number = {"name": metric, "values": [float(found[-1])], "method": metric}
         if last["method"] in TRAINING:
             return number | {"state": None, "through": "training"}
