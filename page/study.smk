@@ -26,7 +26,6 @@ STUDY_SETTINGS = ["seed", "study/bootstrap"]
 rule train_study:
     input:
         program=PROGRAM,
-        code=code_of("page.train_study"),
     output:
         f"{RESULTS}/{CHUNK_FILE}",
     log:
@@ -42,6 +41,7 @@ rule train_study:
         mem_mb=grow(2500),
         runtime=grow(60),
     params:
+        code=code_of("page.train_study"),
         plan=partial(plan_chunk, config),
     message:
         "Training seeds {wildcards.first} to {wildcards.last} of {wildcards.part}"
@@ -55,7 +55,6 @@ rule train_study:
 rule compare_with_stock:
     input:
         program=PROGRAM,
-        code=code_of("page.compare_with_stock"),
         chunks=lambda wildcards: chunk_files(config, [wildcards.part], [wildcards.environment]),
     output:
         COMPARED,
@@ -70,6 +69,7 @@ rule compare_with_stock:
         mem_mb=grow(4000),
         runtime=grow(30),
     params:
+        code=code_of("page.compare_with_stock"),
         plan=partial(plan_sample, config),
     message:
         "Training a sample of {wildcards.part} again, with stock Keras in {wildcards.environment}"
@@ -81,7 +81,6 @@ rule compare_with_stock:
 rule collect_study:
     input:
         program=PROGRAM,
-        code=code_of("page.effects"),
         chunks=chunk_files(config, **study_trainings(config, DEFAULT_PARTS)),
         compared=expand(COMPARED, zip, **study_trainings(config, DEFAULT_PARTS)),
     output:
@@ -98,6 +97,7 @@ rule collect_study:
         mem_mb=grow(2000),
         runtime=grow(20),
     params:
+        code=code_of("page.effects"),
         config=settings(config, *STUDY_SETTINGS, *(f"study/parts/{part}" for part in DEFAULT_PARTS)),
         name="study",
         folder=subpath(output[0], parent=True),
@@ -112,7 +112,6 @@ rule collect_study:
 use rule collect_study as collect_sensitivity with:
     input:
         program=PROGRAM,
-        code=code_of("page.effects"),
         chunks=chunk_files(config, **study_trainings(config, OTHER_PARTS)),
         compared=expand(COMPARED, zip, **study_trainings(config, OTHER_PARTS)),
     output:
@@ -125,6 +124,7 @@ use rule collect_study as collect_sensitivity with:
     benchmark:
         f"{RESULTS}/benchmarks/collect_sensitivity.tsv"
     params:
+        code=code_of("page.effects"),
         config=settings(config, *STUDY_SETTINGS, *(f"study/parts/{part}" for part in OTHER_PARTS)),
         name="sensitivity",
 

@@ -25,7 +25,6 @@ if "seeds" in config["figures"]:
 rule set_paper:
     input:
         program=PROGRAM,
-        code=code_of("publish.set_paper"),
         source=of_workflow("paper/note.typ"),
         parts=workflow_files(
             *("paper/tables.typ", "paper/study.typ"),
@@ -49,6 +48,7 @@ rule set_paper:
         mem_mb=grow(500),
         runtime=grow(5),
     params:
+        code=code_of("publish.set_paper"),
         results=subpath(input.config, ancestor=2),
         study="yes" if "study" in config else "no",
         made=",".join(table for table, rule in TABLES_OF_NOTE.items() if made_here(HERE, rule)),

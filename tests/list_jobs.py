@@ -35,6 +35,7 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         {
             "rule": job.rule.name,
             "group": job.rule._group,
+            "code": job.params.get("code"),
             "input": list(map(str, job.input)),
             "output": list(map(str, job.output)),
             "log": list(map(str, job.log)),

@@ -6,7 +6,7 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 
 from plan import dependencies
-from plan.dependencies import WORKFLOW, code_of, settings
+from plan.dependencies import WORKFLOW, code_files, code_of, settings
 from repository import ROOT
 
 
@@ -38,9 +38,9 @@ def test_code_that_is_imported_by_what_is_imported(monkeypatch, tmp_path):
     (package / "unused.py").touch()
     (package.parent / "sibling.py").touch()
     (package / "main.py").write_text("import sibling\nfrom package.deep import late\n")
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dependencies, "WORKFLOW", tmp_path / "workflow")
-    assert code_of("package.main") == [
+    found = [str(file.relative_to(tmp_path)) for file in code_files("package.main")]
+    assert found == [
         "workflow/package/__init__.py",
         "workflow/package/deep.py",
         "workflow/package/deeper.py",
@@ -50,6 +50,26 @@ def test_code_that_is_imported_by_what_is_imported(monkeypatch, tmp_path):
     ]
 
 
+def test_code_is_known_by_the_bytes_of_its_files(monkeypatch, tmp_path):
+    package = tmp_path / "workflow/package"
+    package.mkdir(parents=True)
+    (package / "main.py").write_text("from package import deep\n")
+    (package / "deep.py").touch()
+    monkeypatch.setattr(dependencies, "WORKFLOW", tmp_path / "workflow")
+
+    def code():
+        code_of.cache_clear()
+        return code_of("package.main")
+
+    before = code()
+    (package / "unused.py").write_text("1\n")
+    (package / "deep.py").touch()
+    assert code() == before
+    (package / "deep.py").write_text("1\n")
+    assert code() != before
+    assert code().startswith("package.main ")
+
+
 def test_modulefinder_of_python_finds_the_same():
     files = [*WORKFLOW.glob("*/*.py"), *ROOT.glob("page/*.py")]
     programs = [file for file in files if "\ndef main(" in file.read_text()]
@@ -57,5 +77,5 @@ def test_modulefinder_of_python_finds_the_same():
         finder = ModuleFinder(path=[str(WORKFLOW), str(ROOT)])
         finder.import_hook(module)
         files = {Path(found.__file__) for found in finder.modules.values() if found.__file__}
-        found = {ROOT / file for file in code_of(module) if file.endswith(".py")}
+        found = {file for file in code_files(module) if file.suffix == ".py"}
         assert found == {file for file in files if ROOT in file.parents}

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from plan.claims import TESTS
+from plan.dependencies import code_files, code_of
 from plan.documents import read_yaml
 from repository import ROOT, copy_repository, copy_results, list_jobs, write_yaml
 
@@ -20,7 +21,6 @@ EVERYTHING = [
     *("all", "study", "sweep", "report", "set_paper", "write_crate"),
     "build_documentation",
 ]
-PACKER = ("publish.write_crate",)  # takes every file of the workflow as data
 # Imports a script with everything but our own modules and the standard library replaced.
 IMPORT = """
 import importlib, json, os, sys
@@ -71,13 +71,12 @@ def test_every_job_depends_on_what_its_script_imports():
     jobs = {modules_of(job): job for job in list_jobs(ROOT, *EVERYTHING)}
     assert len(jobs) > 20
     for modules, job in jobs.items():
-        if modules in ((), PACKER):
+        if not modules:
             continue
-        wanted = imported_by(modules)
-        if job["rule"] != "build_documentation":
-            wanted.add("workflow/__main__.py")
-        code = {path for path in job["input"] if re.fullmatch(r"(workflow|page)/.*\.py", path)}
-        assert code - {"page/autoencoder.py"} == wanted, job["rule"]
+        code = {str(file.relative_to(ROOT)) for file in code_files(*modules)}
+        assert {path for path in code if path.endswith(".py")} == imported_by(modules), job["rule"]
+        assert job["code"] == code_of(*modules)
+        assert ("workflow/__main__.py" in job["input"]) == (job["rule"] != "build_documentation")
 
 
 @pytest.fixture

@@ -27,14 +27,14 @@ def list_jobs(workflow: Workflow, rules: list[str], _wildcards: object) -> str:
     """Return this run's jobs of these rules as JSON, in the order of the rules.
 
     Jobs that had nothing to do are among them. A job has its rule, the values of its wildcards, its
-    input files without code, its output files, the lock of its environment, and the file with its
-    times and memory.
+    input files, its output files, the lock of its environment, and the file with its times and
+    memory.
     """
     found = [
         {
             "rule": job.rule.name,
             "wildcards": job.wildcards_dict,
-            "input": sorted({*job.input} - {job.input.program, *job.input.code}),
+            "input": sorted({*job.input} - {job.input.program}),
             "output": list(job.output),
             "lock": os.path.relpath(job.conda_env_spec.file.get_path_or_uri(secret_free=True)),
             "benchmark": job.benchmark,

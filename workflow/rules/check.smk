@@ -8,7 +8,6 @@ Out: the answer on the terminal; the rule fails where a column is beyond the spr
 rule check:
     input:
         program=PROGRAM,
-        code=code_of("judge.check"),
     log:
         f"{RESULTS}/logs/check.log",
     benchmark:
@@ -21,6 +20,7 @@ rule check:
         mem_mb=grow(500),
         runtime=grow(5),
     params:
+        code=code_of("judge.check"),
         folder=f"{RESULTS}/tables",
     message:
         "Comparing the tables with those of the commit"

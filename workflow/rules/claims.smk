@@ -12,7 +12,6 @@ from plan.claims import modules_of, tables_of
 rule judge_claims:
     input:
         program=PROGRAM,
-        code=code_of("judge.claims", *modules_of(CLAIMS)),
         claims=CLAIMS_FILE,
         tables=[
             f"{RESULTS}/tables/{table}.csv"
@@ -39,6 +38,7 @@ rule judge_claims:
         mem_mb=grow(500),
         runtime=grow(5),
     params:
+        code=code_of("judge.claims", *modules_of(CLAIMS)),
         # All claims, or the one that the configuration names.
         only=[claim["id"] for claim in CLAIMS] if "claim" in WRITTEN_CONFIG else [],
     message:

@@ -20,7 +20,6 @@ CONTROL_JOBS = control_jobs(config)
 use rule train_runs as train_controls with:
     input:
         program=PROGRAM,
-        code=code_of("train.job"),
         experiment=EXPERIMENT,
         files=EXPERIMENT_FILES,
         donors=partial(donor_files, config, CONTROL_JOBS),
@@ -37,6 +36,7 @@ use rule train_runs as train_controls with:
         mem_mb=grow(800),
         runtime=grow(5),
     params:
+        code=code_of("train.job"),
         plan=partial(plan_controls, config, CONTROL_JOBS),
     message:
         "Controls ({wildcards.process}) in {wildcards.environment} with {wildcards.api}"
@@ -45,7 +45,6 @@ use rule train_runs as train_controls with:
 rule compare_controls:
     input:
         program=PROGRAM,
-        code=code_of("judge.controls"),
         published=published_files(config),
         controlled=control_files(config, CONTROL_JOBS),
     output:
@@ -62,6 +61,7 @@ rule compare_controls:
         mem_mb=grow(1000),
         runtime=grow(10),
     params:
+        code=code_of("judge.controls"),
         config=settings(
             config,
             "environments/*/apis",

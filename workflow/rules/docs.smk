@@ -14,7 +14,6 @@ rule build_documentation:
             *("docs/*.*", "docs/assets/*", "pyproject.toml"),
             *("CHANGELOG.md", "config.yaml", "claims.yaml"),
         ),
-        code=code_of("publish.write_claims"),
         schema=of_workflow("workflow/schemas/config.schema.yaml"),
     output:
         f"{RESULTS}/site/index.html",
@@ -30,6 +29,7 @@ rule build_documentation:
         mem_mb=grow(500),
         runtime=grow(5),
     params:
+        code=code_of("publish.write_claims"),
         rules=partial(list_rules, workflow, OWN_RULES),  # called when all rules are known
         folder=subpath(output[0], parent=True),
         path=f"{ROOT}/workflow:{ROOT}",

@@ -29,7 +29,6 @@ rule write_config:
 rule list_packages:
     input:
         program=PROGRAM,
-        code=code_of("publish.list_packages"),
         environment_file=lookup(dpath="{environment}", within=ALL_ENVIRONMENT_FILES),
     output:
         PACKAGE_LIST,
@@ -44,6 +43,8 @@ rule list_packages:
     resources:
         mem_mb=grow(200),
         runtime=grow(5),
+    params:
+        code=code_of("publish.list_packages"),
     message:
         "Listing the packages of {wildcards.environment}"
     shell:

@@ -35,7 +35,6 @@ TOLD = {
 rule render_figure:
     input:
         program=PROGRAM,
-        code=lambda wildcards: code_of("plot.figures", FIGURES[wildcards.figure]["module"]),
         tables=lookup(dpath="{figure}", within=DRAWN_FROM),
     output:
         report(
@@ -62,6 +61,7 @@ rule render_figure:
         mem_mb=grow(500),
         runtime=grow(5),
     params:
+        code=lambda wildcards: code_of("plot.figures", FIGURES[wildcards.figure]["module"]),
         module=lookup(dpath="{figure}/module", within=FIGURES),
         config=lookup(dpath="{figure}", within=TOLD),
     message:
@@ -83,7 +83,6 @@ rule render_figures:
 rule redraw_figures:
     input:
         program=PROGRAM,
-        code=code_of("plot.all_figures", *(FIGURES[figure]["module"] for figure in DRAWN)),
         tables=sorted({table for figure in DRAWN for table in DRAWN_FROM[figure]}),
     log:
         expand(f"{RESULTS}/logs/render_figure/{{figure}}.log", figure=DRAWN),
@@ -97,6 +96,7 @@ rule redraw_figures:
         mem_mb=grow(1000),
         runtime=grow(5),
     params:
+        code=code_of("plot.all_figures", *(FIGURES[figure]["module"] for figure in DRAWN)),
         figures=json.dumps(
             [
                 [

@@ -36,7 +36,6 @@ MEASURED = [one.name for one in workflow.rules if one in OWN_RULES]
 rule write_provenance:
     input:
         program=PROGRAM,
-        code=code_of("publish.write_provenance"),
         config=MERGED_CONFIG,
         packages=expand(PACKAGE_LIST, environment=ENVIRONMENT_FILES),
         locks=sources(ENVIRONMENT_FILES.values()),
@@ -58,6 +57,7 @@ rule write_provenance:
         mem_mb=grow(300),
         runtime=grow(5),
     params:
+        code=code_of("publish.write_provenance"),
         jobs=partial(list_jobs, workflow, MEASURED),  # called when all jobs are known
         snakemake=snakemake.__version__,
     message:
@@ -73,7 +73,6 @@ rule write_provenance:
 rule write_crate:
     input:
         program=PROGRAM,
-        code=code_of("publish.write_crate"),
         citation=of_workflow("CITATION.cff"),
         run=rules.write_provenance.output.run,
         jobs=rules.write_provenance.output.jobs,
@@ -104,6 +103,8 @@ rule write_crate:
     resources:
         mem_mb=grow(300),
         runtime=grow(5),
+    params:
+        code=code_of("publish.write_crate"),
     message:
         "Packing the run as an RO-Crate"
     shell:

@@ -33,7 +33,6 @@ report: os.path.abspath(modified(FIRST_PAGE) if exists(modified(FIRST_PAGE)) els
 rule write_page:
     input:
         program=PROGRAM,
-        code=code_of("publish.write_page"),
         template=of_workflow("workflow/report/page.html"),
         parts=TEMPLATES,
         files=lookup(dpath="{page}/files", within=PAGES),
@@ -58,6 +57,7 @@ rule write_page:
         mem_mb=grow(300),
         runtime=grow(5),
     params:
+        code=code_of("publish.write_page"),
         title=lookup(dpath="{page}/title", within=PAGES),
         option=lookup(dpath="{page}/option", within=PAGES),
         whose=lookup(dpath="{page}/whose", within=PAGES),
@@ -73,7 +73,6 @@ rule write_page:
 rule write_claims:
     input:
         program=PROGRAM,
-        code=code_of("publish.write_claims"),
         template=of_workflow("workflow/report/claims.html"),
         parts=TEMPLATES,
         claims=CLAIMS_FILE,
@@ -110,6 +109,7 @@ rule write_claims:
         mem_mb=grow(300),
         runtime=grow(5),
     params:
+        code=code_of("publish.write_claims"),
         config=settings(
             config,
             "results",

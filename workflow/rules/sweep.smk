@@ -29,6 +29,7 @@ use rule train_runs as train_releases with:
         mem_mb=grow(1500),
         runtime=grow(20),
     params:
+        code=code_of("train.job"),
         plan=partial(plan_release, config, config["variants"], config["protocols"]),
     message:
         "Training every variant in {wildcards.environment}, eager execution: {wildcards.mode}"
@@ -37,7 +38,6 @@ use rule train_runs as train_releases with:
 rule probe_randomness:
     input:
         program=PROGRAM,
-        code=code_of("train.probe_randomness"),
         experiment=EXPERIMENT,
         files=EXPERIMENT_FILES,
     output:
@@ -55,6 +55,7 @@ rule probe_randomness:
         mem_mb=grow(800),
         runtime=grow(10),
     params:
+        code=code_of("train.probe_randomness"),
         # train.probe_randomness looks at a pair of variants under the first protocol.
         plan=partial(plan_release, config, config["sweep"]["pair"], [*config["protocols"]][:1]),
     message:
@@ -67,7 +68,6 @@ rule probe_randomness:
 rule compare_releases:
     input:
         program=PROGRAM,
-        code=code_of("judge.releases"),
         claims=CLAIMS_FILE,
         records=expand(rules.train_releases.output, zip, **SWEPT),
         probes=expand(rules.probe_randomness.output, zip, **SWEPT),
@@ -85,6 +85,7 @@ rule compare_releases:
         mem_mb=grow(1000),
         runtime=grow(10),
     params:
+        code=code_of("judge.releases"),
         config=settings(
             config,
             "variants/*/layers",

@@ -12,7 +12,6 @@ TABLES = ["runs", "epochs", "steps", "layers"]
 rule collect_tables:
     input:
         program=PROGRAM,
-        code=code_of("judge.records"),
         records=run_files(config, TRAINING_JOBS),
     output:
         **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},
@@ -27,6 +26,8 @@ rule collect_tables:
     resources:
         mem_mb=grow(1000),
         runtime=grow(10),
+    params:
+        code=code_of("judge.records"),
     message:
         "Collecting the records into tables"
     shell:

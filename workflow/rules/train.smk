@@ -13,7 +13,6 @@ TRAINING_JOBS = training_jobs(config)
 rule train_runs:
     input:
         program=PROGRAM,
-        code=code_of("train.job"),
         experiment=EXPERIMENT,
         files=EXPERIMENT_FILES,
     output:
@@ -32,6 +31,7 @@ rule train_runs:
         mem_mb=grow(800),
         runtime=grow(5 * config["seeds_per_job"]),
     params:
+        code=code_of("train.job"),
         plan=partial(plan_runs, config, TRAINING_JOBS),
     message:
         "Training {wildcards.job} in {wildcards.environment} with {wildcards.api}"
