@@ -115,6 +115,11 @@ CHANGES = {
                  "SGD.learning_rate: 0.1 → ExponentialDecay("),
     "other_weights": ("tf2.6", [], ("print(", EMPTIED), ["evaluation"],
                       "the second with other weights than after its last step"),
+    "no_bias": ("tf2.6", [], (", input_shape", ", use_bias=False, input_shape"), ["computation"],
+                "compute differently (Dense.use_bias: True → False): 100 %"),
+    "seed_of_dropout": ("tf2.6", [("# here", "model.add(layers.Dropout(0.3))")],
+                        ("Dropout(0.3", "Dropout(0.3, seed=7"), ["draws during training"],
+                        "Dropout.seed: None → 7"),
     # In 2.11 epsilon stands inside of the root.
     "rmsprop": ("tf2.6 tf2.11", [("SGD(0.1)", "RMSprop(0.001)"), (FIT, SMALL + FIT)],
                 ("# here", "# the same"), ["computation"], "compute differently: 100 %"),
