@@ -2,10 +2,11 @@
 
 import json
 import os
+import shlex
 import subprocess
 
 import pytest
-from repository import ROOT
+from repository import ROOT, run_driver
 from waiting import HANGS
 
 # Without a framework: this environment is made in a second.
@@ -71,3 +72,31 @@ def test_a_wrong_option_changes_nothing_on_disk(tmp_path):
         assert sentence in done.stdout
         assert "Traceback" not in done.stdout
         assert [path.name for path in tmp_path.iterdir()] == ["one.py"]
+
+
+# Submits a job and waits for its end; the job starts in another folder, as those of a queue may.
+QUEUE = """#!/bin/sh
+cd / && sh "$1" >&2
+echo 1
+"""
+
+
+@pytest.mark.long
+def test_jobs_of_a_queue_find_the_scripts(tmp_path):
+    """The call that make prints, with a queue: each job is another Snakemake, elsewhere."""
+    (tmp_path / "train.py").write_text(SCRIPT)
+    (tmp_path / "own.yaml").write_text(ENVIRONMENT)
+    done = make_diagnose(tmp_path, "FIRST=train.py", "SECOND=train.py", "IN=own.yaml")
+    call = next(line for line in done.stdout.splitlines() if line.startswith("snakemake "))
+    (tmp_path / "submit").write_text(QUEUE)
+    (tmp_path / "submit").chmod(0o755)
+    (tmp_path / "train.py").write_text(f"{SCRIPT}print('again')\n")
+    queue = ["--executor", "cluster-generic", "--jobs", 2]
+    queue += ["--cluster-generic-submit-cmd", tmp_path / "submit"]
+    queue += ["--cluster-generic-status-cmd", "echo success #"]
+    done = run_driver(*shlex.split(call), *queue, cwd=tmp_path)
+    assert done.returncode == 3, done.stdout
+    assert "Undecided: in the first run, the script trains no Keras model." in done.stdout
+    assert "Submitted job" in done.stdout
+    printed = tmp_path / "diagnosis/train/runs/second/as_is-2.out"
+    assert printed.read_text().splitlines()[-1] == "again"
