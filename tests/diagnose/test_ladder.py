@@ -30,6 +30,7 @@ from diagnose.records import (
     value,
 )
 from diagnose.rungs import ends, lie_apart, real_causes, swapped
+from diagnose.sentences import why_computed
 from diagnose.steps import state_of
 from plan.configuration import ConfigurationError
 from plan.documents import read_yaml
@@ -839,3 +840,14 @@ def test_what_remains_holds_no_evaluation(tmp_path):
     verdict = judge.judge(Runs(tmp_path, plan, {}), plan, {"place": None, "runs": {}})
     assert verdict["causes"] == ["evaluation"]
     assert "What remains, +1e-07, is rounding" in verdict["sentence"]
+
+
+def test_the_learning_rate_where_the_runs_part_is_told_first_and_once():
+    verdict = {"place": {"step": [0, 33], "rates": [0.1, 0.01], "arrays": []}}
+    more = a_run(made=[made("SGD")])
+    said = ["learning rate in step 33: 0.1 → 0.01", "SGD is made in the second script only"]
+    assert why_computed(verdict, a_run(), more) == said
+    pair = [
+        a_run(made=[made("SGD", ["learning_rate"], learning_rate=rate)]) for rate in (0.1, 0.01)
+    ]
+    assert why_computed(verdict, *pair) == ["SGD.learning_rate: 0.1 → 0.01"]

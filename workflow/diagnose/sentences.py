@@ -17,6 +17,7 @@ from diagnose.differences import (
 )
 from diagnose.place import describe_place, parted_in, rates_in
 from diagnose.records import (
+    Record,
     Runs,
     data_of,
     initial_weights,
@@ -83,7 +84,7 @@ def tell(runs: Runs, verdict: dict, numbers: list, parted: list) -> str:
                 "evaluation": [how_evaluated(numbers[0], numbers[1], *records)],
                 "length": call_settings(*records) + settings_of(("callback",), *records),
                 "data": [how_data_differ(*records)],
-                "computation": reasons(*records, parted_in(verdict))[:3] or rates_in(verdict),
+                "computation": why_computed(verdict, *records)[:3],
                 "draws": noise_made(*records) or ["row order, dropout or noise"],
                 "weights": [
                     said for said in reasons(*records) if said.split(": ")[0].endswith(STARTS)
@@ -124,6 +125,12 @@ def tell(runs: Runs, verdict: dict, numbers: list, parted: list) -> str:
     return " ".join(parts)
 
 
+def why_computed(verdict: dict, first: Record, second_run: Record) -> list[str]:
+    """Return what differs between the scripts; the learning rate where the runs part is first."""
+    said = reasons(first, second_run, parted_in(verdict))
+    return said if any("learning_rate" in text for text in said) else rates_in(verdict) + said
+
+
 def notes(runs: Runs, verdict: dict, closer: dict) -> list[str]:
     """Return further sentences: the number, the place, what to do, what to know."""
     records = runs.pair()
@@ -131,7 +138,7 @@ def notes(runs: Runs, verdict: dict, closer: dict) -> list[str]:
     said = [f"Compared is {shown(runs.metric)}: {values[0]!r} and {values[1]!r}."]
     if verdict["place"]:
         said.append(describe_place(verdict["place"], records))
-    why = reasons(*records, parted_in(verdict))
+    why = why_computed(verdict, *records)
     told = 0 if verdict["undecided"] else 3  # of them, in the sentence
     if not verdict["undecided"]:
         named = [row for row in verdict["rows"] if row["named"]]
