@@ -54,7 +54,8 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     steps = sum(len(entry["hashes"]) for entry in runs.one(first)["models"])
     level = runs.value("first/as_is")
     least = 0.0 if agree else last_places(level, steps)  # a perturbed run may be equal by chance
-    raced = 0.0 if runs.repeat(first) else spread  # which moves a perturbed run as well
+    races = not (runs.repeat("first/as_is") and runs.repeat(first))
+    raced = spread if races else 0.0  # which moves a perturbed run as well
     moved = [abs(runs.value(name) - runs.value(first)) - raced for name in yards]
     yardstick = max([least, *moved])
     verdict |= {"total": total, "spread": spread, "yardstick": yardstick, "steps": steps}

@@ -48,9 +48,9 @@ def undecided(verdict: dict, reason: str, rest: float | None = None) -> dict:
 
 def shown(metric: str) -> str:
     """Return what the compared number is called."""
-    return {"printed": "the last number printed", "loss": "the last evaluated loss"}.get(
-        metric, metric if metric == "training loss" else f"the last {metric}"
-    )
+    words = {"printed": "last number printed", "loss": "last evaluated loss"}
+    words["training loss"] = "training loss"
+    return f"the {words.get(metric, f'last {metric}')}"
 
 
 def tell(runs: Runs, verdict: dict, numbers: list, parted: list) -> str:
