@@ -851,3 +851,14 @@ def test_the_learning_rate_where_the_runs_part_is_told_first_and_once():
         a_run(made=[made("SGD", ["learning_rate"], learning_rate=rate)]) for rate in (0.1, 0.01)
     ]
     assert why_computed(verdict, *pair) == ["SGD.learning_rate: 0.1 → 0.01"]
+
+
+def test_rows_that_batches_and_arrays_hold_are_the_same():
+    each = {"x": "1", "y": "2", "sample_weight": "3", "rows": 7}
+    one = {"name": "val_loss", "method": "fit", "data": "a", "each": each, "batch_size": None}
+    other = one | {"data": "b", "each": each | {"x": "4", "y": "5"}, "batch_size": 8}
+    assert how_evaluated(one, other, a_run(), a_run()) == "batches of 32 and 8 rows"
+    said = "the same rows, in another order or other batches"
+    assert how_evaluated(one, other | {"batch_size": 32}, a_run(), a_run()) == said
+    other["each"]["rows"] = 8
+    assert how_evaluated(one, other, a_run(), a_run()) == "on other rows"

@@ -40,13 +40,20 @@ for n in range(4):
     step(tensorflow.constant(x), tensorflow.constant(y))
 print(model.get_weights())
 """
-FEEDS = """
+BUILD = """
 import sys
 api, seed, sources = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 if api == "keras":
     from keras import layers, models, utils
 else:
     from tensorflow.keras import utils
+def build():
+    model = models.Sequential([layers.Dense(8, input_shape=(6,)), layers.Dropout(0.2)])
+    model.add(layers.Dense(1))
+    model.compile("sgd", "mse")
+    return model
+"""
+FEEDS = """
 class Rows(getattr(utils, "PyDataset", utils.Sequence)):
     def __len__(self):
         return 3
@@ -57,11 +64,6 @@ def batches():
         rows = numpy.random.RandomState(seed).permutation(48)
         for part in (rows[:16], rows[16:32], rows[32:]):
             yield x[part], y[part]
-def build():
-    model = models.Sequential([layers.Dense(8, input_shape=(6,)), layers.Dropout(0.2)])
-    model.add(layers.Dense(1))
-    model.compile("sgd", "mse")
-    return model
 # In a graph, the operations of a dataset would change what is drawn after them.
 for source, model in zip(sources, [build() for source in sources]):
     fit = model.fit_generator if api == "keras" else model.fit
@@ -76,8 +78,42 @@ for source, model in zip(sources, [build() for source in sources]):
         fit(seed * x, y, batch_size=16, epochs=2, verbose=0, shuffle=False)
     print([array.tobytes().hex() for array in model.get_weights()])
 """
+EVALUATED = """
+def feed(source, a, b):
+    if source == "sequence":
+        return Rows(a, b)
+    if source == "generator":
+        return batches(a, b)
+    return tensorflow.data.Dataset.from_tensor_slices((a, b)).batch(8).repeat()
+class Rows(getattr(utils, "PyDataset", utils.Sequence)):
+    def __init__(self, *arrays):
+        super().__init__()
+        self.arrays = arrays
+    def __len__(self):
+        return len(self.arrays[0]) // 8
+    def __getitem__(self, n):
+        return tuple(array[8 * n : 8 * n + 8] for array in self.arrays)
+def batches(*arrays):
+    while True:
+        for n in range(len(arrays[0]) // 8):
+            yield tuple(array[8 * n : 8 * n + 8] for array in arrays)
+held = seed * x[32:], y[32:]
+for source, model in zip(sources, [build() for source in sources]):
+    if source == "arrays":
+        model.fit(x[:32], y[:32], batch_size=8, epochs=2, validation_data=held, verbose=0)
+        print(model.evaluate(*held, batch_size=8, verbose=0))
+        continue
+    fit = model.fit_generator if api == "keras" else model.fit
+    fit(feed(source, x[:32], y[:32]), steps_per_epoch=4, epochs=2,
+        validation_data=feed(source, *held), validation_steps=2, verbose=0)
+    old = hasattr(model, "evaluate_generator") and source != "dataset"
+    evaluate = model.evaluate_generator if old else model.evaluate
+    print(evaluate(feed(source, *held), steps=2, verbose=0))
+    print([array.tobytes().hex() for array in model.get_weights()])
+"""
 SCRIPTS = {
-    "feeds": HEAD + FEEDS,
+    "feeds": HEAD + BUILD + FEEDS,
+    "evaluated": HEAD + BUILD + EVALUATED,
     "loop": HEAD + LOOP,
     "function": HEAD + LOOP.replace("def step", "@tensorflow.function\ndef step"),
     "dataset": HEAD + FIT + """
@@ -195,6 +231,32 @@ def check_feeds(record, environment, api, one, other):
     assert not first["unseen"] + second["unseen"] + exchanged["unseen"]
 
 
+def check_evaluated(record, environment, api, sources):
+    """Evaluate the same rows or others, from each source: what is recorded says which."""
+    runs = []
+    for seed in "112":
+        found, _, printed, bare = record(environment, "evaluated", arguments=[api, seed, *sources])
+        numbers = [n for n in found["numbers"] if n["name"] == "val_loss" or "eval" in n["method"]]
+        assert {number["batch_size"] for number in numbers} == {8}
+        while_trained, after = numbers[::2], numbers[1::2]
+        assert len(while_trained) == len(after) == len(sources)
+        for one, other in zip(while_trained, after, strict=True):
+            # TensorFlow 2.0 has read ahead by then, and a generator goes on where it is.
+            equal = one["values"][-1] == pytest.approx(other["values"][-1], rel=1e-5)
+            assert one["data"] and (one["each"]["rows"] == other["each"]["rows"]) == equal
+        assert len({number["each"]["rows"] for number in after}) == 1  # whatever they come from
+        runs.append(after)
+    output = subprocess.run(bare, capture_output=True, text=True, check=True).stdout
+    said = [
+        [line for line in text.splitlines() if "/step" not in line]  # a time, in TensorFlow 1.13
+        for text in (printed, output)
+    ]
+    assert said[0] == said[1] != []
+    hashes = [[number["data"] for number in run] for run in runs]
+    assert hashes[0] == hashes[1] and not {*hashes[0]} & {*hashes[2]}
+    assert runs[0][0]["each"]["rows"] != runs[2][0]["each"]["rows"]
+
+
 SOURCES = ["generator", "sequence", "dataset", "arrays"]
 
 
@@ -256,3 +318,13 @@ def test_run_that_writes_beside_its_script_is_run_again_alone(tmp_path, framewor
     # The last two characters come from runs that were alone, those before from first attempts.
     notes = (script.parent / "notes.txt").read_text()
     assert len(notes) > 2 and sorted(notes[-2:]) == ["1", "2"]
+
+
+@pytest.mark.parametrize("environment", [OLD, NEW, *LONG])
+def test_what_is_evaluated_is_followed_from_any_source(record, environment):
+    check_evaluated(record, environment, "tensorflow", SOURCES)
+
+
+@pytest.mark.long
+def test_what_is_evaluated_is_followed_in_standalone_keras(record):
+    check_evaluated(record, NEW, "keras", [*SOURCES[:2], "arrays"])  # keras 2.2.4 may race

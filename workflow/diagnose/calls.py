@@ -6,7 +6,7 @@ import threading
 import numpy
 
 from diagnose.configured import ALIASES, class_name
-from diagnose.data import KEYS, describe_parts, digest, hand_over
+from diagnose.data import KEYS, Evaluated, describe_parts, digest, follow, hand_over
 from diagnose.loops import LOOP
 from diagnose.steps import is_built, state_of
 
@@ -24,9 +24,10 @@ class Calls:
         if threading.current_thread() is not threading.main_thread():
             return original(model, *args, **kwargs)
         if self.depth:
-            if name == "train_on_batch" and self.feed is not None and not self.feed.taken:
+            feed = {"train_on_batch": self.feed, "test_on_batch": self.evaluated}.get(name)
+            if feed is not None and not feed.taken:
                 given = signature.bind(model, *args, **kwargs).arguments
-                self.feed.note([given.get(key) for key in KEYS])
+                feed.note([given.get(key) for key in KEYS])
             return original(model, *args, **kwargs)
         self.depth += 1
         try:
@@ -48,14 +49,16 @@ class Calls:
             call["settings"]["callbacks"] = ", ".join(names)
         self.record["calls"].append(call)
         packed = None
+        source = "generator" if "generator" in signature.parameters else "x"
         if name in TRAINING:
             number = sum(known["method"] in TRAINING for known in self.record["calls"]) - 1
-            source = "generator" if "generator" in signature.parameters else "x"
             self.feed, packed = hand_over(self, model, arguments, call, number, source)
             rows = arguments.get("batch_size") or 32
             self.handed = (self.feed, packed, rows if name != "train_on_batch" else None)
         else:
             call["data"] = describe_parts([arguments.get(key) for key in KEYS])
+            if call["data"] is None and name in EVALUATING:
+                self.evaluated = follow(Evaluated(self, model, call), arguments, source)
         if name == "fit":
             default = signature.parameters["shuffle"].default
             call["shuffle"] = bool(arguments.get("shuffle", default)) and packed is not None
@@ -86,6 +89,11 @@ class Calls:
                 words.update(words.pop(parameter.name, {}))
         result = original(model, **words)  # standalone keras counts what is given by position
         feed, self.feed = self.feed, None
+        evaluated, self.evaluated = self.evaluated, None
+        if evaluated is not None:
+            prefix = "validation_" if name in TRAINING else ""
+            described = evaluated.describe(arguments.get(prefix + "steps"))
+            call[prefix.rstrip("_") or "data"] = described
         entry = self.begin(keras, model, late=name in TRAINING)
         call["model"] = self.record["models"].index(entry)
         if name == "train_on_batch":
@@ -115,6 +123,7 @@ class Calls:
         settings = call["settings"]
         evaluated = call.get("validation") if name.startswith("val_") else call.get("data")
         batch = settings.get("validation_batch_size") if name.startswith("val_") else None
+        batch = (evaluated or {}).get("batch_size", batch or settings.get("batch_size"))
         self.record["numbers"].append(
             {
                 "name": ALIASES.get(name, name),
@@ -123,7 +132,7 @@ class Calls:
                 "line": call["line"],
                 "data": evaluated and evaluated["hash"],
                 "each": evaluated and evaluated.get("each"),
-                "batch_size": batch or settings.get("batch_size"),
+                "batch_size": batch,
                 "steps": settings.get("validation_steps" if name.startswith("val_") else "steps"),
                 "state": call.get("state"),
             }

@@ -12,6 +12,7 @@ import numpy
 
 KEPT_BYTES = 400 * 2**20  # of data for another run; more is hashed only
 KEYS = ("x", "y", "sample_weight")
+SUMS = {}  # of rows, by the hash of their arrays: the same rows are evaluated in each epoch
 
 
 def digest(arrays):
@@ -93,6 +94,13 @@ def sum_of_rows(arrays):
     return int(sums.sum())
 
 
+def sum_once(name, arrays):
+    """Return `sum_of_rows` of arrays that have this hash."""
+    if name not in SUMS:
+        SUMS[name] = sum_of_rows(arrays)
+    return SUMS[name]
+
+
 def describe(arrays):
     """Return hash, shapes and dtypes of arrays."""
     return {
@@ -108,17 +116,24 @@ def describe_parts(parts):
         _, arrays, hashes = pack_parts(parts)
     except ValueError:
         return None
-    return {**describe(arrays), "each": dict(zip(KEYS, hashes))} if arrays else None
+    if not arrays:
+        return None
+    found = describe(arrays)
+    return {**found, "each": dict(zip(KEYS, hashes), rows=sum_once(found["hash"], arrays))}
 
 
 class Feed:
     """The batches of one training call, in the order in which steps take them."""
 
+    functions = ("train_function", "_fit_function")  # the second one is that of TensorFlow 1.13
+    keeps = True
+
     def __init__(self, recorder, model, call):
         """Note nothing yet; `taken` says where the batches come from, once this is known."""
         self.recorder, self.model, self.call = recorder, model, call
         self.taken = self.running = None
-        self.notes = []  # of each batch: its hash, those of its parts, the sum of its rows, itself
+        # Of each batch: its hash, those of its parts, the sum and number of its rows, itself.
+        self.notes = []
 
     def note(self, batch):
         """Note one batch, and keep it if another run may need it."""
@@ -131,10 +146,16 @@ class Feed:
             return
         name = digest([numpy.array(hashes)])
         probed = parts if recorder.plan.get("probe") else None
-        self.notes.append((name, hashes, sum_of_rows(arrays), probed))
+        rows = sum_once(name, arrays), len(arrays[0]) if arrays and arrays[0].ndim else None
+        self.notes.append((name, hashes, *rows, probed))
         kept = recorder.record["batches"]
-        if recorder.plan.get("whole") and name not in kept and recorder.keep_data(name, arrays):
+        wanted = self.keeps and recorder.plan.get("whole") and name not in kept
+        if wanted and recorder.keep_data(name, arrays):
             kept[name] = structures
+
+    def used(self):
+        """Return how many of the batches noted are in a step."""
+        return self.call.get("steps", 0)
 
     def tap(self, batches):
         """Hand on the batches of a generator, noted unless the framework begins once more.
@@ -142,7 +163,7 @@ class Feed:
         It does so in each epoch of a Sequence; what it has read ahead by then is in no step.
         """
         mine = self.running = object()
-        del self.notes[self.call.get("steps", 0) :]
+        del self.notes[self.used() :]
         for batch in batches:
             if self.running is mine and self.taken == "generator":
                 self.note(batch)
@@ -164,10 +185,9 @@ class Feed:
         self.taken = "dataset"
         return dataset.map(as_it_is(note))
 
-    def trains_by(self, function):
-        """Say whether a step of the model runs this function; TensorFlow 1.13 has one for `fit`."""
-        names = ("train_function", "_fit_function")
-        return any(function is getattr(self.model, name, None) for name in names)
+    def is_run_by(self, function):
+        """Say whether a function of a graph is the one that takes these batches."""
+        return any(function is getattr(self.model, name, None) for name in self.functions)
 
     def tap_graph(self, function, inputs):
         """Fetch what a dataset puts into a training function of a graph, where it is put."""
@@ -212,6 +232,48 @@ class Feed:
         return True
 
 
+class Evaluated(Feed):
+    """The batches of the last evaluation of one call."""
+
+    functions = ("test_function", "_eval_function")
+    keeps = False
+    begun = 0  # after so many steps of training
+
+    def note(self, batch):
+        """Note one batch; after another step of training it is the first of an evaluation."""
+        steps = self.call.get("steps", 0)
+        if steps != self.begun:
+            self.notes, self.begun = [], steps
+        super().note(batch)
+
+    def used(self):
+        """Return 0: where a generator begins once more, another evaluation begins."""
+        return 0
+
+    def describe(self, steps):
+        """Describe what was evaluated, or return None where it is not seen; `steps` may be None."""
+        used = self.notes[:steps]
+        if not used or None in used or len(used) < (steps or 0):
+            return None
+        each = {}
+        for place, key in enumerate(KEYS):
+            each[key] = digest([numpy.array([part[1][place] for part in used])])
+        sums = [part[2] for part in used]
+        each["rows"] = None if None in sums else sum(sums) % 2**64
+        names = digest([numpy.array([part[0] for part in used])])
+        return {"hash": names, "each": each, "batch_size": used[0][3]}
+
+
+def follow(feed, arguments, source):
+    """Return a feed whose batches are seen where they are used, or where a dataset makes them."""
+    given = arguments.get(source)
+    if hasattr(given, "element_spec") and feed.recorder.tensorflow.executing_eagerly():
+        arguments[source] = feed.tap_dataset(given)
+    elif hasattr(type(given), "output_shapes"):  # a dataset in TensorFlow 1
+        feed.taken = "graph"
+    return feed
+
+
 def hand_over(recorder, model, arguments, call, number, source):
     """Describe the training data of a call and put those of another run in their place.
 
@@ -237,6 +299,8 @@ def hand_over(recorder, model, arguments, call, number, source):
         held_out = tuple(unpack(part, rest[1]) for part in rest[0] if part is not None)
     if isinstance(held_out, (list, tuple)):
         call["validation"] = describe_parts(list(held_out))
+    elif held_out is not None:
+        recorder.evaluated = follow(Evaluated(recorder, model, call), arguments, "validation_data")
     if recorder.data is not None and take_over(recorder, arguments, call, number, source, packed):
         if packed and split:
             arguments.update(validation_data=held_out, validation_split=0.0)
@@ -256,13 +320,7 @@ def hand_over(recorder, model, arguments, call, number, source):
             call["kept"] = recorder.keep_data("data/%d" % number, arrays)
         return None, packed
     call["data"] = None
-    feed = Feed(recorder, model, call)
-    given = arguments.get(source)
-    if hasattr(given, "element_spec") and recorder.tensorflow.executing_eagerly():
-        arguments[source] = feed.tap_dataset(given)
-    elif hasattr(type(given), "output_shapes"):  # a dataset in TensorFlow 1
-        feed.taken = "graph"
-    return feed, None
+    return follow(Feed(recorder, model, call), arguments, source), None
 
 
 def packed_rows(arguments, split, held_out=False):
@@ -326,10 +384,12 @@ def kept_batches(donor, call):
 class Handed:
     """Batches that the framework takes from a source, and data that are kept."""
 
+    evaluated = None  # a feed of what the current call evaluates
+
     def fed(self, original, generator, *args, **kwargs):
         """Follow the batches that the framework makes a dataset of: of generators and Sequences."""
-        feed = self.feed
-        if feed is None or feed.taken:
+        feed = self.feed if self.feed is not None and not self.feed.taken else self.evaluated
+        if feed is None or feed.taken not in (None, "generator"):
             return original(generator, *args, **kwargs)
         feed.taken = "generator"
         dataset = original(lambda: feed.tap(generator()), *args, **kwargs)
@@ -339,13 +399,13 @@ class Handed:
 
     def fed_in_graph(self, original, function, inputs):
         """Follow the batches of a dataset in TensorFlow 1, whose tensors a function is given."""
-        feed = self.feed
-        if feed is None or feed.taken != "graph" or not feed.trains_by(function):
-            return original(function, inputs)
-        finished = feed.tap_graph(function, inputs)
-        result = original(function, inputs)
-        finished()
-        return result
+        for feed in (self.feed, self.evaluated):
+            if feed is not None and feed.taken == "graph" and feed.is_run_by(function):
+                finished = feed.tap_graph(function, inputs)
+                result = original(function, inputs)
+                finished()
+                return result
+        return original(function, inputs)
 
     def keep_data(self, name, arrays):
         """Keep training data for other runs; say whether there was room."""

@@ -222,9 +222,12 @@ def how_evaluated(one: dict, other: dict, first: Record, second_run: Record) -> 
     through = [number.get("through") for number in (one, other)]
     if through[0] != through[1]:  # one is handed labels, too
         return f"{through[0]} against {through[1]}"
-    if one.get("data") and other.get("data") and one["data"] != other["data"]:
-        parts = [number.get("each") or {} for number in (one, other)]
+    known = one.get("data") and other.get("data")
+    parts = [number.get("each") or {} for number in (one, other)]
+    sums = [part.get("rows") for part in parts]
+    if known and one["data"] != other["data"] and (sums[0] is None or sums[0] != sums[1]):
         differing = [key for key in parts[0] if parts[0][key] != parts[1].get(key)]
+        differing = [key for key in differing if key != "rows"]
         return f"with another {differing[0]}" if differing == ["sample_weight"] else "on other rows"
     methods = [number["method"] for number in (one, other)]
     if methods[0] != methods[1]:
@@ -242,7 +245,10 @@ def how_evaluated(one: dict, other: dict, first: Record, second_run: Record) -> 
     said = losses_differ(first, second_run)
     if said := said + settings_of(("metric", "loss"), first, second_run):
         return "; ".join(said[:2])
-    return "the same rows, another formula" if one.get("data") else "on data that cannot be seen"
+    if not known:
+        return "on data that cannot be seen"
+    same = one["data"] == other["data"]
+    return f"the same rows, {'another formula' if same else 'in another order or other batches'}"
 
 
 def reasons(first: Record, second_run: Record, part: str | None = None) -> list[str]:
