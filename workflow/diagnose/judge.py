@@ -33,6 +33,7 @@ from diagnose.rungs import (
 )
 from diagnose.sentences import notes, tell, undecided
 
+NO_CAUSES = ("rounding", "spread")
 TABLES = describe_columns(section="diagnosis")
 
 
@@ -49,15 +50,13 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     total = runs.value("second/as_is") - runs.value("first/as_is")
     repeated = [name for name in runs.records if name.split("/")[1].startswith(("as_is", "same"))]
     spread = max(max(runs.values(name)) - min(runs.values(name)) for name in repeated)
-    yards = [name for name in ("first/ulp_1", "first/ulp_2", "first/portable") if name in runs]
     agree = runs.agree(first, other)
     steps = sum(len(entry["hashes"]) for entry in runs.one(first)["models"])
     level = runs.value("first/as_is")
-    least = 0.0 if agree else last_places(level, steps)  # a perturbed run may be equal by chance
-    races = not (runs.repeat("first/as_is") and runs.repeat(first))
-    raced = spread if races else 0.0  # which moves a perturbed run as well
-    moved = [abs(runs.value(name) - runs.value(first)) - raced for name in yards]
-    yardstick = max([least, *moved])
+    # A perturbed run may be equal by chance.
+    yardstick = max(
+        0.0 if agree else last_places(level, steps), moved_by_rounding(runs, first, spread)
+    )
     verdict |= {"total": total, "spread": spread, "yardstick": yardstick, "steps": steps}
     verdict |= {"equal_start": agree}
     ineffective = not_carried_out(runs, causes)
@@ -121,25 +120,11 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
         rows[-1][2] = runs.value("second/as_is") - levels[-1] - evaluation
     if rounded:
         rows[-2:] = [["evaluation", 0.0, 0.0], ["rounding", rest, rest if early is None else early]]
-    for row, (cause, one, two) in enumerate(rows):
-        mean = mean_of_orders([one, two])
-        counts = exceeds([one, two], limit) or any(counted[row : row + 1])
-        counts = (counts or (cause == "computation" and far)) and cause not in (
-            "rounding",
-            "spread",
-        )
+    for row, (cause, *sizes) in enumerate(rows):
+        counts = exceeds(sizes, limit) or any(counted[row : row + 1])
+        counts = (counts or (cause == "computation" and far)) and cause not in NO_CAUSES
         counts = counts or (cause == "length" and bool(rest))
-        verdict["rows"].append(
-            {
-                "cause": Cause.CHANGED_DEFAULT if isinstance(cause, list) else LABELS[cause],
-                "label": label(cause, ladder),
-                "contribution": mean,
-                "share": share_of(mean, total),
-                "first_order": one,
-                "second_order": two,
-                "named": counts,
-            }
-        )
+        verdict["rows"].append(describe_cause(cause, sizes, total) | {"named": counts})
     named = [row for row in verdict["rows"] if row["named"]]
     verdict["causes"] = list(dict.fromkeys(row["cause"] for row in named))
     verdict["place"] = {"step": place["place"], **closer} if place["place"] else None
@@ -198,12 +183,33 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     return verdict
 
 
+def moved_by_rounding(runs: Runs, first: str, spread: float) -> float:
+    """Return how far rounding moves the number of the first run, beyond what a race does."""
+    races = not (runs.repeat("first/as_is") and runs.repeat(first))
+    yards = [name for name in ("first/ulp_1", "first/ulp_2", "first/portable") if name in runs]
+    moved = [abs(runs.value(name) - runs.value(first)) for name in yards]
+    return max([0.0, *moved]) - (spread if races else 0.0)
+
+
+def describe_cause(cause: str | list, sizes: list[float], total: float) -> dict:
+    """Return the row of a cause, from what it contributes in each order."""
+    mean = mean_of_orders(sizes)
+    return {
+        "cause": Cause.CHANGED_DEFAULT if isinstance(cause, list) else LABELS[cause],
+        "label": label(cause),
+        "contribution": mean,
+        "share": share_of(mean, total),
+        "first_order": sizes[0],
+        "second_order": sizes[1],
+    }
+
+
 def not_carried_out(runs: Runs, causes: list) -> str | None:
     """Return a clause on a cause that could not be taken away, or None."""
     if not causes:
         return None
     for cause in not_done(runs.one(ends(runs, causes)[1]), causes):
-        return f"{label(cause, {})} could not be taken away from the second run"
+        return f"{label(cause)} could not be taken away from the second run"
     return None
 
 

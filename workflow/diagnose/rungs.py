@@ -33,7 +33,7 @@ def theirs_of(causes: list[Rung], subset: list[int]) -> str:
     return name_of(causes, subset).replace("same_", "with_", 1)
 
 
-def label(cause: str | list, ladder: dict) -> str:
+def label(cause: str | list) -> str:
     """Return the name of a row."""
     if isinstance(cause, str):
         return LABELS[cause]
