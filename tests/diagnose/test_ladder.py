@@ -790,6 +790,8 @@ def test_a_race_is_no_rounding(tmp_path):
 
 def test_what_is_printed_counts_where_nothing_is_evaluated_if_it_differs():
     pair = [a_run(numbers=[], printed=f"loss {n} after epoch 4\n") for n in (0.5, 0.6)]
+    assert choose_metric(*pair) == "printed"  # as no loss of training differs
+    pair[0]["models"][0]["losses"] = [0.9, 0.8]
     assert choose_metric(*pair) == "training loss"
     times = [a_run(numbers=[], printed=f"took {n} s\n") for n in (1.4, 1.5)]
     assert choose_metric(*times) == "printed"

@@ -164,7 +164,7 @@ def choose_metric(first: Record, second: Record, repeats: bool = True) -> str:
 
     The last loss that both evaluated; if it is equal, another metric of evaluations that is not, or
     the last number printed. Where one of the two evaluates nothing: the last number printed, if it
-    repeats itself and differs, or else the last loss of training.
+    repeats itself and differs, or else the last loss of training, if this differs.
 
     Args:
         first, second: the records of both.
@@ -182,8 +182,10 @@ def choose_metric(first: Record, second: Record, repeats: bool = True) -> str:
             if unequal(value(first, name), value(second, name)):
                 return name
         return "printed" if print_differs else "loss"
-    trained = all(find_number(run, "training loss") for run in pair)
-    return "training loss" if None in printed or (trained and not print_differs) else "printed"
+    trained = [find_number(run, "training loss") for run in pair]
+    losses = [number["values"][-1] for number in trained if number]
+    by_training = len(losses) == 2 and not print_differs and (unequal(*losses) or not repeats)
+    return "training loss" if None in printed or by_training else "printed"
 
 
 def repeats_differ(records: list[Record]) -> bool:
