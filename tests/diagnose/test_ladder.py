@@ -864,3 +864,10 @@ def test_rows_that_batches_and_arrays_hold_are_the_same():
     assert how_evaluated(one, other | {"batch_size": 32}, a_run(), a_run()) == said
     other["each"]["rows"] = 8
     assert how_evaluated(one, other, a_run(), a_run()) == "on other rows"
+
+
+def test_what_cancels_is_told_together():
+    old = [made("Dense", ["activation"], activation="sigmoid")]
+    new = [made("Dense"), made("BinaryCrossentropy", ["from_logits"], "loss", from_logits=True)]
+    said = ["BinaryCrossentropy, Dense.activation: together without effect here."]
+    assert without_effect(a_run(made=old), a_run(made=new)) == said

@@ -373,14 +373,17 @@ def without_effect(first: Record, second_run: Record) -> list[str]:
     found = settings(first, second_run)
     if any(entry["key"] is None and entry["kind"] == "layer" for entry in found):
         return said
+    names = [text.split(":")[0] for text in losses_differ(first, second_run)]
+    names += [entry["class"] for entry in found if (entry["key"], entry["kind"]) == (None, "loss")]
     for entry in found:
-        name = f"{entry['class']}.{entry['key']}"
+        if not entry["written"] or not entry["key"] or entry["key"].endswith(STARTS):
+            continue
+        names.append(f"{entry['class']}.{entry['key']}")
         if entry["written"] == "both":
-            kept = entry["key"] and not entry["key"].endswith(STARTS)
             values = f"{brief(entry['first'])} → {brief(entry['second'])}"
-            said += [f"{name}: {values} has no effect here."] if kept else []
-        elif entry["written"] and not entry["key"].endswith(STARTS):
+            said.append(f"{names[-1]}: {values} has no effect here.")
+        else:
             side = entry["written"]
-            said.append(f"{name} = {brief(entry[side])} is written in the {side} script and has "
-                        "no effect here.")  # fmt: skip
-    return said
+            value = f"{names[-1]} = {brief(entry[side])}"
+            said.append(f"{value} is written in the {side} script and has no effect here.")
+    return [f"{', '.join(names)}: together without effect here."] if len(names) > 1 else said
