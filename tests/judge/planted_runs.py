@@ -71,7 +71,7 @@ def plant(config, first, second, losses=None, controls=False):
     published = run_files(config, jobs)
     for job, path in zip(jobs, published, strict=True):
         wildcards = SimpleNamespace(environment="toy", api="tf.keras", job=job)
-        write(path, json.loads(plan_runs(config, jobs, wildcards)), variants, losses)
+        write(path, json.loads("".join(plan_runs(config, jobs)(wildcards))), variants, losses)
     jobs = control_jobs(config)
     files = control_files(config, jobs)
     for job, path in zip(jobs, files, strict=True):

@@ -6,6 +6,7 @@ whose plan has changed runs again.
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -67,8 +68,8 @@ def make_plan(config: dict, cells: list[dict], seeds: list[int], **process: obje
         **{name: experiment[name] for name in TOLD if name in experiment},
         "variants": {cell["variant"]: variants[cell["variant"]]["layers"] for cell in cells},
         "protocols": {cell["protocol"]: config["protocols"][cell["protocol"]] for cell in cells},
-        "seeds": seeds,
         "cells": cells,
+        "seeds": seeds,
     }
     return json.dumps({**process, **plan})
 
@@ -81,18 +82,24 @@ def cross(change: str, variants: Iterable[str], protocols: Iterable[str]) -> lis
     ]
 
 
-def plan_runs(config: dict, jobs: dict, wildcards: Any) -> str:
-    """Return the plan of a training job: its variants under every protocol, as published."""
-    variants, seeds = jobs[wildcards.job]
-    return make_plan(
-        config,
-        cross(PUBLISHED, variants, config["protocols"]),
-        seeds,
-        environment=wildcards.environment,
-        api=wildcards.api,
-        repeats=config["repeats"][wildcards.api],
-        threads=config["training_threads"],
-    )
+def plan_runs(config: dict, jobs: dict) -> Callable[[Any], tuple[str, str]]:
+    """Return a function that gives the plan of a training job by its wildcards, in two pieces.
+
+    The first piece, the job's variants under every protocol, is made once for all seeds.
+    """
+
+    @cache
+    def plan_variants(environment: str, api: str, *variants: str) -> str:
+        cells = cross(PUBLISHED, variants, config["protocols"])
+        process = {"repeats": config["repeats"][api], "threads": config["training_threads"]}
+        plan = make_plan(config, cells, [], environment=environment, api=api, **process)
+        return plan.removesuffix("[]}")
+
+    def plan(wildcards: Any) -> tuple[str, str]:
+        variants, seeds = jobs[wildcards.job]
+        return plan_variants(wildcards.environment, wildcards.api, *variants), f"{seeds}}}"
+
+    return plan
 
 
 def release_modes(config: dict) -> list[tuple[str, str]]:

@@ -30,7 +30,8 @@ def list_jobs(workflow: Workflow, rules: list[str], _wildcards: object) -> str:
     input files, its output files, the lock of its environment, and the file with its times and
     memory.
     """
-    found = [
+    jobs = [job for job in workflow.dag.jobs if job.benchmark and job.rule.name in rules]
+    described = (
         {
             "rule": job.rule.name,
             "wildcards": job.wildcards_dict,
@@ -39,7 +40,6 @@ def list_jobs(workflow: Workflow, rules: list[str], _wildcards: object) -> str:
             "lock": os.path.relpath(job.conda_env_spec.file.get_path_or_uri(secret_free=True)),
             "benchmark": job.benchmark,
         }
-        for job in workflow.dag.jobs
-        if job.benchmark and job.rule.name in rules
-    ]
-    return json.dumps(sorted(found, key=lambda job: (rules.index(job["rule"]), job["output"])))
+        for job in sorted(jobs, key=lambda job: (rules.index(job.rule.name), job.output))
+    )
+    return f"[{','.join(map(json.dumps, described))}]"  # one by one: less memory for many jobs

@@ -19,9 +19,9 @@ CONTROL_JOBS = control_jobs(config)
 
 use rule train_runs as train_controls with:
     input:
+        EXPERIMENT_FILES,
         program=PROGRAM,
         experiment=EXPERIMENT,
-        files=EXPERIMENT_FILES,
         donors=partial(donor_files, config, CONTROL_JOBS),
     output:
         f"{RESULTS}/{CONTROL_FILE}",

@@ -37,9 +37,9 @@ use rule train_runs as train_releases with:
 
 rule probe_randomness:
     input:
+        EXPERIMENT_FILES,
         program=PROGRAM,
         experiment=EXPERIMENT,
-        files=EXPERIMENT_FILES,
     output:
         f"{RESULTS}/sweep/{{environment}}/{{mode}}-randomness.jsonl",
     log:

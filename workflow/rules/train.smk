@@ -12,9 +12,9 @@ TRAINING_JOBS = training_jobs(config)
 
 rule train_runs:
     input:
+        EXPERIMENT_FILES,  # a name would be one more list for each job
         program=PROGRAM,
         experiment=EXPERIMENT,
-        files=EXPERIMENT_FILES,
     output:
         f"{RESULTS}/{RUN_FILE}",
     log:
@@ -32,7 +32,7 @@ rule train_runs:
         runtime=grow(5 * config["seeds_per_job"]),
     params:
         code=code_of("train.job"),
-        plan=partial(plan_runs, config, TRAINING_JOBS),
+        plan=plan_runs(config, TRAINING_JOBS),
     message:
         "Training {wildcards.job} in {wildcards.environment} with {wildcards.api}"
     shell:
