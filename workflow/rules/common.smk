@@ -22,7 +22,7 @@ from plan.runs import grow
 from publish.summary import summarize, takes_colour, whose_table
 
 # The objects of a plan stay until the end: to look for garbage among them takes a sixth of its time.
-gc.set_threshold(200_000)
+gc.set_threshold(1_000_000)
 # What a configuration names is beside it, in the working directory or in the workflow, in this order.
 BESIDE = [Path(file).resolve().parent for file in reversed(workflow.configfiles)]
 find_files(config, [*(folder for folder in BESIDE if folder != ROOT), ".", ROOT])
