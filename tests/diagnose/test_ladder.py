@@ -31,7 +31,7 @@ from diagnose.records import (
 )
 from diagnose.rungs import ends, lie_apart, real_causes, swapped
 from diagnose.sentences import why_computed
-from diagnose.steps import state_of
+from diagnose.steps import match, state_of
 from plan.configuration import ConfigurationError
 from plan.documents import read_yaml
 from repository import ROOT
@@ -871,3 +871,14 @@ def test_what_cancels_is_told_together():
     new = [made("Dense"), made("BinaryCrossentropy", ["from_logits"], "loss", from_logits=True)]
     said = ["BinaryCrossentropy, Dense.activation: together without effect here."]
     assert without_effect(a_run(made=old), a_run(made=new)) == said
+
+
+def test_layers_that_both_scripts_give_one_name_stand_for_each_other():
+    def layers(*names):
+        kernels = {"class": "Dense", "shapes": [[2]]}
+        return [kernels | {"name": name, "places": [n]} for n, name in enumerate(names)]
+
+    assert match(layers("one"), layers("two", "one")) == [(0, 1)]
+    assert match(layers("a", "b"), layers("b", "a")) == [(1, 0), (0, 1)]
+    # Names that are made of the class, and names of one script alone, say nothing.
+    assert match(layers("dense_1", "dense_2"), layers("dense_2", "mine")) == [(0, 0), (1, 1)]

@@ -1,7 +1,7 @@
 """Where two runs part from an equal start: the step, and what differs in it, array by array."""
 
-import difflib
 from collections.abc import Collection
+from operator import itemgetter
 
 import numpy
 
@@ -20,7 +20,7 @@ from diagnose.records import (
     unequal,
 )
 from diagnose.rungs import ends, real_causes, rest_of
-from diagnose.steps import match
+from diagnose.steps import align, match
 
 Array = numpy.ndarray
 # How far beyond the yardstick a difference may lie and still be rounding. The yardstick is what one
@@ -94,12 +94,13 @@ def look_closer(runs: Runs, probes: list[list[int]]) -> dict:
             if found[0].dtype.kind == "f" and found[0].shape == found[1].shape:
                 rows.append({"part": part, "array": name, **measure(*found)})
 
-    looked = [part.get("looked", []) for part in (one, other)]
-    classes, others = ([kind for _, kind in part] for part in looked)
-    matcher = difflib.SequenceMatcher(None, classes, others, autojunk=False)
-    for left, right, size in matcher.get_matching_blocks():
-        for mine, theirs in zip(range(left, left + size), range(right, right + size), strict=True):
-            compare("output", "{} ({})".format(*looked[0][mine]), "forward", mine, theirs)
+    looked = [
+        [{"name": name, "class": kind} for name, kind in part.get("looked", [])]
+        for part in (one, other)
+    ]
+    for mine, theirs in align(looked[0], looked[1], itemgetter("class")):
+        layer = looked[0][mine]
+        compare("output", f"{layer['name']} ({layer['class']})", "forward", mine, theirs)
     compare("loss", "loss", "loss", 0, 0)
     shared = sorted((mine, theirs) for theirs, mine in match(other["layers"], one["layers"]))
     for mine, theirs in reversed(shared):

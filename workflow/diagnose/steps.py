@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import hashlib
+import re
 import traceback
 
 import numpy
@@ -20,25 +21,54 @@ def state_of(hashes):
     return hashlib.blake2b("".join(hashes).encode(), digest_size=8).hexdigest()
 
 
+def is_named(layer):
+    """Say whether a script has named a layer; other names are made of the class."""
+    name = re.sub(r"(_v\d+)?(_\d+)?$", "", layer["name"])
+    return name.replace("_", "") != layer["class"].lower()
+
+
+def align(ours, theirs, key):
+    """Return pairs of positions of layers of two models that stand for each other, by the first.
+
+    Layers of one class do whose scripts give them one name. The others are aligned by `key`, a
+    function of a layer, along both models. Layers are dicts with `name` and `class` at least.
+    """
+    named = [{}, {}]
+    for known, layers in zip(named, (ours, theirs)):
+        for place, layer in enumerate(layers):
+            if is_named(layer):
+                known.setdefault((layer["class"], layer["name"]), place)
+    pairs = [(named[0][name], named[1][name]) for name in named[0] if name in named[1]]
+    rest, others = (
+        [place for place in range(len(layers)) if all(pair[side] != place for pair in pairs)]
+        for side, layers in enumerate((ours, theirs))
+    )
+    keys = (
+        [repr(key(ours[place])) for place in rest],
+        [repr(key(theirs[place])) for place in others],
+    )
+    matcher = difflib.SequenceMatcher(None, *keys, autojunk=False)
+    for left, right, size in matcher.get_matching_blocks():
+        pairs += zip(rest[left : left + size], others[right : right + size])
+    return sorted(pairs)
+
+
 def match(ours, theirs):
     """Return pairs of positions of arrays that two models share.
 
     Args:
-        ours, theirs: layers as recorded: dicts with `class`, `shapes` and `places`. Layers without
-            weights play no part. Layers are aligned by class and shapes, or by class alone where
-            that shares more; arrays of one layer whose shapes differ are not shared.
+        ours, theirs: layers as recorded: dicts with `name`, `class`, `shapes` and `places`. Layers
+            without weights play no part. Layers are aligned by class and shapes, or by class alone
+            where that shares more; arrays of one layer whose shapes differ are not shared.
     """
     ours, theirs = ([layer for layer in part if layer["shapes"]] for part in (ours, theirs))
     found = []
     for key in (lambda layer: [layer["class"], layer["shapes"]], lambda layer: layer["class"]):
-        keys = [[repr(key(layer)) for layer in part] for part in (theirs, ours)]
         pairs = []
-        matcher = difflib.SequenceMatcher(None, keys[0], keys[1], autojunk=False)
-        for left, right, size in matcher.get_matching_blocks():
-            for step in range(size):
-                one, other = theirs[left + step], ours[right + step]
-                parts = zip(one["shapes"], other["shapes"], one["places"], other["places"])
-                pairs += [(mine, yours) for shape, same, yours, mine in parts if shape == same]
+        for left, right in align(theirs, ours, key):
+            one, other = theirs[left], ours[right]
+            parts = zip(one["shapes"], other["shapes"], one["places"], other["places"])
+            pairs += [(mine, yours) for shape, same, yours, mine in parts if shape == same]
         found.append(pairs)
     return max(found, key=len)
 
