@@ -880,5 +880,9 @@ def test_layers_that_both_scripts_give_one_name_stand_for_each_other():
 
     assert match(layers("one"), layers("two", "one")) == [(0, 1)]
     assert match(layers("a", "b"), layers("b", "a")) == [(1, 0), (0, 1)]
+    swapped = [a_run(), a_run(steps=("1", "3"))]
+    for run, order in zip(swapped, (("a", "b"), ("b", "a")), strict=True):
+        run["models"][0] |= {"layers": layers(*order), "initial": ["x", "y"], "weights": ["k", "k"]}
+    assert ladder.possible_causes(*swapped)[0] == ["weights"]
     # Names that are made of the class, and names of one script alone, say nothing.
     assert match(layers("dense_1", "dense_2"), layers("dense_2", "mine")) == [(0, 0), (1, 1)]

@@ -29,10 +29,10 @@ from diagnose.records import (
     choose_metric,
     data_of,
     find_number,
-    initial_weights,
     locate_step,
     read_record,
     repeats_differ,
+    same_start,
     same_steps,
     trained_models,
     training_calls,
@@ -138,7 +138,7 @@ def possible_causes(first: Record, second: Record) -> tuple[list[Rung], list[str
         causes.append("data")
     elif data[0] != data[1] and partly[0] == partly[1]:  # otherwise one is seen in part only
         blocked.append(why_not_exchanged(first, second))
-    if initial_weights(first) != initial_weights(second):
+    if not same_start(first, second):
         causes.append("weights")
     causes += changed_defaults(first, second)
     if (may_draw(first) or may_draw(second)) and not draw_equally(first, second):

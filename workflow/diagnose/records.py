@@ -77,6 +77,18 @@ def initial_weights(record: Record) -> list[list[str]]:
     return [entry["initial"] for entry in trained_models(record)]
 
 
+def same_start(one: Record, other: Record) -> bool:
+    """Say whether all models of two runs start from equal weights, layer by layer."""
+    if initial_weights(one) != initial_weights(other):
+        return False
+    models = zip(trained_models(one), trained_models(other), strict=True)
+    return all(
+        mine["initial"][here] == theirs["initial"][there]
+        for mine, theirs in models
+        for here, there in match(mine["layers"], theirs["layers"])
+    )
+
+
 def training_calls(record: Record) -> list[dict]:
     """Return the calls that train a model, in the order of time."""
     return [call for call in record["calls"] if call["method"] in TRAINING]
