@@ -65,9 +65,8 @@ def set_up(tmp_path):
     """Run set-up in a clone: no network, no pip settings, no home folder of this machine."""
     home = tmp_path / "home"
     home.mkdir()
-    keep = {
-        k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "UV_", "CONDA", "PYENV"))
-    }
+    theirs = ("PIP_", "UV_", "XDG_", "CONDA", "PYENV")
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(theirs)}
     own = {"HOME": str(home), "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": f"{NOWHERE}/simple"}
     # Reach no server, whatever this machine could reach.
     own |= dict.fromkeys(("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"), NOWHERE)
