@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from types import SimpleNamespace
 
 import numpy
 import pytest
@@ -17,7 +18,7 @@ from diagnose.differences import (
     without_effect,
 )
 from diagnose.loops import PARTLY
-from diagnose.place import describe_place, describe_row, measure, rates_in
+from diagnose.place import describe_place, describe_row, look_closer, measure, rates_in
 from diagnose.records import (
     Runs,
     choose_metric,
@@ -886,3 +887,18 @@ def test_layers_that_both_scripts_give_one_name_stand_for_each_other():
     assert ladder.possible_causes(*swapped)[0] == ["weights"]
     # Names that are made of the class, and names of one script alone, say nothing.
     assert match(layers("dense_1", "dense_2"), layers("dense_2", "mine")) == [(0, 0), (1, 1)]
+
+
+def test_calls_of_a_layer_are_compared_where_both_runs_have_as_many(tmp_path):
+    looked = {"first": ["one", "one", "join"], "second": ["one", "two", "join"]}
+    outputs = {"first": [1.0, 2.0, 3.0], "second": [2.0, 9.0, 4.0]}
+    for side, names in looked.items():
+        entry = a_run()["models"][0] | {"looked": [[name, "Dense"] for name in names]}
+        arrays = {f"forward/0/{n}": numpy.float32([x]) for n, x in enumerate(outputs[side])}
+        for run in ("probe", "probe_ulp_1", "probe_ulp_2"):
+            (tmp_path / side).mkdir(exist_ok=True)
+            (tmp_path / f"{side}/{run}-1.json").write_text(json.dumps(a_run(models=[entry])))
+            numpy.savez(tmp_path / f"{side}/{run}-1.npz", **arrays)
+    (row,) = look_closer(SimpleNamespace(folder=tmp_path), [[0, 1], [0, 1]])["arrays"]
+    assert row["array"] == "join (Dense)"
+    assert row["largest_difference"] == 1.0

@@ -1,5 +1,6 @@
 """Where two runs part from an equal start: the step, and what differs in it, array by array."""
 
+from collections import Counter
 from collections.abc import Collection
 from operator import itemgetter
 
@@ -95,12 +96,20 @@ def look_closer(runs: Runs, probes: list[list[int]]) -> dict:
                 rows.append({"part": part, "array": name, **measure(*found)})
 
     looked = [
-        [{"name": name, "class": kind} for name, kind in part.get("looked", [])]
+        [
+            {"name": name, "class": kind, "place": place}
+            for place, (name, kind) in enumerate(part.get("looked", []))
+        ]
         for part in (one, other)
     ]
-    for mine, theirs in align(looked[0], looked[1], itemgetter("class")):
-        layer = looked[0][mine]
-        compare("output", f"{layer['name']} ({layer['class']})", "forward", mine, theirs)
+    calls = [Counter(layer["name"] for layer in part) for part in looked]
+    # Nobody knows which call of a layer is which where one run has more calls of the layer.
+    unclear = {name for name in calls[0] & calls[1] if calls[0][name] != calls[1][name]}
+    looked = [[layer for layer in part if layer["name"] not in unclear] for part in looked]
+    for left, right in align(looked[0], looked[1], itemgetter("class")):
+        layer, other_layer = looked[0][left], looked[1][right]
+        name = f"{layer['name']} ({layer['class']})"
+        compare("output", name, "forward", layer["place"], other_layer["place"])
     compare("loss", "loss", "loss", 0, 0)
     shared = sorted((mine, theirs) for theirs, mine in match(other["layers"], one["layers"]))
     for mine, theirs in reversed(shared):
