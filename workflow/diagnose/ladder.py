@@ -153,7 +153,8 @@ def plan_rungs(causes: list[Rung], repeats: int, again: int, pin: bool) -> dict[
         runs |= {f"{side}/as_is-{number}": AGAIN for number in range(1, repeats + 1)}
         runs[f"{side}/as_is-1"] = {}
     ways = orders(causes)
-    ends = (ways["forward"][-1], ways["without_draws"][-1])  # where the runs part is asked of these
+    # Where the runs part is asked of these. Draws that can be pinned are never left out.
+    ends = [ways["forward"][-1], *([] if pin else ways["without_draws"][-1:])]
     for subset in [subset for order in ways.values() for subset in order]:
         if not subset:
             continue

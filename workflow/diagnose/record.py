@@ -108,6 +108,7 @@ class Recorder(Calls, Configured, Draws, Handed, Loops, Probe, Steps):
         self.configs = {}  # of optimizers, as they are when training begins
         self.optimizers = {}  # of own loops, by model
         self.weighing = {}  # of losses, as compiled, by model
+        self.readers = {}  # of variables in a graph, by session and variables
         self.created = {}  # initial values of variables that are made within the first step
         self.depth = 0
         self.kept = 0

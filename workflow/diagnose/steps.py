@@ -104,9 +104,23 @@ class Steps:
 
     def values(self, keras, variables):
         """Return the arrays of variables."""
-        if hasattr(keras.backend, "batch_get_value"):
+        if self.is_alone(keras) or not variables:
             return [numpy.asarray(value) for value in keras.backend.batch_get_value(variables)]
-        return [variable.numpy() for variable in variables]
+        if self.tensorflow.executing_eagerly():
+            return [variable.numpy() for variable in variables]
+        # Speed: a callable runs in a third of the time of Session.run.
+        session = self.session_of(keras)
+        known = (id(session), *map(id, variables))
+        if known not in self.readers:  # with the variables, whose numbers no other may get
+            self.readers[known] = session.make_callable(list(variables)), variables, session
+        return [numpy.asarray(value) for value in self.readers[known][0]()]
+
+    def session_of(self, keras):
+        """Return the session of a graph, in which all variables have values."""
+        try:
+            return keras.backend.get_session()
+        except (AttributeError, RuntimeError):
+            return self.tensorflow.compat.v1.keras.backend.get_session()
 
     def prepare(self, model):
         """Make the operations of training before weights are read, as without a recorder."""
@@ -132,10 +146,7 @@ class Steps:
                 variable.assign(value)
             return
         keras.backend.batch_get_value(variables)  # initializes what would be drawn later otherwise
-        try:
-            session = keras.backend.get_session()
-        except (AttributeError, RuntimeError):
-            session = self.tensorflow.compat.v1.keras.backend.get_session()
+        session = self.session_of(keras)
         for variable, value in zip(variables, values):
             initializer = variable.initializer
             session.run(initializer, {initializer.inputs[1]: value})
@@ -296,10 +307,11 @@ class Steps:
         slots = self.slots_of(model)
         found = self.values(keras, [*model.weights, *slots])
         current, state = found[: len(model.weights)], found[len(model.weights) :]
-        entry["slots"] = [
-            [getattr(slot, "path", slot.name), list(array.shape)]
-            for slot, array in zip(slots, state)
-        ]
+        if len(entry["slots"]) != len(slots):
+            entry["slots"] = [
+                [getattr(slot, "path", slot.name), list(array.shape)]
+                for slot, array in zip(slots, state)
+            ]
         entry["states"][-1] = [digest([array]) for array in state]
         if self.final is not None and [number, len(entry["hashes"])] in self.plan["steps"]:
             place = self.plan["steps"].index([number, len(entry["hashes"])])
