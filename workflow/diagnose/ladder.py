@@ -146,12 +146,18 @@ def possible_causes(first: Record, second: Record) -> tuple[list[Rung], list[str
     return causes, blocked
 
 
+def plan_repeats(repeats: int) -> dict[str, dict]:
+    """Return {name: plan} of the runs of both scripts as they are."""
+    return {
+        f"{side}/as_is-{number}": AGAIN if number > 1 else {}
+        for side in ("first", "second")
+        for number in range(1, repeats + 1)
+    }
+
+
 def plan_rungs(causes: list[Rung], repeats: int, again: int, pin: bool) -> dict[str, dict]:
     """Return {name: plan} of the repeats and of all rungs; donors are named `side/run`."""
-    runs: dict[str, dict] = {}
-    for side in ("first", "second"):
-        runs |= {f"{side}/as_is-{number}": AGAIN for number in range(1, repeats + 1)}
-        runs[f"{side}/as_is-1"] = {}
+    runs = plan_repeats(repeats)
     ways = orders(causes)
     # Where the runs part is asked of these. Draws that can be pinned are never left out.
     ends = [ways["forward"][-1], *([] if pin else ways["without_draws"][-1:])]
@@ -228,7 +234,7 @@ def plan_ladder(
 ) -> dict[str, Any]:
     """Return what the rest of the workflow needs to know of a pair, from repeats of both."""
     ladder: dict[str, Any] = {"undecided": None, "causes": [], "blocked": [], "runs": {}}
-    ladder |= {"locked": False, "metric": metric, "pin": False}
+    ladder |= {"metric": metric, "pin": False}
     for side, records in (("first", firsts), ("second", seconds)):
         for record in records:
             if record["error"]:
@@ -254,12 +260,10 @@ def plan_ladder(
         causes = []  # nothing can be measured against data that differ from run to run
     for side, record in (("first", first), ("second", second)):
         blocked += [f"{sentence} (the {side} run)" for sentence in record["unseen"]]
-    locked = bool(first["writes"] or second["writes"])  # runs take turns in the script's folder
     pin = can_be_pinned(first, second)
     repeats = repeats or (DISTRIBUTION if racing else REPEATS)
-    runs = take_turns(plan_rungs(causes, repeats, RUNG_REPEATS if racing else 1, pin), locked)
-    found = {"causes": causes, "blocked": blocked, "locked": locked, "pin": pin, "runs": runs}
-    return ladder | found
+    runs = plan_rungs(causes, repeats, RUNG_REPEATS if racing else 1, pin)
+    return ladder | {"causes": causes, "blocked": blocked, "pin": pin, "runs": runs}
 
 
 def narrow(known: dict[int, Record], metric: str) -> dict[str, Any]:
@@ -293,11 +297,6 @@ def narrow(known: dict[int, Record], metric: str) -> dict[str, Any]:
             return found | {"next": untried[len(untried) // 2]}
         found["changes"].append([low, high])
     return found
-
-
-def take_turns(runs: dict[str, dict], locked: bool) -> dict[str, dict]:
-    """Return plans in which no two runs run at the same time, if they must not."""
-    return {name: plan | {"lock": True} for name, plan in runs.items()} if locked else runs
 
 
 def describe_divergence(side: str, record: Record, metric: str, number: float) -> str:

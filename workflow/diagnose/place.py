@@ -7,7 +7,7 @@ from operator import itemgetter
 import numpy
 
 from diagnose.differences import brief
-from diagnose.ladder import AGAIN, NEGLIGIBLE, plan_swaps, plan_theirs, take_turns
+from diagnose.ladder import AGAIN, NEGLIGIBLE, plan_swaps, plan_theirs
 from diagnose.records import (
     Record,
     Runs,
@@ -42,8 +42,7 @@ def find_place(runs: Runs, ladder: dict) -> dict:
     agree = runs.agree(first, other)
     pair = runs.pair()
     if not agree or rest_of(runs, causes):
-        swaps = plan_swaps(*pair, causes, runs.metric, only_last=not agree)
-        found["runs"] = take_turns(swaps, ladder["locked"])
+        found["runs"] = plan_swaps(*pair, causes, runs.metric, only_last=not agree)
     if agree:
         return found
     if not runs.repeat(first) or not runs.repeat(other):
@@ -66,7 +65,6 @@ def find_place(runs: Runs, ladder: dict) -> dict:
         plans = [{**plan, "probe": probe} for plan, probe in pairs]
         found["runs"] |= {"first/probe-1": plans[0], "second/probe-1": plans[1]}
         found["runs"] |= {f"first/probe_ulp_{n}-1": {**plans[0], "ulp": n} for n in (1, 2)}
-    found["runs"] = take_turns(found["runs"], ladder["locked"])
     return found
 
 

@@ -330,14 +330,14 @@ class Outcome:
         self.lock = threading.Lock()
         self.held = set()
         self.before = files_of(os.path.dirname(recorder.plan["script"]), self.held)
-        self.write("the process of the script was killed, or has ended itself")
+        self.write("the process of the script was killed, or has ended itself", [])
 
     def written(self):
         """Return the files beside the script that have changed since the beginning."""
         after = files_of(os.path.dirname(self.recorder.plan["script"]), self.held)
         return sorted(name for name in after if self.before.get(name) != after[name])
 
-    def write(self, error):
+    def write(self, error, writes):
         """Write record and arrays, the arrays first."""
         record, arrays, printed = self.paths
         state = self.recorder.record
@@ -351,14 +351,14 @@ class Outcome:
             state["printed"] = file.read().decode("utf-8", "replace")
         if size > PRINTED_BYTES and not self.recorder.plan.get("whole"):
             os.truncate(printed, PRINTED_BYTES)
-        state["writes"] = self.written()
+        state["writes"] = writes
         with open(arrays, "wb") as file:
             numpy.savez(file, **self.recorder.arrays)
         with open(record, "w") as file:
             json.dump(state, file)
 
-    def end(self, error):
-        """Write the last word; the first of two callers has it."""
+    def end(self, error, writes=None):
+        """Write the last word; the first of two callers has it. `writes` are of `written`."""
         if self.lock.acquire(False):
             sys.stdout.flush()
             recorder = self.recorder
@@ -366,7 +366,7 @@ class Outcome:
                 unseen = recorder.record["unseen"]
                 error = unseen[0] if unseen else "the script trains no Keras model"
             recorder.finish()
-            self.write(error)
+            self.write(error, self.written() if writes is None else writes)
             sys.stderr.flush()
             os._exit(0)
 
@@ -418,7 +418,7 @@ def main():
     timer = threading.Timer(plan["limit"], outcome.end, [said])
     timer.daemon = True
     timer.start()
-    error = run(outcome.recorder)
-    if not alone and (error or outcome.written()):  # which another run may have had a part in
+    error, writes = run(outcome.recorder), outcome.written()
+    if not alone and (error or writes):  # which another run may have had a part in
         start_alone(plan, paths)
-    outcome.end(error)
+    outcome.end(error, writes)
