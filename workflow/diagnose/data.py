@@ -122,6 +122,21 @@ def describe_parts(parts):
     return {**found, "each": dict(zip(KEYS, hashes), rows=sum_once(found["hash"], arrays))}
 
 
+def hash_parts(notes):
+    """Return {key: hash} of `x`, `y` and weights of batches as `Feed` notes them."""
+    nothing, found = digest([]), {}
+    for place, key in enumerate(KEYS):
+        given = [note[1][place] for note in notes if note[1][place] != nothing]
+        found[key] = digest([numpy.array(given)]) if given else nothing
+    return found
+
+
+def add_rows(notes):
+    """Return the sum of the rows of batches as `Feed` notes them, or None."""
+    sums = [note[2] for note in notes]
+    return None if None in sums else sum(sums) % 2**64
+
+
 class Feed:
     """The batches of one training call, in the order in which steps take them."""
 
@@ -215,9 +230,7 @@ class Feed:
         call["data"] = None
         if not used or None in used or len(used) < call["steps"]:
             return False
-        for place, key in enumerate(KEYS):
-            given = [part[1][place] for part in used if part[1][place] != digest([])]
-            call["each"][key] = digest([numpy.array(given)] if given else [])
+        call["each"].update(hash_parts(used))
         call["batches"] = [part[0] for part in used]
         call["data"] = {
             "hash": digest([numpy.array([*call["batches"], call["each"]["class_weight"]])])
@@ -225,9 +238,8 @@ class Feed:
         call["kept"] = not {*call["batches"]} - {*self.recorder.record["batches"]}
         size = call.get("per_epoch", len(used))
         epochs = [used[start : start + size] for start in range(0, len(used), size)]
-        sums = [[part[2] for part in epoch] for epoch in epochs]
-        if not any(None in epoch for epoch in sums):
-            sums = [sum(epoch) % 2**64 for epoch in sums]
+        sums = [add_rows(epoch) for epoch in epochs]
+        if None not in sums:
             call["each"]["rows"] = sums[0] if len({*sums}) == 1 else sum(sums) % 2**64
         return True
 
@@ -255,11 +267,7 @@ class Evaluated(Feed):
         used = self.notes[:steps]
         if not used or None in used or len(used) < (steps or 0):
             return None
-        each = {}
-        for place, key in enumerate(KEYS):
-            each[key] = digest([numpy.array([part[1][place] for part in used])])
-        sums = [part[2] for part in used]
-        each["rows"] = None if None in sums else sum(sums) % 2**64
+        each = {**hash_parts(used), "rows": add_rows(used)}
         names = digest([numpy.array([part[0] for part in used])])
         return {"hash": names, "each": each, "batch_size": used[0][3]}
 

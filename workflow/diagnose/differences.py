@@ -10,7 +10,7 @@ from diagnose.configured import DROPS, NOISE
 from diagnose.records import (
     SINGLE_PRECISION,
     Record,
-    initial_weights,
+    same_start,
     trained_models,
     training_calls,
     unequal,
@@ -20,8 +20,8 @@ from diagnose.steps import match, state_of
 # What says nothing of how a layer or an optimizer computes, unless a script writes it; and never.
 NO_DEFAULTS = {"dtype", "implementation", "jit_compile"}
 NO_SETTINGS = {"name", "layers", "inputs", "outputs", "layer", "cell", "cells"}
-BESIDE = ("callback", "metric")  # kinds of objects that have no part in a step
 NO_SETTINGS |= {"input_dim", "input_shape", "batch_input_shape", "batch_shape"}  # weights tell them
+BESIDE = ("callback", "metric")  # kinds of objects that have no part in a step
 STARTS = ("_initializer", "weights")  # how keys end that say what a layer starts from
 # Functions of keras.losses that have a short name, too.
 LOSSES = {
@@ -128,6 +128,12 @@ def brief(value: object) -> str:
     return min(repr(value), single, key=len) if close else repr(value)
 
 
+def change_of(entry: dict) -> str:
+    """Return an entry of `settings` in words: its class and key, and both values."""
+    values = f"{brief(entry['first'])} → {brief(entry['second'])}"
+    return f"{entry['class']}.{entry['key']}: {values}"
+
+
 def same_batches(first: Record, second: Record) -> bool:
     """Say whether runs train on the same batches in the steps that both make."""
     calls = [training_calls(run) for run in (first, second)]
@@ -142,9 +148,9 @@ def same_batches(first: Record, second: Record) -> bool:
 
 def parted_before_data(first: Record, second: Record) -> bool:
     """Say whether runs that start equally have other weights before they are given other data."""
-    parted = initial_weights(first) != initial_weights(second)
-    if parted:
+    if not same_start(first, second):
         return False
+    parted = False
     for one, other in zip(training_calls(first), training_calls(second), strict=False):
         if (one["data"] or {}).get("hash") != (other["data"] or {}).get("hash"):
             return parted
@@ -270,10 +276,7 @@ def reasons(first: Record, second_run: Record, part: str | None = None) -> list[
     policies = [run.get("policy") for run in (first, second_run)]
     said = [f"dtype policy: {policies[0]} → {policies[1]}"] if policies[0] != policies[1] else []
     said += losses_differ(first, second_run) + trained_in_one(first, second_run)
-    said += [
-        f"{e['class']}.{e['key']}: {brief(e['first'])} → {brief(e['second'])}"
-        for e in sorted(keys, key=lambda e: not e["written"])
-    ]
+    said += map(change_of, sorted(keys, key=lambda entry: not entry["written"]))
     for entry in found:
         if entry["key"] is None and entry["kind"] not in ("loss", *BESIDE):
             side = "first" if entry["first"] == "made" else "second"
@@ -339,7 +342,7 @@ def losses_differ(first: Record, second_run: Record) -> list[str]:
 def settings_of(kinds: tuple[str, ...], first: Record, second_run: Record) -> list[str]:
     """Return how arguments of callbacks, metrics or losses differ."""
     return [
-        f"{entry['class']}.{entry['key']}: {brief(entry['first'])} → {brief(entry['second'])}"
+        change_of(entry)
         for entry in settings(first, second_run)
         if entry["kind"] in kinds and entry["key"] and entry["written"]
     ]
@@ -380,8 +383,7 @@ def without_effect(first: Record, second_run: Record) -> list[str]:
             continue
         names.append(f"{entry['class']}.{entry['key']}")
         if entry["written"] == "both":
-            values = f"{brief(entry['first'])} → {brief(entry['second'])}"
-            said.append(f"{names[-1]}: {values} has no effect here.")
+            said.append(f"{change_of(entry)} has no effect here.")
         else:
             side = entry["written"]
             value = f"{names[-1]} = {brief(entry[side])}"

@@ -132,10 +132,8 @@ class Probe:
         finally:
             base.__call__ = original
         found = [(layer, output) for (layer, _), output in zip(layers, outputs)]
-        if class_name(model) in (
-            "Functional",
-            "Model",
-        ):  # in a graph's order of layers
+        if class_name(model) in ("Functional", "Model"):
+            # As in a graph: the layers in their order in the model, not in that of their calls.
             order = [id(layer) for layer in self.leaves(model)]
             found.sort(key=lambda pair: order.index(id(pair[0])))
         return found, loss, gradients

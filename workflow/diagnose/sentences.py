@@ -6,6 +6,7 @@ from diagnose.differences import (
     STARTS,
     brief,
     call_settings,
+    change_of,
     how_data_differ,
     how_evaluated,
     noise_made,
@@ -25,7 +26,7 @@ from diagnose.records import (
     trained_models,
     training_calls,
 )
-from diagnose.rungs import LABELS, swapped
+from diagnose.rungs import LABELS, label, swapped
 
 SENTENCES = {
     "data": "The two runs are trained on other data",
@@ -71,12 +72,7 @@ def tell(runs: Runs, verdict: dict, numbers: list, parted: list) -> str:
     named = [row for row in verdict["rows"] if row["named"]]
     for row in named:
         if row["cause"] == Cause.CHANGED_DEFAULT:
-            change = next(
-                entry for entry in settings(*records)
-                if row["label"] == f"{Cause.CHANGED_DEFAULT} {entry['class']}.{entry['key']}"
-            )  # fmt: skip
-            text = f"A default has changed, {change['class']}.{change['key']}: "
-            text += f"{brief(change['first'])} → {brief(change['second'])}"
+            text = f"A default has changed, {change_of(changed_default(row, runs))}"
         else:
             key = next(key for key, name in LABELS.items() if name == row["cause"])
             text = SENTENCES[key]
@@ -166,12 +162,16 @@ def notes(runs: Runs, verdict: dict, closer: dict) -> list[str]:
     return said
 
 
+def changed_default(row: dict, runs: Runs) -> dict:
+    """Return the entry of `settings` that a row on a changed default is of."""
+    found = settings(*runs.pair())
+    return next(one for one in found if label([one["class"], one["key"]]) == row["label"])
+
+
 def advice(row: dict, runs: Runs) -> list[str]:
     """Return what makes the runs agree, which has been tried in a run of the diagnosis."""
     if row["cause"] == Cause.CHANGED_DEFAULT:
-        name = row["label"].removeprefix(f"{Cause.CHANGED_DEFAULT} ")
-        cause = next(c for c in settings(runs.one("first/as_is"), runs.one("second/as_is"))
-                     if f"{c['class']}.{c['key']}" == name)  # fmt: skip
+        cause = changed_default(row, runs)
         old = cause["first"]
         old = brief(old) if isinstance(old, float) else repr(old)
         words = f"{cause['class']}(…, {cause['key']}={old})"
