@@ -34,15 +34,20 @@ def install():
 class Browser(Chrome):
     """A Chromium of its own, with an empty profile; closed at the end of a `with` block."""
 
-    def __init__(self, folder, width=1280, height=800):
+    def __init__(self, folder):
         options = ChromeOptions()
-        for flag in [*FLAGS, f"--user-data-dir={folder}", f"--window-size={width},{height}"]:
+        for flag in [*FLAGS, f"--user-data-dir={folder}"]:
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         os.environ.setdefault("no_proxy", "localhost")  # a proxy would not reach the driver
         super().__init__(options, ChromeService(shutil.which("chromedriver")))
         self.set_script_timeout(HANGS)
-        self.get("about:blank")  # instead of Chromium's own first page
+
+    def clear(self):
+        """Leave the page that is shown, and forget what was noted of it."""
+        self.leave_frame()
+        self.get("about:blank")
+        self.set_window_size(1280, 800)
         self.errors()
         self.requested()
 

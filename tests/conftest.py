@@ -191,25 +191,33 @@ def node_modules(made_once):
 
 
 @pytest.fixture(scope="session")
-def chromium():
+def chromium(tmp_path_factory):
     """Chromium, installed if need be. Skips where it cannot be; in continuous integration fails."""
     try:
         install()
     except Unavailable as reason:
         skip_or_fail(f"no browser: {reason}")
+    with Browser(tmp_path_factory.mktemp("chromium")) as chromium:
+        yield chromium
 
 
 @pytest.fixture
-def findings(chromium, node_modules, tmp_path):
+def browser(chromium):
+    """The same for each test, as if nothing had been opened before."""
+    chromium.clear()
+    return chromium
+
+
+@pytest.fixture
+def findings(browser, node_modules):
     """Return a function: what axe-core finds serious on a page, in a narrow and a wide window."""
 
     def look(path):
-        with Browser(tmp_path / "profile") as browser:
-            found = []
-            for width in (400, 1300):
-                browser.set_window_size(width, 900)
-                browser.open(path)
-                found += browser.findings(node_modules / "axe-core/axe.min.js")
-            return found
+        found = []
+        for width in (400, 1300):
+            browser.set_window_size(width, 900)
+            browser.open(path)
+            found += browser.findings(node_modules / "axe-core/axe.min.js")
+        return found
 
     return look

@@ -7,7 +7,6 @@ import shlex
 import sys
 
 import pytest
-from browser import Browser
 from diagnose import page
 from diagnose.pairs import read_pairs, summarize
 from repository import ROOT
@@ -67,29 +66,28 @@ def diagnosis(tmp_path_factory):
 
 
 @pytest.mark.parametrize("width", [400, 800, 1300])
-def test_page_can_be_read(diagnosis, chromium, tmp_path, width):
-    with Browser(tmp_path / "profile") as browser:
-        browser.set_window_size(width, 900)
-        browser.open(diagnosis)
-        assert browser.run(OVERFLOW) == []
-        browser.find("//p[@class='verdict'][contains(., '100 % of +0.5')]")
-        parts = browser.run(
-            "return [...document.querySelectorAll('tr')].map(row => row.innerText)"
-            ".filter(text => /^(output|loss|gradient|moving)/.test(text))"
-        )
-        assert [text.split("\t")[:3:2] for text in parts] == [
-            ["output", "equal"],
-            ["loss", "1.15e+07"],
-            ["gradient", "1.15e+07"],
-            ["moving statistics", "1.15e+07"],
-        ]
-        smallest = browser.run(
-            "return Math.min(...[...document.querySelectorAll('p, td, th')]"
-            ".map(e => parseFloat(getComputedStyle(e).fontSize)))"
-        )
-        assert smallest >= 14
-        assert browser.errors() == []
-        assert {address.partition(":")[0] for address in browser.requested()} <= {"file", "data"}
+def test_page_can_be_read(diagnosis, browser, width):
+    browser.set_window_size(width, 900)
+    browser.open(diagnosis)
+    assert browser.run(OVERFLOW) == []
+    browser.find("//p[@class='verdict'][contains(., '100 % of +0.5')]")
+    parts = browser.run(
+        "return [...document.querySelectorAll('tr')].map(row => row.innerText)"
+        ".filter(text => /^(output|loss|gradient|moving)/.test(text))"
+    )
+    assert [text.split("\t")[:3:2] for text in parts] == [
+        ["output", "equal"],
+        ["loss", "1.15e+07"],
+        ["gradient", "1.15e+07"],
+        ["moving statistics", "1.15e+07"],
+    ]
+    smallest = browser.run(
+        "return Math.min(...[...document.querySelectorAll('p, td, th')]"
+        ".map(e => parseFloat(getComputedStyle(e).fontSize)))"
+    )
+    assert smallest >= 14
+    assert browser.errors() == []
+    assert {address.partition(":")[0] for address in browser.requested()} <= {"file", "data"}
 
 
 def test_a_share_of_nearly_nothing_has_no_sign():

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from browser import Browser
 from repository import ROOT, copy_repository, copy_results, run_make
 
 pytestmark = pytest.mark.slow
@@ -22,14 +21,13 @@ def report(finished_for_file):
 
 
 @pytest.fixture
-def page(chromium, report, tmp_path):
+def page(browser, report):
     """A browser that shows it; at the end of a test nothing may have gone wrong."""
-    with Browser(tmp_path / "profile") as browser:
-        browser.open(report)
-        yield browser
-        assert browser.errors() == []
-        asked = [address.partition(":")[0] for address in browser.requested()]
-        assert set(asked) <= {"file", "data", "blob"}
+    browser.open(report)
+    yield browser
+    assert browser.errors() == []
+    asked = [address.partition(":")[0] for address in browser.requested()]
+    assert set(asked) <= {"file", "data", "blob"}
 
 
 def view(page, row):
