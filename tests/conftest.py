@@ -4,7 +4,6 @@ import copy
 import fcntl
 import json
 import os
-import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from browser import Browser, install
 from debian import Unavailable, install_packages
 from plan.configuration import check_config
 from plan.documents import read_yaml
-from repository import ROOT, copy_small, run_driver, skip_or_fail, write_yaml
+from repository import ROOT, copy_small, messages_of, run_driver, skip_or_fail, write_yaml
 from waiting import HANGS
 
 # What takes longest, in this order: a file of these that came last would leave a core idle. The
@@ -132,7 +131,7 @@ class Workspace:
         """Return the messages of the jobs that a dry run would start."""
         done = self.snakemake("--dry-run", *arguments)
         assert done.returncode == 0, done.stdout
-        return set(re.findall(r"^ *(?:local)?job \d+: (.+)$", done.stdout, re.MULTILINE | re.I))
+        return messages_of(done.stdout)
 
     def change_config(self, change):
         """Let a function change the configuration, then write it."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -25,6 +26,11 @@ def run_driver(*command, cwd=ROOT, **options):
         text=True,
         **options,
     )
+
+
+def messages_of(printed):
+    """Return the messages of the jobs in what Snakemake has printed."""
+    return set(re.findall(r"^ *(?:local)?job \d+: (.+)$", printed, re.MULTILINE | re.I))
 
 
 def write_yaml(document, path):

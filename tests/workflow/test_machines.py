@@ -4,7 +4,7 @@ import os
 import re
 
 import pytest
-from machines import ELSEWHERE, PAGE, PLANNED, TABLE, write_table
+from machines import ELSEWHERE, PAGE, PLANNED, TABLE, Planned, write_table
 from repository import ROOT, copy_small, run_driver
 
 pytestmark = pytest.mark.slow
@@ -53,6 +53,16 @@ def usual(clone):
     return jobs
 
 
+def test_plan_is_the_same_where_all_of_it_comes_together(clone, usual):
+    variables, before = {}, ()
+    for machine in PLANNED.values():
+        variables |= machine.variables
+        before += machine.before
+    for home in (None, "/proc/nobody"):
+        assert plan(clone, Planned({**variables, "HOME": home}, before)) == usual
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("machine", PLANNED)
 def test_plan_is_the_same(clone, usual, machine):
     assert plan(clone, PLANNED[machine]) == usual

@@ -52,6 +52,7 @@ def imported_by(file: Path) -> set[Path]:
     return {file for name in named for file in files_of(name)}
 
 
+@cache
 def files_of(module: str) -> list[Path]:
     """Return the file of a module and the files of the packages around the module."""
     found = []
