@@ -53,13 +53,13 @@ def ask_snakemake(folder, *targets):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run_make(target, folder, *settings):
+def run_make(target, folder, *settings, prefix=ROOT / ".snakemake/conda"):
     """Run a target of the Makefile in a copy, with the driver and environments of this one."""
     driver = f'driver=. "{ROOT}/.driver/bin/activate" &&'
     return subprocess.run(
         ["make", "--assume-old=setup", target, driver, *settings],
         cwd=folder,
-        env=os.environ | {"SNAKEMAKE_CONDA_PREFIX": str(ROOT / ".snakemake/conda")},
+        env=os.environ | {"SNAKEMAKE_CONDA_PREFIX": str(prefix)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
