@@ -18,8 +18,8 @@ from waiting import HANGS
 
 pytestmark = pytest.mark.slow
 
-ENVIRONMENT = "tf2.0-keras2.3.1"
-PAIR = "dropout_0_in_2_0"
+ENVIRONMENT = "tf1.14-keras2.2.4"
+PAIR = "dropout_0_in_1_14"
 SNAKEDEPLOY = "snakedeploy==0.17.1"
 MODULES = """
 configfile: "experiment.yaml"
@@ -46,7 +46,7 @@ RESULTS, PROGRAM = "no name", "of this file is used"
 
 rule both:
     default_target: True
-    input: rules.first_all.input, rules.second_all.input
+    input: rules.first_compare_controls.output, rules.second_all.input
 """
 
 
@@ -97,10 +97,15 @@ def files_in(folder):
     }
 
 
+def is_judged(results):
+    """Tell whether the experiment has the verdict that it must have."""
+    verdicts = read_table(results / "tables/verdicts.csv").set_index("comparison")
+    return verdicts["causes"].to_dict() == {PAIR: "draws"}
+
+
 def is_whole(results):
     """Tell whether the experiment has run to its end, with the verdict that it must have."""
-    verdicts = read_table(results / "tables/verdicts.csv").set_index("comparison")
-    assert verdicts["causes"].to_dict() == {PAIR: "no difference"}
+    assert is_judged(results)
     assert (results / "figures/trajectories.png").stat().st_size > 1000
     return (results / "provenance/run.json").is_file()
 
@@ -133,7 +138,7 @@ def test_two_instances_as_modules(framework_pythons, clone, mine):
     assert {"first_all", "second_all", "page_study", "page_sweep", "both"} <= set(listed)
     assert not {"all", "second_study"} & set(listed)
     printed = snakemake(cwd=mine)
-    assert is_whole(mine / "results")
+    assert is_judged(mine / "results")
     assert is_whole(mine / "second one/results")
     assert "page_" not in printed
     resources = read_table(mine / "second one/results/provenance/resources.csv")
