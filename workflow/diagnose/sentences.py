@@ -75,20 +75,10 @@ def tell(runs: Runs, verdict: dict, numbers: list, parted: list) -> str:
             text = f"A default has changed, {change_of(changed_default(row, runs))}"
         else:
             key = next(key for key, name in LABELS.items() if name == row["cause"])
-            text = SENTENCES[key]
-            how = {
-                "evaluation": [how_evaluated(numbers[0], numbers[1], *records)],
-                "length": call_settings(*records) + settings_of(("callback",), *records),
-                "data": [how_data_differ(*records)],
-                "computation": why_computed(verdict, *records)[:3],
-                "draws": noise_made(*records) or ["row order, dropout or noise"],
-                "weights": [
-                    said for said in reasons(*records) if said.split(": ")[0].endswith(STARTS)
-                ],
-            }.get(key)
+            text, how = SENTENCES[key], details(key, verdict, numbers, records)
             if key == "weights" and how:
                 text = "The two runs start from other initial weights"
-            text += f" ({'; '.join(how)})" if how and how[0] else ""
+            text += f" ({'; '.join(how)})" if how else ""
         share = f"{100 * row['share']:.3g} % of {total:+.6g}" if total else "in part"
         if row["share"] is None or abs(row["share"]) > 2:
             share = f"{row['contribution']:+.6g}, where the whole difference is {total:+.6g}"
@@ -119,6 +109,26 @@ def tell(runs: Runs, verdict: dict, numbers: list, parted: list) -> str:
             f"number by {verdict['yardstick']:.2g}."
         )
     return " ".join(parts)
+
+
+def details(key: str, verdict: dict, numbers: list, records: tuple[Record, Record]) -> list[str]:
+    """Return in which way a cause differs between the scripts, as far as it can be seen."""
+    match key:
+        case "evaluation":
+            said = [how_evaluated(numbers[0], numbers[1], *records)]
+        case "length":
+            said = call_settings(*records) + settings_of(("callback",), *records)
+        case "data":
+            said = [how_data_differ(*records)]
+        case "computation":
+            said = why_computed(verdict, *records)[:3]
+        case "draws":
+            said = noise_made(*records) or ["row order, dropout or noise"]
+        case "weights":
+            said = [text for text in reasons(*records) if text.split(": ")[0].endswith(STARTS)]
+        case _:
+            said = []
+    return [text for text in said if text]
 
 
 def why_computed(verdict: dict, first: Record, second_run: Record) -> list[str]:
