@@ -11,6 +11,9 @@ from envs import lock
 
 SPECS = [lock.read_spec(path) for path in sorted(lock.ENVS.glob("*.in"))]
 each_spec = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+# Those that the default run needs are locked again by default, the others with the long tests.
+NEEDED = ("driver", "figures", "tf1.14-keras2.2.4", "tf2.0-keras2.3.1")
+OTHER = [pytest.param(spec, marks=pytest.mark.long) for spec in SPECS if spec.name not in NEEDED]
 
 
 def read_lock(path):
@@ -109,7 +112,9 @@ def test_source_is_listed_for_a_python_without_wheel(minors, expected):
 
 
 @pytest.mark.slow
-@each_spec
+@pytest.mark.parametrize(
+    "spec", [*(spec for spec in SPECS if spec.name in NEEDED), *OTHER], ids=lambda spec: spec.name
+)
 def test_locking_again_changes_nothing(spec, monkeypatch):
     monkeypatch.setenv("UV_NO_PROGRESS", "1")
     packages = lock.compile_pins(spec, upgrade=False)
