@@ -59,42 +59,43 @@ def written(file, text):
     return file.exists() and text in file.read_text()
 
 
-@pytest.fixture
-def training(start, tmp_path):
-    """A run with one job that waits, and that job's processes."""
-    run = start("first.log", "chunk1=train")
-    history = tmp_path / "history.txt"
+def wait_for_training(run, folder):
+    """Wait until the job of a run waits, and the other one is done; return the job's processes."""
+    history = folder / "history.txt"
     wait_until(lambda: run.poll() is not None or written(history, "finish 2"), "the other job")
     wait_until(lambda: run.poll() is not None or "python" in map(name_of, below(run)), "the job")
-    assert run.poll() is None, (tmp_path / "first.log").read_text()
-    return run, below(run)
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_run_that_is_ended(training, start, tmp_path, number):
-    run, jobs = training
-    run.send_signal(number)
-    run.wait(timeout=HANGS)
-    psutil.wait_procs(jobs, timeout=HANGS)
-    assert not any(job.is_running() for job in jobs)
-    assert not (tmp_path / "chunk1.txt").exists()
-    goes_on = "To go on, the same again:\n  snakemake " in (tmp_path / "first.log").read_text()
-    assert goes_on == (number != signal.SIGKILL)
-
-    assert start("second.log").wait(timeout=HANGS) == 0, (tmp_path / "second.log").read_text()
-    assert (tmp_path / "history.txt").read_text().count("finish") == 2
-    told = "A run was killed here" in (tmp_path / "second.log").read_text()
-    assert told == (number == signal.SIGKILL)
-    assert not list((tmp_path / ".snakemake").glob(".run-*"))
-
-
-def test_second_run_is_told_of_the_first(training, start, tmp_path):
-    run, _ = training
-    assert start("second.log").wait(timeout=HANGS) == 1
-    told = (tmp_path / "second.log").read_text()
-    assert f"Here runs process {run.pid} on " in told
-    assert "unlock nothing" in told
     assert run.poll() is None
+    return below(run)
+
+
+def test_runs_that_are_ended(start, tmp_path):
+    """Ended in each way, and started again each time; a second run beside the first is told."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        run = start(f"{number}.log", "chunk1=train")
+        jobs = wait_for_training(run, tmp_path)
+        if number == signal.SIGINT:
+            assert start("beside.log").wait(timeout=HANGS) == 1
+            told = (tmp_path / "beside.log").read_text()
+            assert f"Here runs process {run.pid} on " in told
+            assert "unlock nothing" in told
+            assert run.poll() is None
+        run.send_signal(number)
+        run.wait(timeout=HANGS)
+        psutil.wait_procs(jobs, timeout=HANGS)
+        assert not any(job.is_running() for job in jobs)
+        assert not (tmp_path / "chunk1.txt").exists()
+
+    assert start("last.log").wait(timeout=HANGS) == 0, (tmp_path / "last.log").read_text()
+    assert (tmp_path / "history.txt").read_text().count("finish") == 2
+    interrupted, terminated, killed, last = (
+        (tmp_path / f"{log}.log").read_text()
+        for log in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL, "last")
+    )
+    to_go_on = "To go on, the same again:\n  snakemake "
+    assert [to_go_on in log for log in (interrupted, terminated, killed)] == [True, True, False]
+    was_killed = "A run was killed here"
+    assert [was_killed in log for log in (terminated, killed, last)] == [False, False, True]
+    assert not list((tmp_path / ".snakemake").glob(".run-*"))
 
 
 def test_job_that_starts_after_its_run_has_ended(start, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """A file that is cut, emptied or exchanged after a job has written it is named, and made again."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -26,7 +27,7 @@ WRITE = "PYTHONPATH='{ROOT}/workflow' python -c '{WRITE}'"
 include: "{ROOT}/workflow/rules/at_once.smk"
 
 rule all:
-    input: "table.csv"
+    input: "empty.csv", "cut.csv", "other.csv"
 
 rule train:
     output: "{{run}}.jsonl"
@@ -34,24 +35,32 @@ rule train:
 
 rule collect:
     input: "a.jsonl", "b.jsonl"
-    output: "table.csv"
+    output: "{{table}}.csv"
     shell: "cat {{input}} | {{WRITE}} {{output}}"
 """
 
 
-@pytest.fixture
-def snakemake(tmp_path):
-    """Run a workflow of two records and a table in `tmp_path`; return status and output."""
-    (tmp_path / "Snakefile").write_text(WORKFLOW)
-
-    def snakemake(*arguments):
-        command = ["bash", "-c", ACTIVATE, ROOT, "snakemake", "--cores", "1", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-        return done.returncode, done.stdout + done.stderr
-
-    code, told = snakemake()
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which a workflow of two records and three tables has run. Only read it."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "Snakefile").write_text(WORKFLOW)
+    code, told = snakemake(folder)
     assert code == 0, told
-    return snakemake
+    return folder
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """A copy of it, to be changed."""
+    return shutil.copytree(finished, tmp_path / "copy")
+
+
+def snakemake(folder, *arguments):
+    """Run the workflow of a folder; return status and output."""
+    command = ["bash", "-c", ACTIVATE, ROOT, "snakemake", "--cores", "1", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
 
 
 def trained(folder):
@@ -59,49 +68,46 @@ def trained(folder):
     return (folder / "trained.txt").read_text().split()
 
 
-@pytest.mark.parametrize("size", [0, 13])
-def test_cut_table_is_named_and_made_again(snakemake, tmp_path, size):
-    written = (tmp_path / "table.csv").read_text()
-    (tmp_path / "table.csv").write_text(written[:size])
-    sentence = f"table.csv is not as it was written: found {size} bytes, expected 584."
-    code, told = snakemake("--dry-run")
-    assert (code, sentence in told) == (0, True)
-    assert (tmp_path / "table.csv").read_text() == written[:size]
-    code, told = snakemake()
-    where = "now table.csv.broken" if size else "removed"
-    assert (code, f"{sentence} It is {where}, and made again" in told) == (0, True)
-    assert (tmp_path / "table.csv").read_text() == written
-    kept = [path.read_text() for path in tmp_path.glob("*.broken")]
-    assert kept == ([written[:size]] if size else [])  # nothing of an empty file could be lost
-    assert sorted(trained(tmp_path)) == ["a", "b"]
-    code, told = snakemake()
+def test_changed_tables_are_named_and_made_again(folder):
+    """Empty, cut, or of the same size with other bytes. A file that is only touched is whole."""
+    empty, cut, other = tables = [folder / f"{name}.csv" for name in ("empty", "cut", "other")]
+    written = cut.read_text()
+    changed = ["", written[:13], written.replace("99", "98")]
+    for table, text in zip(tables, changed, strict=True):
+        table.write_text(text)
+    sentences = [
+        f"{table.name} is not as it was written: found {size} bytes, expected 584."
+        for table, size in ((empty, 0), (cut, 13))
+    ]
+    sentences.append(f"{other.name} is not as it was written: found the SHA-256")
+    code, told = snakemake(folder, "--dry-run")
+    assert (code, [sentence in told for sentence in sentences]) == (0, [True] * 3)
+    assert [table.read_text() for table in tables] == changed
+
+    code, told = snakemake(folder)
+    assert (code, [sentence in told for sentence in sentences]) == (0, [True] * 3)
+    assert f"{sentences[0]} It is removed, and made again" in told
+    assert f"{sentences[1]} It is now cut.csv.broken, and made again" in told
+    assert [table.read_text() for table in tables] == [written] * 3
+    # Nothing of an empty file could be lost.
+    kept = {path.name: path.read_text() for path in folder.glob("*.broken")}
+    assert kept == {"cut.csv.broken": changed[1], "other.csv.broken": changed[2]}
+
+    for file in (folder / "a.jsonl", folder / "b.jsonl", *tables):
+        file.touch()
+    code, told = snakemake(folder)
     assert (code, "Nothing to be done" in told, "is not as" in told) == (0, True, False)
+    assert sorted(trained(folder)) == ["a", "b"]
 
 
-def test_cut_record_is_made_again_where_it_is_needed(snakemake, tmp_path):
-    written = (tmp_path / "a.jsonl").read_text()
-    (tmp_path / "a.jsonl").write_text(written[:50])
-    (tmp_path / "table.csv").unlink()
-    code, told = snakemake()
+def test_cut_record_is_made_again_where_it_is_needed(folder):
+    written = (folder / "a.jsonl").read_text()
+    (folder / "a.jsonl").write_text(written[:50])
+    (folder / "cut.csv").unlink()
+    code, told = snakemake(folder)
     assert (code, "a.jsonl is not as it was written: found 50 bytes" in told) == (0, True)
-    assert (tmp_path / "table.csv").read_text() == 2 * written
-    assert sorted(trained(tmp_path)) == ["a", "a", "b"]
-
-
-def test_file_of_the_same_size_with_other_bytes(snakemake, tmp_path):
-    written = (tmp_path / "table.csv").read_text()
-    (tmp_path / "table.csv").write_text(written.replace("99", "98"))
-    code, told = snakemake()
-    assert (code, "table.csv is not as it was written: found the SHA-256" in told) == (0, True)
-    assert (tmp_path / "table.csv").read_text() == written
-
-
-def test_file_that_is_only_touched_is_whole(snakemake, tmp_path):
-    for file in ("a.jsonl", "b.jsonl", "table.csv"):
-        (tmp_path / file).touch()
-    code, told = snakemake()
-    assert (code, "is not as" in told) == (0, False)
-    assert sorted(trained(tmp_path)) == ["a", "b"]
+    assert (folder / "cut.csv").read_text() == 2 * written
+    assert sorted(trained(folder)) == ["a", "a", "b"]
 
 
 def test_what_is_committed_is_nobodys_mistake(tmp_path, monkeypatch):
