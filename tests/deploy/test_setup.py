@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from deploy import setup
 from deployment import DRIVER, FRONT_END, ROOT, copy_modules, other_python
 from waiting import HANGS
 
@@ -60,8 +61,14 @@ def folder_of(tmp_path):
     return folder_of
 
 
+@pytest.fixture(scope="session")
+def known_pythons(tmp_path_factory) -> Path:
+    """A cache in which uv notes what it has found out about each Python of this machine."""
+    return tmp_path_factory.mktemp("uv")
+
+
 @pytest.fixture
-def set_up(tmp_path):
+def set_up(tmp_path, known_pythons):
     """Run set-up in a clone: no network, no pip settings, no home folder of this machine."""
     home = tmp_path / "home"
     home.mkdir()
@@ -70,7 +77,7 @@ def set_up(tmp_path):
     own = {"HOME": str(home), "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": f"{NOWHERE}/simple"}
     # Reach no server, whatever this machine could reach.
     own |= dict.fromkeys(("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"), NOWHERE)
-    own |= {"no_proxy": "127.0.0.1"}
+    own |= {"no_proxy": "127.0.0.1", "UV_CACHE_DIR": str(known_pythons)}
 
     def set_up(clone: Path, *prefix: str, **more) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -223,13 +230,6 @@ def test_no_python(set_up, clone, folder_of):
     assert "there is no python3 on PATH" in told(set_up(clone, PATH=folder_of()), clone)
 
 
-def test_newer_python_under_another_name_is_used(set_up, clone, folder_of):
-    ours = (DRIVER / "bin/python").resolve()
-    done = set_up(clone, PATH=folder_of(python3=other_python("3.8"), python3_12=ours))
-    assert "Setting up the driver environment" in done.stdout
-    assert "no Python package index answered" in told(done, clone)
-
-
 def test_name_that_does_not_start_is_passed_over(set_up, clone, folder_of, tmp_path):
     shim = tmp_path / "shim"
     shim.write_text("#!/bin/sh\necho 'pyenv: python3.12: command not found' >&2\nexit 127\n")
@@ -259,19 +259,23 @@ def test_home_in_which_nothing_can_be_made(set_up, clone, folder_of, tmp_path, h
     assert done.stdout == f"{folders.format(clone=clone)}\n"
 
 
-def test_no_package_index(set_up, clone, pyenv):
-    sentence = told(set_up(clone, PATH=f"{DRIVER / 'bin'}:/usr/bin:/bin", **pyenv), clone)
+def test_no_package_index(set_up, clone, folder_of):
+    """With a newer Python under another name, and a file in the place of the environment."""
+    (clone / ".driver").touch()
+    ours = (DRIVER / "bin/python").resolve()
+    done = set_up(clone, PATH=folder_of(python3=other_python("3.8"), python3_12=ours))
+    assert "Setting up the driver environment" in done.stdout
+    sentence = told(done, clone)
     assert "no Python package index answered" in sentence
     assert "PIP_INDEX_URL" in sentence
 
 
-@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("nowhere")])
-def test_driver_that_is_no_folder(set_up, clone, pyenv, make):
-    """It is out of the way when the driver environment is made, here without an index."""
-    make(clone / ".driver")
-    sentence = told(set_up(clone, PATH=f"{DRIVER / 'bin'}:/usr/bin:/bin", **pyenv), clone)
-    assert "no Python package index answered" in sentence
-    assert not (clone / ".driver").is_symlink()
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("nowhere"), Path.mkdir])
+def test_what_is_in_the_way_is_removed(monkeypatch, tmp_path, make):
+    monkeypatch.setattr(setup, "DRIVER", tmp_path / ".driver")
+    make(setup.DRIVER)
+    setup.remove_driver()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_activation_that_is_cut_is_written_again(set_up, ready_clone, pyenv):
@@ -326,26 +330,21 @@ def test_other_platform(set_up, clone):
 
 
 @pytest.mark.slow
-def test_driver_from_its_lock(clone, pyenv, tmp_path):
-    """From nothing, in a path with a space; then the hash of a file is wrong."""
-    spaced = clone.rename(tmp_path / "my clone")
+def test_driver_from_its_lock(ready_clone, pyenv, tmp_path):
+    """In a path with a space, in place of a broken one; then the hash of a file is wrong."""
+    spaced = ready_clone.rename(tmp_path / "my clone")
+    (spaced / ".driver/pyvenv.cfg").unlink()  # by which a Python knows its virtual environment
     environ = {k: v for k, v in os.environ.items() if not k.startswith("CONDA")}
     environ["PATH"] = f"{DRIVER / 'bin'}:/usr/bin:/bin"
     command = ["sh", spaced / "workflow/deploy/setup.sh"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    damage = f"The driver environment is not whole: {spaced}/.driver/pyvenv.cfg is missing"
+    assert damage in done.stdout
+    assert not (spaced / ".driver/lib").is_symlink()  # nothing is left of the other
     shell = f". '{spaced}/.driver/bin/activate' && snakemake --version && command -v conda"
     shown = subprocess.run(["bash", "-c", shell], env=environ, capture_output=True, text=True)
     assert shown.stdout.splitlines() == ["9.27.1", f"{spaced}/workflow/deploy/conda/bin/conda"]
-
-    # What is missing comes again, also that which makes a virtual environment.
-    shutil.rmtree(next((spaced / ".driver").glob("lib/python3*/site-packages/yaml")))
-    (spaced / ".driver/pyvenv.cfg").unlink()
-    mended = subprocess.run(command, env=environ, capture_output=True, text=True)
-    assert mended.returncode == 0, mended.stderr
-    assert "The driver environment is not whole: " in mended.stdout
-    shown = subprocess.run(["bash", "-c", shell], env=environ, capture_output=True, text=True)
-    assert shown.stdout.splitlines()[0] == "9.27.1"
 
     lock = spaced / "envs/driver.txt"
     lines = lock.read_text().splitlines(keepends=True)
