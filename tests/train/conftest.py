@@ -4,20 +4,17 @@ What a test asks for first starts all processes of that kind, as many at a time 
 """
 
 import hashlib
-import itertools
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from cells import CELLS, ENVIRONMENTS
 from judge.records import Records
-from plan.runs import PUBLISHED, cross, make_plan
+from plan.runs import PUBLISHED, make_plan
 from repository import ROOT
 
-ENVIRONMENTS = ("tf1.14-keras2.2.4", "tf2.0-keras2.3.1")
-VARIANTS = ("plain", "activation", "activations", "bn", "bn_activations", "activation_bn")
-PROTOCOLS = ("question", "answer")
 BARE = Path(__file__).with_name("bare.py")
 
 
@@ -39,8 +36,8 @@ def start(pool, in_environment):
 def plan(committed_config):
     """Return the plan of cells of config.yaml, as the rules give it to train.job."""
 
-    def plan(environment, variants, api="tf.keras", protocols=PROTOCOLS, seeds=(3,), **options):
-        runs = cross(PUBLISHED, variants, protocols)
+    def plan(environment, cells, api="tf.keras", seeds=(3,), **options):
+        runs = [{"change": PUBLISHED, "variant": v, "protocol": p} for v, p in cells]
         planned = make_plan(
             committed_config, runs, seeds, environment=environment, api=api, **options
         )
@@ -92,44 +89,33 @@ def train(pool, in_environment, plan, train_arguments, made_once):
 @pytest.fixture(scope="session")
 def records(train):
     """Every tf.keras cell of config.yaml, one process per environment, one thread."""
-    return in_each_environment(train, VARIANTS, threads=1)
-
-
-@pytest.fixture(scope="session")
-def among_others(train):
-    """Some of these cells, twice, after another seed, with the framework's own threads."""
-    options = {"repeats": 2, "seeds": (11, 3), "threads": 0}
-    return in_each_environment(train, ["bn_activations", "plain"], **options)
+    return in_each_environment(train, CELLS, threads=1)
 
 
 @pytest.fixture(scope="session")
 def standalone(train):
     """Two cells of standalone keras, twice in one process."""
-    options = {"api": "keras", "protocols": ["answer"], "repeats": 2, "threads": 1}
-    return in_each_environment(train, ["plain", "activation"], **options)
-
-
-@pytest.fixture(scope="session")
-def bare(start_bare):
-    """Each tf.keras cell in a fresh process, by a script that shares no code with the workflow."""
-    return start_bare(VARIANTS)
+    cells = [("plain", "answer"), ("activation", "answer")]
+    return in_each_environment(train, cells, api="keras", repeats=2, threads=1)
 
 
 @pytest.fixture(scope="session")
 def start_bare(start, committed_config):
-    """Start bare scripts of some variants; return what reads the report of a cell."""
+    """Start cells in fresh processes, by a script that shares no code with the workflow.
 
-    def start_bare(variants, *options):
-        cells = list(itertools.product(variants, PROTOCOLS))
+    start_bare(environment, cells, *options) -> what waits for the report of a cell.
+    """
+
+    def start_bare(environment, cells, *options):
         orders = []
         for variant, protocol in cells:
             layers = committed_config["variants"][variant]["layers"]
             order = {slot: [class_name(layer) for layer in layers[slot]] for slot in layers}
             orders.append(json.dumps(order | {"protocol": protocol}))
-        started = {name: start(name, BARE, *options, *orders) for name in ENVIRONMENTS}
+        started = start(environment, BARE, *options, *orders)
 
-        def report(environment, *cell):
-            done = started[environment].result()
+        def report(cell):
+            done = started.result()
             assert done.returncode == 0, done.stderr
             return json.loads(done.stdout.splitlines()[-len(cells) :][cells.index(cell)])
 
@@ -138,9 +124,9 @@ def start_bare(start, committed_config):
     return start_bare
 
 
-def in_each_environment(train, variants, **options):
+def in_each_environment(train, cells, **options):
     """Start the same trainings in each environment; return what reads the record of a cell."""
-    started = {name: train(name, variants, **options) for name in ENVIRONMENTS}
+    started = {name: train(name, cells, **options) for name in ENVIRONMENTS}
     return lambda environment, *cell: started[environment](*cell)
 
 

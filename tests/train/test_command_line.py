@@ -41,7 +41,7 @@ def mistaken(start, plan, train_arguments, committed_config, tmp_path_factory):
     (folder / "raise.py").write_text(text)
     (folder / "inputs.py").write_text(module.replace("return inputs, ", "return [inputs] * 2, "))
     protocol = committed_config["protocols"]["question"] | {"optimizer": "Best"}
-    right = plan(NEW, ["plain"], protocols=["question"])
+    right = plan(NEW, [("plain", "question")])
     cell = right["cells"][0]
     plans = {
         "layer": right | {"variants": {"plain": {"between": ["Dens"]}}},

@@ -4,36 +4,23 @@
 the framework's own number of threads. So each comparison is about both.
 """
 
-import numpy
+import itertools
+
 import pytest
+from cells import CELLS, ENVIRONMENTS, PRINTED, PRINTED_CELLS, report_of
 
 pytestmark = pytest.mark.slow
 
-ENVIRONMENTS = ["tf1.14-keras2.2.4", "tf2.0-keras2.3.1"]
-VARIANTS = ["plain", "activation", "activations", "bn", "bn_activations", "activation_bn"]
-
-# Environment, variant, protocol, rows, what the page prints, what stock Keras gives: one value for
-# each kind of processor seen, whose matrix kernels differ (without AVX-512, with it).
-PUBLISHED = [
-    (ENVIRONMENTS[0], "activations", "question", "90:100", "0.7751", {0.7751016616821289}),
-    (
-        ENVIRONMENTS[0],
-        "bn_activations",
-        "question",
-        "90:100",
-        "1.1230",
-        {1.122987985610962, 1.1229890584945679},
-    ),
-    (
-        ENVIRONMENTS[1],
-        "plain",
-        "answer",
-        "80:90",
-        None,
-        {0.8407472372055054},
-    ),  # 0.840, within 0.001
-    (ENVIRONMENTS[1], "bn", "answer", "80:90", None, {0.8184505701065063}),  # 0.819, within 0.001
-]
+# What stock Keras gives where the page prints a loss: one value for each kind of processor seen,
+# whose matrix kernels differ (without AVX-512, with it).
+STOCK = (
+    {0.7751016616821289},
+    {1.122987985610962, 1.1229890584945679},
+    {0.8407472372055054},
+    {0.8184505701065063},
+)
+OTHERS = [cell for cell in CELLS if cell not in PRINTED_CELLS]
+FURTHER = [("bn_activations", "answer"), ("plain", "question"), ("plain", "answer")]
 
 
 @pytest.fixture(params=ENVIRONMENTS)
@@ -41,50 +28,53 @@ def environment(request):
     return request.param
 
 
-@pytest.mark.parametrize(
-    ("environment", "variant", "protocol", "rows", "printed", "losses"), PUBLISHED
+@pytest.fixture(
+    scope="module",
+    params=[PRINTED_CELLS, pytest.param(OTHERS, marks=pytest.mark.long)],
+    ids=["printed", "others"],
 )
-def test_published_number(records, environment, variant, protocol, rows, printed, losses):
-    measured = records(environment, variant, protocol)["evaluations"][rows]
-    assert printed is None or f"{measured:.4f}" == printed
+def bare(request, start_bare):
+    """Cells, and in each environment what waits for the report of a bare script on one of them."""
+    cells = request.param
+    return cells, {environment: start_bare(environment, cells) for environment in ENVIRONMENTS}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[PRINTED_CELLS[1:2], pytest.param(FURTHER, marks=pytest.mark.long)],
+    ids=["one", "further"],
+)
+def among_others(request, train):
+    """Cells, and their trainings twice, after another seed, with the framework's own threads."""
+    options = {"repeats": 2, "seeds": (11, 3), "threads": 0}
+    return request.param, {
+        environment: train(environment, request.param, **options) for environment in ENVIRONMENTS
+    }
+
+
+@pytest.mark.parametrize(("printed", "losses"), [*zip(PRINTED, STOCK, strict=True)])
+def test_published_number(records, printed, losses):
+    *cell, rows, number = printed
+    measured = records(*cell)["evaluations"][rows]
+    assert "answer" in cell or f"{measured:.4f}" == number  # the answer's are within 0.001
     assert measured in losses
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_question_as_in_a_bare_script(records, bare, environment, variant):
-    record, expected = (source(environment, variant, "question") for source in (records, bare))
-    assert weights_of(record) == expected["weights"]
-    assert [epoch["loss"] for epoch in record["epochs"]] == expected["loss"]
-    assert [epoch["rows"]["90:100"] for epoch in record["epochs"]] == expected["val_loss"]
-    assert record["evaluations"]["90:100"] == expected["val_loss"][-1]
+def test_training_is_that_of_a_bare_script(records, bare, environment):
+    cells, reports = bare
+    for cell in cells:
+        record, expected = records(environment, *cell), reports[environment](cell)
+        assert report_of(record) == expected, cell
+        if "question" in cell:
+            assert record["evaluations"]["90:100"] == expected["val_loss"][-1]
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_answer_as_in_a_bare_script(records, bare, environment, variant):
-    record, expected = (source(environment, variant, "answer") for source in (records, bare))
-    assert weights_of(record) == expected["weights"]
-    assert record["evaluations"]["80:90"] == expected["evaluation"]
-    names = [name for name in record["layers"] if name in record["weight_sums"][0]]
-    sums = [[step[name] for name in names] for step in record["weight_sums"]]
-    assert sums == expected["weight_sums"]
-
-
-def weights_of(record):
-    """Return the final weights as hexadecimal bytes, in the model's order."""
-    arrays = record["final_weights"]["arrays"]
-    return [numpy.array(array["values"], dtype="<f4").tobytes().hex() for array in arrays]
-
-
-@pytest.mark.parametrize("protocol", ["question", "answer"])
-@pytest.mark.parametrize("variant", ["plain", "bn_activations"])
-def test_repeats_threads_and_another_seed_before_change_nothing(
-    records, among_others, environment, variant, protocol
-):
-    alone_in_one_thread = results_of(records(environment, variant, protocol))
-    for repeat in (1, 2):
-        record = among_others(environment, variant, protocol, repeat)
+def test_repeats_threads_and_another_seed_before_change_nothing(records, among_others, environment):
+    cells, trained = among_others
+    for cell, repeat in itertools.product(cells, (1, 2)):
+        record = trained[environment](*cell, repeat)
         assert record["machine"]["threads"] == "default"
-        assert results_of(record) == alone_in_one_thread
+        assert results_of(record) == results_of(records(environment, *cell))
 
 
 def results_of(record):
