@@ -1,6 +1,8 @@
 """Models that are no chain of Dense layers, and what is observed of them, as JSON. Python 3.7.
 
-python models.py IMPORT-ROOT API
+python models.py IMPORT-ROOT
+
+Prints an object for each API, in lines of their own.
 """
 
 import json
@@ -11,8 +13,6 @@ sys.path.insert(0, sys.argv[1])
 import numpy
 from train import framework, observe
 
-tensorflow, keras = framework.load_framework(sys.argv[2])
-L = keras.layers
 INPUTS = numpy.random.RandomState(0).normal(size=(6, 4)).astype("float32")
 
 
@@ -103,17 +103,19 @@ def own():
     )
 
 
-found = {}
-for make in (functional, branch, constants, parts, nested, subclass, own):
-    model = make()
-    weights = observe.weights_of(model)
-    drawn = observe.drawing_layers(model, weights)
-    if make is own:
-        assert drawn is None
-        drawn = observe.drawing_layers(model, weights, observe.weights_of(own()))
-    found[make.__name__] = {
-        "draws": drawn,
-        "identities": observe.find_identities(keras, model, INPUTS),
-        "names": sorted(observe.output_names(model)),
-    }
-print(json.dumps(found))
+for keras in (framework.load_framework(api)[1] for api in ("tf.keras", "keras")):
+    L = keras.layers
+    found = {}
+    for make in (functional, branch, constants, parts, nested, subclass, own):
+        model = make()
+        weights = observe.weights_of(model)
+        drawn = observe.drawing_layers(model, weights)
+        if make is own:
+            assert drawn is None
+            drawn = observe.drawing_layers(model, weights, observe.weights_of(own()))
+        found[make.__name__] = {
+            "draws": drawn,
+            "identities": observe.find_identities(keras, model, INPUTS),
+            "names": sorted(observe.output_names(model)),
+        }
+    print(json.dumps(found))
