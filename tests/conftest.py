@@ -14,7 +14,7 @@ from browser import Browser, install
 from debian import Unavailable, install_packages
 from plan.configuration import check_config
 from plan.documents import read_yaml
-from repository import ROOT, copy_small, messages_of, run_driver, skip_or_fail, write_yaml
+from repository import ROOT, ask_all, copy_small, messages_of, run_driver, skip_or_fail, write_yaml
 from waiting import HANGS
 
 # What takes longest, in this order: a file of these that came last would leave a core idle. The
@@ -88,6 +88,17 @@ def list_environments(path):
     built = run_driver("snakemake", "--use-conda", "--conda-create-envs-only", "--cores", 1)
     assert built.returncode == 0, built.stdout
     path.write_text(run_driver("snakemake", "--list-conda-envs").stdout)
+
+
+@pytest.fixture(scope="session")
+def asked(made_once, tmp_path_factory):
+    """A copy of the repository with its results: its folder, all rules, the jobs for EVERYTHING."""
+
+    def ask(path):
+        copy = tmp_path_factory.mktemp("asked") / "copy"
+        path.write_text(json.dumps({"folder": str(copy), **ask_all(copy)}))
+
+    return json.loads(made_once("asked.json", ask).read_text())
 
 
 @pytest.fixture(scope="session")

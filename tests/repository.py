@@ -41,6 +41,13 @@ def write_yaml(document, path):
         path.write_text(text, encoding="utf-8")
 
 
+# The targets that need all jobs together.
+EVERYTHING = (
+    *("all", "study", "sweep", "report", "set_paper", "write_crate"),
+    *("build_documentation", "check"),
+)
+
+
 def list_jobs(folder, *targets):
     """Return the jobs that these targets need, as Snakemake has them: rule, input, shell, ..."""
     return ask_snakemake(folder, *targets)["jobs"]
@@ -66,6 +73,11 @@ def run_make(target, folder, *settings, prefix=ROOT / ".snakemake/conda"):
         text=True,
         timeout=HANGS,
     )
+
+
+def ask_all(target):
+    """Copy the repository with its results; return its rules and the jobs for EVERYTHING."""
+    return ask_snakemake(copy_results(copy_repository(target)), *EVERYTHING)
 
 
 def skip_or_fail(reason):

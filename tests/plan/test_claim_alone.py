@@ -8,7 +8,7 @@ import pytest
 from plan.claims import read_claims
 from plan.configuration import ConfigurationError, check_config
 from plan.reduce import find_claims, reduce_config
-from repository import ROOT, run_driver
+from repository import ROOT, run_make
 
 CLAIMS = {claim["id"]: claim for claim in read_claims(ROOT / "claims.yaml")}
 ALONE = [name for name, claim in CLAIMS.items() if not claims_to_commands.needs_study(claim)]
@@ -57,8 +57,7 @@ def test_an_unknown_claim_is_told(config):
 
 
 def test_the_command_trains_and_judges_what_one_claim_rests_on():
-    claim = "claim=question_loss_without_bn"
-    done = run_driver("snakemake", "--dry-run", "--config", claim, "--", "judge_claims")
+    done = run_make("claim", ROOT, "NAME=question_loss_without_bn", "snakemake=snakemake --dry-run")
     assert done.returncode == 0, done.stdout
     counts = re.findall(r"^(\w+) +1$", done.stdout.partition("Job stats:")[2], re.MULTILINE)
     assert sorted(set(counts)) == ["collect_tables", "judge_claims", "train_runs"]

@@ -12,15 +12,11 @@ import pytest
 from plan.claims import TESTS
 from plan.dependencies import code_files, code_of
 from plan.documents import read_yaml
-from repository import ROOT, copy_repository, copy_results, list_jobs, write_yaml
+from repository import EVERYTHING, ROOT, copy_repository, copy_results, list_jobs, write_yaml
 
 from page.plans import chunk_files, study_parts, study_trainings
 
 FIGURES = read_yaml(ROOT / "workflow/schemas/figures.yaml")
-EVERYTHING = [
-    *("all", "study", "sweep", "report", "set_paper", "write_crate"),
-    "build_documentation",
-]
 # Imports a script with everything but our own modules and the standard library replaced.
 IMPORT = """
 import importlib, json, os, sys
@@ -67,8 +63,8 @@ def modules_of(job):
     return tuple(dict.fromkeys(modules))
 
 
-def test_every_job_depends_on_what_its_script_imports():
-    jobs = {modules_of(job): job for job in list_jobs(ROOT, *EVERYTHING)}
+def test_every_job_depends_on_what_its_script_imports(asked):
+    jobs = {modules_of(job): job for job in asked["jobs"]}
     assert len(jobs) > 20
     for modules, job in jobs.items():
         if not modules:
@@ -80,17 +76,23 @@ def test_every_job_depends_on_what_its_script_imports():
 
 
 @pytest.fixture
-def changed(tmp_path):
+def folder(tmp_path):
+    """A copy of the repository with its results."""
+    return copy_results(copy_repository(tmp_path / "copy"))
+
+
+@pytest.fixture
+def changed(asked, folder, config):
     """Return the modules whose commands differ after a change of the configuration."""
-    folder = copy_repository(tmp_path / "copy")
+    before = {job["shell"] for job in asked["jobs"]}
 
     def changed(change):
-        before = {job["shell"] for job in list_jobs(folder, *EVERYTHING)}
-        config = read_yaml(folder / "config.yaml")
         change(config)
         write_yaml(config, folder / "config.yaml")
-        differing = [job for job in list_jobs(folder, *EVERYTHING) if job["shell"] not in before]
-        return {modules_of(job)[-1] for job in differing}
+        jobs = list_jobs(folder, *EVERYTHING)
+        for job in jobs:
+            job["shell"] = job["shell"] and job["shell"].replace(str(folder), asked["folder"])
+        return {modules_of(job)[-1] for job in jobs if job["shell"] not in before}
 
     return changed
 
@@ -112,20 +114,18 @@ def test_a_resample_is_of_the_effects_alone(changed):
     assert changed(resample) == {"page.effects"}
 
 
-def test_claims_take_the_effects_of_the_study_from_this_run_only(tmp_path):
+def test_claims_take_the_effects_of_the_study_from_this_run_only(asked, folder, config):
     """The committed table is of another run; the first `make study` judges its own at once."""
-    folder = copy_results(copy_repository(tmp_path / "copy"))
     effects = "results/tables/sensitivity_effects.csv"
     assert (folder / effects).is_file()
 
-    def taken(target):
-        judging = [job for job in list_jobs(folder, target) if job["rule"] == "judge_claims"]
+    def taken(jobs):
+        judging = [job for job in jobs if job["rule"] == "judge_claims"]
         return [(effects in job["input"], effects in job["shell"]) for job in judging]
 
-    assert taken("all") == [(False, False)]
-    assert taken("study") == [(True, True)]
-    config = read_yaml(folder / "config.yaml")
+    assert taken(list_jobs(folder)) == [(False, False)]
+    assert taken(asked["jobs"]) == [(True, True)]  # the study among others
     for chunk in chunk_files(config, **study_trainings(config, study_parts(config)[1])):
         (folder / chunk).parent.mkdir(parents=True, exist_ok=True)
         (folder / chunk).touch()
-    assert taken("all") == [(True, True)]
+    assert taken(list_jobs(folder)) == [(True, True)]
