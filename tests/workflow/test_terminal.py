@@ -38,7 +38,7 @@ def at_terminal(workspace, *arguments):
 
 
 def test_terminal_colours_verdicts(finished):
-    status, output = at_terminal(finished, "--forcerun", "collect_tables")
+    status, output = at_terminal(finished, "--forcerun", "judge_claims", "--", "judge_claims")
     assert status == 0, output
     assert f"{ESCAPE}32mreproduced" in output
     assert f"{ESCAPE}35mrefuted" in output
