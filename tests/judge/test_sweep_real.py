@@ -15,7 +15,7 @@ COUNTER_OF_OPS, SEEDED_COUNTER = [4, 24], [1022050301, 560161641]
 
 @pytest.fixture(scope="module")
 def swept(framework_pythons, committed_config, tmp_path_factory):
-    """A copy of the repository in which the sweep has run, two epochs each."""
+    """A copy of the repository in which the sweep has run, an epoch each."""
     folder = copy_repository(tmp_path_factory.mktemp("swept") / "copy")
     page = committed_config
     config = {
@@ -26,7 +26,7 @@ def swept(framework_pythons, committed_config, tmp_path_factory):
         },
         "variants": {name: page["variants"][name] for name in ("plain", "activation", "bn")},
         "protocols": {
-            name: settings | {"epochs": 2} for name, settings in page["protocols"].items()
+            name: settings | {"epochs": 1} for name, settings in page["protocols"].items()
         },
         "comparisons": {},
         "sweep": page["sweep"]
