@@ -124,12 +124,14 @@ def compare_table(name: str, reference: Tables, fresh: Tables, kernel: dict) -> 
     found = [Difference(name, column, len(new)) for column in sorted(set(old) ^ set(new))]
     if len(old) != len(new):
         return [*found, Difference(name, "number of rows", abs(len(old) - len(new)))]
-    for column in old.columns.intersection(new.columns, sort=False):
+    columns = old.columns.intersection(new.columns, sort=False)
+    both = old[columns], new[columns]
+    differing = (both[0] != both[1]) & ~(both[0].isna() & both[1].isna())
+    for column in columns[differing.any()]:
         kind = DESCRIBED[name][column]["kind"]
-        differing = ~((old[column] == new[column]) | (old[column].isna() & new[column].isna()))
-        if kind != "machine" and differing.any():
+        if kind != "machine":
             repeats = repeat_limits(name, column, reference)
-            pairs = old[differing], new[differing]
+            pairs = old[differing[column]], new[differing[column]]
             limits = [limit_of(row, kind, kernel, repeats) for _, row in pairs[0].iterrows()]
             found.append(judge(name, column, kind, *pairs, numpy.array(limits)))
     return found
