@@ -67,7 +67,10 @@ ELSEWHERE = {
     "`.driver` is a file, or a link that leads nowhere": ("nothing", "driver_that_is_no_folder"),
     "a conda that is too old": ("that uv makes the environments", "conda_too_old"),
     "no Linux on x86-64": ("what is needed", "other_platform"),
-    "switches of TensorFlow set": ("nothing", "the_caller_does_not_choose_the_matrix_kernel"),
+    "switches of TensorFlow set": (
+        "nothing",
+        "a_killed_chunk_is_trained_again_whatever_switches_the_caller_sets",
+    ),
     "another matrix kernel": (
         "what `make check` finds",
         "every_column_is_within_what_a_check_allows",
