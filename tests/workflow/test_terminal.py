@@ -42,14 +42,3 @@ def test_terminal_colours_verdicts(finished):
     assert status == 0, output
     assert f"{ESCAPE}32mreproduced" in output
     assert f"{ESCAPE}35mrefuted" in output
-
-
-def test_terminal_says_what_failed(finished):
-    def misspell(config):
-        config["variants"]["plain"]["layers"]["between"] = ["Dens"]
-
-    finished.change_config(misspell)
-    status, output = at_terminal(finished, "results/tables/runs.csv")
-    assert status != 0
-    end = output[output.index("Logfile results/logs/train_runs/") :]
-    assert "train.job: config: variants/plain/layers/between: found Dens, expected a class" in end
