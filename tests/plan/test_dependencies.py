@@ -56,6 +56,7 @@ def test_code_is_known_by_the_bytes_of_its_files(monkeypatch, tmp_path):
     (package / "main.py").write_text("from package import deep\n")
     (package / "deep.py").touch()
     monkeypatch.setattr(dependencies, "WORKFLOW", tmp_path / "workflow")
+    dependencies.files_of.cache_clear()  # which has found a package of this name elsewhere
 
     def code():
         code_of.cache_clear()
