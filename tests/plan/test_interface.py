@@ -105,8 +105,9 @@ def test_told_before_anything_is_built(change, own_config, old, new, said):
     assert said in line
 
 
-@pytest.mark.parametrize(("old", "new", "said"), MISTAKES.values(), ids=MISTAKES)
-def test_told_by_the_training_script(change, tmp_path, old, new, said):
+def test_told_by_the_training_script(change, tmp_path):
+    """One of them: it reads the interface with the same function."""
+    old, new, said = MISTAKES["procedure: one less"]
     module = change(old, new)
     done = train(module, tmp_path)
     assert done.returncode == 1
