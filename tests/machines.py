@@ -39,7 +39,7 @@ PLANNED = {
 }
 # {machine: (what is said, the test that shows it)}
 ELSEWHERE = {
-    "spaces in the path of the clone": ("nothing", "path_with_spaces_and_reuse"),
+    "spaces in the path of the clone": ("nothing", "paths_with_spaces"),
     "results outside the clone": ("nothing", "snakefile_directory_and_configfile"),
     "`HOME` in which nothing can be written, at set-up": (
         "nothing",
@@ -47,7 +47,7 @@ ELSEWHERE = {
     ),
     "a Python older than 3.11": ("which Python to install", "python_too_old"),
     "no Python": ("which Python to install", "no_python"),
-    "a newer Python under another name": ("nothing", "newer_python_under_another_name_is_used"),
+    "a newer Python under another name": ("nothing", "no_package_index"),
     "a Python without venv": ("what to install", "python_without_venv"),
     "the package index does not answer": ("that it does not", "no_package_index"),
     "a file that was cut in uv's cache": (
@@ -64,7 +64,10 @@ ELSEWHERE = {
         "real_conda_that_cannot_plan_comes_after_the_front_end",
     ),
     "a folder on `PATH` that cannot be read": ("nothing", "folder_on_path_that_cannot_be_read"),
-    "`.driver` is a file, or a link that leads nowhere": ("nothing", "driver_that_is_no_folder"),
+    "`.driver` is a file, or a link that leads nowhere": (
+        "nothing",
+        "what_is_in_the_way_is_removed",
+    ),
     "a conda that is too old": ("that uv makes the environments", "conda_too_old"),
     "no Linux on x86-64": ("what is needed", "other_platform"),
     "switches of TensorFlow set": (
