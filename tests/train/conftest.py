@@ -28,12 +28,6 @@ def pool():
 
 
 @pytest.fixture(scope="session")
-def start(pool, in_environment):
-    """Run an environment's interpreter in the background: returns a future."""
-    return lambda *arguments: pool.submit(in_environment, *arguments)
-
-
-@pytest.fixture(scope="session")
 def plan(committed_config):
     """Return the plan of cells of config.yaml, as the rules give it to train.job."""
 
@@ -113,7 +107,7 @@ def standalone(train):
 
 
 @pytest.fixture(scope="session")
-def start_bare(start, committed_config):
+def start_bare(pool, in_environment, committed_config):
     """Start cells in fresh processes, by a script that shares no code with the workflow.
 
     start_bare(environment, cells, *options) -> what waits for the report of a cell.
@@ -125,7 +119,7 @@ def start_bare(start, committed_config):
             layers = committed_config["variants"][variant]["layers"]
             order = {slot: [class_name(layer) for layer in layers[slot]] for slot in layers}
             orders.append(json.dumps(order | {"protocol": protocol}))
-        started = start(environment, BARE, *options, *orders)
+        started = pool.submit(in_environment, environment, BARE, *options, *orders)
 
         def report(cell):
             done = started.result()
