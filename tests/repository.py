@@ -60,13 +60,13 @@ def ask_snakemake(folder, *targets):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run_make(target, folder, *settings, prefix=ROOT / ".snakemake/conda"):
+def run_make(target, folder, *settings):
     """Run a target of the Makefile in a copy, with the driver and environments of this one."""
     driver = f'driver=. "{ROOT}/.driver/bin/activate" &&'
     return subprocess.run(
         ["make", "--assume-old=setup", target, driver, *settings],
         cwd=folder,
-        env=os.environ | {"SNAKEMAKE_CONDA_PREFIX": str(prefix)},
+        env=os.environ | {"SNAKEMAKE_CONDA_PREFIX": str(ROOT / ".snakemake/conda")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
