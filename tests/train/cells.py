@@ -15,12 +15,6 @@ PRINTED = (
     (NEW, "bn", "answer", "80:90", "0.819"),
 )
 PRINTED_CELLS = tuple(printed[1:3] for printed in PRINTED)
-# Each variant; what is left of CELLS is trained with the long tests.
-SHOWN = (
-    *(*PRINTED_CELLS, ("activation", "answer")),
-    *itertools.product(["activation_bn"], ("question", "answer")),
-)
-FURTHER = tuple(cell for cell in CELLS if cell not in SHOWN)
 
 
 def report_of(record):

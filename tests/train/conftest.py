@@ -3,7 +3,6 @@
 What a test asks for first starts all processes of that kind, as many at a time as there are cores.
 """
 
-import functools
 import hashlib
 import json
 import os
@@ -11,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from cells import ENVIRONMENTS, FURTHER, SHOWN
+from cells import CELLS, ENVIRONMENTS
 from judge.records import Records
 from plan.runs import PUBLISHED, make_plan
 from repository import ROOT
@@ -83,27 +82,15 @@ def train(pool, in_environment, plan, train_arguments, made_once):
 
 @pytest.fixture(scope="session")
 def records(train):
-    """The tf.keras cells of config.yaml, one thread; in each environment SHOWN share a process."""
-    shown = {name: train(name, SHOWN, threads=1) for name in ENVIRONMENTS}
-
-    def record(environment, *cell):
-        trained = shown[environment] if cell in SHOWN else further(environment)
-        return trained(*cell)
-
-    @functools.cache
-    def further(environment):
-        return train(environment, FURTHER, threads=1)
-
-    return record
+    """Every tf.keras cell of config.yaml, one process per environment, one thread."""
+    return in_each_environment(train, CELLS, threads=1)
 
 
 @pytest.fixture(scope="session")
 def standalone(train):
     """Two cells of standalone keras, twice in one process."""
     cells = [("plain", "answer"), ("activation", "answer")]
-    options = {"api": "keras", "repeats": 2, "threads": 1}
-    started = {name: train(name, cells, **options) for name in ENVIRONMENTS}
-    return lambda environment, *cell: started[environment](*cell)
+    return in_each_environment(train, cells, api="keras", repeats=2, threads=1)
 
 
 @pytest.fixture(scope="session")
@@ -129,6 +116,12 @@ def start_bare(pool, in_environment, committed_config):
         return report
 
     return start_bare
+
+
+def in_each_environment(train, cells, **options):
+    """Start the same trainings in each environment; return what reads the record of a cell."""
+    started = {name: train(name, cells, **options) for name in ENVIRONMENTS}
+    return lambda environment, *cell: started[environment](*cell)
 
 
 def class_name(layer):
