@@ -46,7 +46,7 @@ RESULTS, PROGRAM = "no name", "of this file is used"
 
 rule both:
     default_target: True
-    input: rules.first_compare_controls.output, rules.second_all.input
+    input: rules.first_collect_tables.output, rules.second_all.input
 """
 
 
@@ -135,7 +135,7 @@ def test_two_instances_as_modules(framework_pythons, clone, mine):
     snakefiles = {"snakefile": f"{clone}/workflow/Snakefile", "root": f"{clone}/Snakefile"}
     (mine / "Snakefile").write_text(MODULES.format(**snakefiles))
     printed = snakemake(cwd=mine)
-    assert is_judged(mine / "results")
+    assert (mine / "results/tables/runs.csv").is_file()
     assert is_whole(mine / "second one/results")
     assert "page_" not in printed
     resources = read_table(mine / "second one/results/provenance/resources.csv")
