@@ -12,7 +12,7 @@ from plan.configuration import ConfigurationError, check_config
 from plan.documents import read_yaml
 from plan.runs import plan_release, release_modes
 from planted import make_record
-from repository import ROOT, run_driver
+from repository import ROOT
 
 PAIR = ["plain", "activation"]
 CLAIM = {
@@ -257,10 +257,10 @@ def test_label_is_the_locked_version(committed_config, release):
     )
 
 
-def test_the_default_run_builds_no_further_environment():
-    listed = run_driver("snakemake", "--list-conda-envs").stdout
-    assert "envs/figures.yaml" in listed
-    assert "envs/tf2.11.yaml" not in listed
+@pytest.mark.slow
+def test_the_default_run_builds_no_further_environment(framework_pythons):
+    assert "figures" in framework_pythons
+    assert "tf2.11" not in framework_pythons
 
 
 # --- what is committed ----------------------------------------------------------------------------
