@@ -11,6 +11,7 @@ from judge.check import (
     SHARES,
     Difference,
     compare,
+    compare_table,
     describe,
     drop_untested,
     judge,
@@ -46,21 +47,16 @@ def committed():
 
 
 def change(committed, table, column, row, value, instructions=None):
-    """Return {column: within the spread?} of what `compare` finds after one change.
-
-    Of that table, and of those that the limits are taken from: others are not looked at.
-    """
-    committed = {name: committed[name] for name in {table, "runs", "spread", "processor"}}
-    fresh = {name: frame.copy() for name, frame in committed.items()}
-    fresh[table][column] = fresh[table][column].astype(object)
-    fresh[table].loc[row, column] = value
-    fresh[table][column] = fresh[table][column].infer_objects()
+    """Return {column: within the spread?} of what is found in a table after one change of it."""
+    changed = committed[table][column].astype(object)
+    changed[row] = value
+    fresh = dict(committed)
+    fresh[table] = fresh[table].assign(**{column: changed.infer_objects()})
     if instructions:
-        for frame in fresh.values():
-            if "cpu_instructions" in frame:
-                frame["cpu_instructions"] = instructions
-    found = compare(committed, fresh)
-    return {one.column: one.within for one in found if one.table == table}
+        for name in {table, "runs"}:
+            if "cpu_instructions" in fresh[name]:
+                fresh[name] = fresh[name].assign(cpu_instructions=instructions)
+    return {one.column: one.within for one in compare_table(table, committed, fresh)}
 
 
 def another(value):

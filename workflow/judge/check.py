@@ -54,13 +54,8 @@ def compare(reference: Tables, fresh: Tables) -> list[Difference]:
 
     Both sets are {name: data frame}; a table that one set lacks is not compared.
     """
-    differences = []
-    for name in reference:
-        if name in fresh:
-            same = processors_of(reference, name) == processors_of(fresh, name)
-            kernel = {"loss": 0.0, "weight": 0.0} if same else kernel_limits(reference)
-            differences += compare_table(name, reference, fresh, kernel)
-    return differences
+    both = [name for name in reference if name in fresh]
+    return [one for name in both for one in compare_table(name, reference, fresh)]
 
 
 def processors_of(run: Tables, name: str) -> frozenset:
@@ -118,12 +113,14 @@ def ranges_in_spread(spread: pandas.DataFrame | None) -> dict:
     return ranges.max().to_dict()
 
 
-def compare_table(name: str, reference: Tables, fresh: Tables, kernel: dict) -> list[Difference]:
+def compare_table(name: str, reference: Tables, fresh: Tables) -> list[Difference]:
     """Return a Difference for each column of one table; rows are compared in their order."""
     old, new = reference[name], fresh[name]
     found = [Difference(name, column, len(new)) for column in sorted(set(old) ^ set(new))]
     if len(old) != len(new):
         return [*found, Difference(name, "number of rows", abs(len(old) - len(new)))]
+    same = processors_of(reference, name) == processors_of(fresh, name)
+    kernel = {"loss": 0.0, "weight": 0.0} if same else kernel_limits(reference)
     columns = old.columns.intersection(new.columns, sort=False)
     both = old[columns], new[columns]
     differing = (both[0] != both[1]) & ~(both[0].isna() & both[1].isna())
