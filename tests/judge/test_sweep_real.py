@@ -3,21 +3,36 @@
 import pytest
 from judge.records import Records
 from judge.tables import read_table
-from plan.runs import cross, make_plan
+from plan.runs import cross, make_plan, release_modes
 from repository import ROOT, copy_repository, run_driver, write_yaml
 from waiting import HANGS
 
 pytestmark = pytest.mark.slow
 
 OLD, NEW = "tf1.14-keras2.2.4", "tf2.0-keras2.3.1"
-COUNTER_OF_OPS, SEEDED_COUNTER = [4, 24], [1022050301, 560161641]
+# Whether V1 and V2 are equal, the op-level seeds, and what changes weights besides another seed.
+EAGER = (True, [1022050301, 560161641], {})
+GRAPH = (False, [4, 24], {"extra_op": [1, 1], "extra_layer": [0, 1]})
+EXPECTED = {
+    **{(OLD, "default"): GRAPH, (OLD, "switched"): EAGER},
+    **{(NEW, "default"): EAGER, (NEW, "switched"): GRAPH},
+}
 
 
-@pytest.fixture(scope="module")
-def swept(framework_pythons, committed_config, tmp_path_factory):
-    """A copy of the repository in which the sweep has run, an epoch each."""
+@pytest.fixture(
+    scope="module",
+    params=[["switched"], pytest.param(["default", "switched"], marks=pytest.mark.long)],
+    ids=["in three modes", "in all modes"],
+)
+def swept(request, framework_pythons, committed_config, tmp_path_factory):
+    """A copy of the repository in which the sweep has run, an epoch each.
+
+    The default of the older release, in which all other tests train, comes with the long tests.
+    """
     folder = copy_repository(tmp_path_factory.mktemp("swept") / "copy")
     page = committed_config
+    releases = page["sweep"]["releases"]
+    modes = {OLD: releases[OLD] | {"modes": request.param}, NEW: releases[NEW]}
     config = {
         "experiment": page["experiment"],
         "seeds": [3],
@@ -29,8 +44,7 @@ def swept(framework_pythons, committed_config, tmp_path_factory):
             name: settings | {"epochs": 1} for name, settings in page["protocols"].items()
         },
         "comparisons": {},
-        "sweep": page["sweep"]
-        | {"releases": {name: page["sweep"]["releases"][name] for name in (OLD, NEW)}},
+        "sweep": page["sweep"] | {"releases": modes},
     }
     write_yaml(config, folder / "two.yaml")
     prefix = ROOT / ".snakemake/conda"
@@ -47,42 +61,35 @@ def results(swept):
     return swept[0]
 
 
-def test_eager_execution_makes_v1_and_v2_equal(results):
+@pytest.fixture(scope="module")
+def expected(swept):
+    """EXPECTED, of the releases and modes that were swept."""
+    return {mode: EXPECTED[mode] for mode in release_modes(swept[1])}
+
+
+def test_eager_execution_makes_v1_and_v2_equal(results, expected):
     table = read_table(results / "tables/releases.csv")
-    pairs = table[table["variant"] == "plain"].groupby(["release", "mode"])
-    equal = {key: set(rows["pair_equal"].astype(str)) for key, rows in pairs}
-    assert equal == {
-        (OLD, "default"): {"False"},
-        (OLD, "switched"): {"True"},
-        (NEW, "default"): {"True"},
-        (NEW, "switched"): {"False"},
-    }
-    assert table.groupby(["release", "mode"])["executes_eagerly"].first().tolist() == [
-        False, True, True, False,
-    ]  # fmt: skip
+    modes = table[table["variant"] == "plain"].groupby(["release", "mode"])
+    equal = {mode: set(rows["pair_equal"].astype(str)) for mode, rows in modes}
+    assert equal == {mode: {str(pair_equal)} for mode, (pair_equal, *_) in expected.items()}
+    eagerly = modes["executes_eagerly"].first().to_dict()
+    assert eagerly == {mode: one is EAGER for mode, one in expected.items()}
 
 
-@pytest.mark.parametrize(
-    ("release", "mode", "seeds", "expected"),
-    [
-        (OLD, "default", COUNTER_OF_OPS, {"extra_op": [1, 1], "extra_layer": [0, 1]}),
-        (OLD, "switched", SEEDED_COUNTER, {}),
-        (NEW, "default", SEEDED_COUNTER, {}),
-        (NEW, "switched", COUNTER_OF_OPS, {"extra_op": [1, 1], "extra_layer": [0, 1]}),
-    ],
-)
-def test_sources_of_the_initial_weights(results, release, mode, seeds, expected):
-    table = read_table(results / "tables/randomness.csv")
-    rows = table[(table["release"] == release) & (table["mode"] == mode)]
-    changing = {
-        source: [int(changes) for changes in of_source["changes_initial_weights"]]
-        for source, of_source in rows.groupby("source")
-        if of_source["changes_initial_weights"].any()
-    }
-    assert changing == {"graph_seed": [1, 1], "extra_draw": [1, 1], **expected}
-    nothing = rows[rows["source"] == "nothing_again"]
-    assert nothing["op_seed_with_nothing_varied"].tolist() == seeds
-    assert nothing["op_seed"].tolist() == seeds
+def test_sources_of_the_initial_weights(results, expected):
+    table = read_table(results / "tables/randomness.csv").groupby(["release", "mode"])
+    assert table.groups.keys() == expected.keys()
+    for mode, rows in table:
+        changing = {
+            source: [int(changes) for changes in of_source["changes_initial_weights"]]
+            for source, of_source in rows.groupby("source")
+            if of_source["changes_initial_weights"].any()
+        }
+        _, seeds, sources = expected[mode]
+        assert changing == {"graph_seed": [1, 1], "extra_draw": [1, 1], **sources}, mode
+        nothing = rows[rows["source"] == "nothing_again"]
+        assert nothing["op_seed_with_nothing_varied"].tolist() == seeds
+        assert nothing["op_seed"].tolist() == seeds
 
 
 # That of the release's own mode, tests/train/test_fidelity.py compares with bare scripts.
