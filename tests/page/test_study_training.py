@@ -156,6 +156,7 @@ def test_what_the_engine_refuses_is_told(environment, in_environment, chunk_argu
     assert "Traceback" not in done.stderr
 
 
+@in_one
 def test_the_engine_imports_nothing_that_it_does_not_use(environment, in_environment):
     code = "import sys; sys.path[:0] = sys.argv[1:]; from page import engine as e;"
     code += "print(e.tf.__version__, [n for n in e.UNUSED if n in sys.modules]); import h5py, scipy"
