@@ -85,7 +85,10 @@ def install(packages=PACKAGES, programs=DAEMONS):
 
 
 class Cluster:
-    """Two nodes with two cores each, a controller, and munge; to be used as a context manager."""
+    """Two nodes with eight cores each, a controller, and munge; to be used as a context manager.
+
+    The machine may have fewer cores: most of the jobs only wait.
+    """
 
     private = (CONFIGURATION.parent,)  # the folders of which it has its own, empty at first
     cancel, ask = "scancel", "squeue"  # the queue's commands
@@ -129,8 +132,8 @@ class Cluster:
         """Write slurm.conf."""
         host = socket.gethostname().split(".")[0]
         nodes = "\n".join(
-            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2"
-            " RealMemory=8000 State=UNKNOWN"
+            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=8"
+            " RealMemory=16000 State=UNKNOWN"
             for port, node in enumerate(NODES, start=7001)
         )
         CONFIGURATION.write_text(TEMPLATE.format(nodes=nodes, host=host, folder=self.folder))

@@ -11,10 +11,12 @@ from repository import ACTIVATE, ROOT
 from slurm import DIES_WITH_PARENT, OWN_NAMESPACE, first_child, run
 from waiting import wait_until
 
-# This cluster answers at once.
+# This cluster answers at once. The executor for Slurm waits ten seconds more with each question, so
+# it asks after 4, 18 and 42 s: most jobs have ended before the second question.
 IMPATIENT = (
-    *("--slurm-init-seconds-before-status-checks", "2"),
+    *("--slurm-init-seconds-before-status-checks", "4"),
     *("--max-status-checks-per-second", "1"),
+    *("--seconds-between-status-checks", "1"),
     *("--latency-wait", "5"),
 )
 ALONE = (*DIES_WITH_PARENT, *OWN_NAMESPACE)
