@@ -270,7 +270,9 @@ def test_no_package_index(set_up, clone, folder_of):
     assert "PIP_INDEX_URL" in sentence
 
 
-@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("nowhere"), Path.mkdir])
+@pytest.mark.parametrize(
+    "make", [Path.touch, Path.mkdir, lambda path: path.symlink_to("nowhere"), lambda _: None]
+)
 def test_what_is_in_the_way_is_removed(monkeypatch, tmp_path, make):
     monkeypatch.setattr(setup, "DRIVER", tmp_path / ".driver")
     make(setup.DRIVER)
