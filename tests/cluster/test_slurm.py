@@ -55,10 +55,10 @@ def crashed(cluster, toy):
 
 @pytest.fixture(scope="module")
 def equal(start, built, crashed, tmp_path_factory):
-    """A run of all stages."""
+    """A run of all stages; the comparison waits in no queue of its own."""
     clone = copy_small(tmp_path_factory.mktemp("equal") / "slurm")
-    keep_logs = "--slurm-keep-successful-logs"
-    return start(clone, *IMPATIENT, *SHARED_ENVIRONMENTS, keep_logs, "--", *ALL_STAGES)
+    options = ("--slurm-keep-successful-logs", "--groups", "compare_controls=figure")
+    return start(clone, *IMPATIENT, *SHARED_ENVIRONMENTS, *options, "--", *ALL_STAGES)
 
 
 @pytest.fixture(scope="module")
