@@ -4,6 +4,7 @@ Snakemake says what each job depends on. Nothing is run.
 """
 
 import re
+from pathlib import Path
 
 import pytest
 from plan.claims import TESTS
@@ -11,7 +12,7 @@ from plan.dependencies import code_of
 from plan.documents import read_yaml
 from repository import EVERYTHING, ROOT, copy_repository, copy_results, list_jobs, write_yaml
 
-from page.plans import chunk_files, study_parts, study_trainings
+from page.plans import chunk_files, effects_of_this_run, study_parts, study_trainings
 
 FIGURES = read_yaml(ROOT / "workflow/schemas/figures.yaml")
 
@@ -77,7 +78,9 @@ def test_a_resample_is_of_the_effects_alone(changed):
     assert changed(resample) == {"page.effects"}
 
 
-def test_claims_take_the_effects_of_the_study_from_this_run_only(asked, folder, config):
+def test_claims_take_the_effects_of_the_study_from_this_run_only(
+    asked, folder, config, monkeypatch
+):
     """The committed table is of another run; the first `make study` judges its own at once."""
     effects = "results/tables/sensitivity_effects.csv"
     assert (folder / effects).is_file()
@@ -88,7 +91,10 @@ def test_claims_take_the_effects_of_the_study_from_this_run_only(asked, folder, 
 
     assert taken(list_jobs(folder)) == [(False, False)]
     assert taken(asked["jobs"]) == [(True, True)]  # the study among others
-    for chunk in chunk_files(config, **study_trainings(config, study_parts(config)[1])):
-        (folder / chunk).parent.mkdir(parents=True, exist_ok=True)
-        (folder / chunk).touch()
-    assert taken(list_jobs(folder)) == [(True, True)]
+    monkeypatch.chdir(folder)
+    chunks = chunk_files(config, **study_trainings(config, study_parts(config)[1]))
+    for chunk in chunks:
+        assert effects_of_this_run(config, asked=False) == []
+        Path(chunk).parent.mkdir(parents=True, exist_ok=True)
+        Path(chunk).touch()
+    assert effects_of_this_run(config, asked=False) == [effects]
