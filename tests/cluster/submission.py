@@ -16,7 +16,6 @@ from waiting import wait_until
 IMPATIENT = (
     *("--slurm-init-seconds-before-status-checks", "4"),
     *("--max-status-checks-per-second", "1"),
-    *("--seconds-between-status-checks", "1"),
     *("--latency-wait", "5"),
 )
 ALONE = (*DIES_WITH_PARENT, *OWN_NAMESPACE)

@@ -89,7 +89,9 @@ def test_there_is_no_network(cluster):
 @pytest.mark.usefixtures("failing")  # it and what it uses run meanwhile, to save time
 def test_cancelled_job_through_the_commands_of_the_queue(toy):
     """profiles/cluster: submitted, watched, and tried again."""
-    running = toy(chunks=1, chunk1="hang", profile="profiles/cluster")
+    # In this test alone: a job that is being asked about is not cancelled by Ctrl-C.
+    often = ("--seconds-between-status-checks", "1")
+    running = toy(*often, chunks=1, chunk1="hang", profile="profiles/cluster")
     running.wait_for("start", 1)
     run("scancel", first_job(running, "1"))
     assert running.finish() == 0, running.log.read_text()
