@@ -18,10 +18,11 @@ from repository import ROOT, ask_all, copy_small, messages_of, run_driver, skip_
 from waiting import HANGS
 
 # What takes longest, in this order: a file of these that came last would leave a core idle. The
-# first ones wait for environments or for a queue, so one that does neither is among them.
+# first one makes the environments, and most others need them, so two that do not come next.
 LONGEST = (
-    *("cluster/test_slurm", "deploy/test_setup", "workflow/test_workflow", "train/test_fidelity"),
-    *("workflow/test_tutorial", "diagnose/test_recorder", "workflow/test_anywhere"),
+    *("cluster/test_slurm", "deploy/test_setup", "deploy/test_frontend"),
+    *("workflow/test_workflow", "train/test_fidelity", "workflow/test_tutorial"),
+    *("diagnose/test_recorder", "workflow/test_anywhere"),
     *("workflow/test_report", "judge/test_controls_real", "workflow/test_documentation"),
     *("diagnose/test_cases", "judge/test_sweep_real", "workflow/test_committed_figures"),
     *("page/test_study_training", "deploy/test_locks", "workflow/test_bills"),
