@@ -14,7 +14,18 @@ from browser import Browser, install
 from debian import Unavailable, install_packages
 from plan.configuration import check_config
 from plan.documents import read_yaml
-from repository import ROOT, ask_all, copy_small, messages_of, run_driver, skip_or_fail, write_yaml
+from repository import (
+    EVERYTHING,
+    ROOT,
+    ask_snakemake,
+    copy_repository,
+    copy_results,
+    copy_small,
+    messages_of,
+    run_driver,
+    skip_or_fail,
+    write_yaml,
+)
 from waiting import HANGS
 
 # What takes longest, in this order: a file of these that came last would leave a core idle. The
@@ -94,8 +105,9 @@ def asked(made_once, tmp_path_factory):
     """A copy of the repository with its results: its folder, all rules, the jobs for EVERYTHING."""
 
     def ask(path):
-        copy = tmp_path_factory.mktemp("asked") / "copy"
-        path.write_text(json.dumps({"folder": str(copy), **ask_all(copy)}))
+        folder = copy_results(copy_repository(tmp_path_factory.mktemp("asked") / "copy"))
+        found = ask_snakemake(folder, *EVERYTHING)
+        path.write_text(json.dumps({"folder": str(folder), **found}))
 
     return json.loads(made_once("asked.json", ask).read_text())
 

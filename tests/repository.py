@@ -75,11 +75,6 @@ def run_make(target, folder, *settings):
     )
 
 
-def ask_all(target):
-    """Copy the repository with its results; return its rules and the jobs for EVERYTHING."""
-    return ask_snakemake(copy_results(copy_repository(target)), *EVERYTHING)
-
-
 def skip_or_fail(reason):
     """Skip a test for want of something; in continuous integration, which must have it, fail."""
     if os.environ.get("CI") == "true":

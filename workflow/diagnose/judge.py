@@ -35,7 +35,7 @@ def judge(runs: Runs, ladder: dict, place: dict) -> dict:
     found = Evidence(runs, ladder, place)
     verdict |= {key: getattr(found, key) for key in ("total", "spread", "yardstick", "steps")}
     verdict |= {"equal_start": found.agree, "elsewhere": found.elsewhere}
-    verdict["place"] = {"step": place["place"], **found.closer} if place["place"] else None
+    verdict["place"] = {"step": found.place, **found.closer} if found.place else None
     for (cause, *sizes), apart in itertools.zip_longest(found.rows, found.counted):
         counts = exceeds(sizes, found.limit) or apart or (cause == "computation" and found.far)
         counts = (counts and cause not in NO_CAUSES) or (cause == "length" and found.rest)

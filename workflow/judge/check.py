@@ -8,9 +8,9 @@ of the workflow say how far:
 - On another kind the matrix kernel is another one. A loss may differ by MARGIN times the largest
   difference that the kernel makes in processor.csv, a weight by MARGIN times the largest of one.
 - Standalone keras is not reproducible in every environment: a number may differ by MARGIN times the
-  largest range of its repeats there. Where all repeats are equal, nothing may differ. Of spread.csv
-  counts the largest range with as many threads: few repeats of one environment may miss how far a
-  race goes.
+  largest range of its repeats there. Where all repeats are equal, nothing may differ. In
+  spread.csv the largest range with as many threads counts: few repeats of one environment may miss
+  how far a race goes.
 - A share of seeds may differ by the seeds whose loss lies near the threshold, which the
   reference counts in a column of its own.
 """
